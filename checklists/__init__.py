@@ -1,0 +1,1 @@
+"""What to ask and when: checklist definitions and the rules that show them."""

@@ -1,0 +1,1 @@
+"""The standalone marker store: what carries a warning marker, and what a location matches."""

@@ -1,0 +1,1 @@
+"""The control room application around the marker store."""
