@@ -1,0 +1,1 @@
+"""The HTTP JSON interface under /api/v1, and the two health routes."""
