@@ -1,0 +1,122 @@
+"""The in-memory read model of every marker, kept in step with the store's change stream.
+
+Holds markers of every state: which of them are in force is asked at the moment of a check.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import defaultdict
+from collections.abc import Iterable
+
+from shapely import Point as ShapelyPoint
+from shapely import from_wkt
+
+from markers.homes import MarkedHomes
+from markers.model import Marker, Premises
+from markers.shapes import Shapes
+
+
+class MarkerIndex:
+    """Markers by id, home, UPRN, telephone number and place.
+
+    `position` is the change of the store that this copy includes. Hold `lock` while reading position and
+    matching, so that both speak of the same moment.
+    """
+
+    def __init__(self) -> None:
+        self.lock = threading.RLock()
+        self.position = -1
+        self._clear()
+
+    def _clear(self) -> None:
+        self._markers: dict[str, Marker] = {}
+        self._by_uprn: dict[str, set[str]] = defaultdict(set)
+        self._by_phone: dict[str, set[str]] = defaultdict(set)
+        self._by_postcode: dict[str, set[str]] = defaultdict(set)
+        self.homes = MarkedHomes()
+        self.zones = Shapes()
+        self.points = Shapes()
+
+    def __len__(self) -> int:
+        return len(self._markers)
+
+    def get(self, marker_id: str) -> Marker | None:
+        return self._markers.get(marker_id)
+
+    def all(self) -> tuple[Marker, ...]:
+        with self.lock:
+            return tuple(self._markers.values())
+
+    def with_uprn(self, uprn: str) -> frozenset[str]:
+        return frozenset(self._by_uprn.get(uprn, ()))
+
+    def with_phone(self, phone: str) -> frozenset[str]:
+        return frozenset(self._by_phone.get(phone, ()))
+
+    def with_postcode(self, postcode: str) -> frozenset[str]:
+        return frozenset(self._by_postcode.get(postcode, ()))
+
+    def replace(self, position: int, markers: Iterable[Marker]) -> None:
+        """Start again from a full load of the store."""
+        with self.lock:
+            self._clear()
+            for marker in markers:
+                self._put(marker)
+            self.position = position
+
+    def apply(self, position: int, changes: Iterable[tuple[str, Marker | None]]) -> None:
+        """Take in the newest state of changed markers; None for one that was deleted. Older news is ignored."""
+        with self.lock:
+            if position <= self.position:
+                return
+            for marker_id, marker in changes:
+                self._remove(marker_id)
+                if marker is not None:
+                    self._put(marker)
+            self.position = position
+
+    def _put(self, marker: Marker) -> None:
+        place = marker.place
+        marker_id = marker.marker_id
+        self._markers[marker_id] = marker
+        if place.address:
+            self.homes.put(
+                marker_id,
+                Premises(
+                    premises_id=place.premises_id or marker_id,
+                    address=place.address,
+                    postcode=place.postcode,
+                    uprn=place.uprn,
+                    point=place.point,
+                ),
+            )
+        if place.uprn:
+            self._by_uprn[place.uprn].add(marker_id)
+        if place.phone:
+            self._by_phone[place.phone].add(marker_id)
+        if place.postcode:
+            self._by_postcode[place.postcode].add(marker_id)
+        if place.zone_wkt:
+            self.zones.put(marker_id, from_wkt(place.zone_wkt))
+        elif place.point is not None:
+            spot = ShapelyPoint(place.point.easting, place.point.northing)
+            if place.radius_m:
+                self.zones.put(marker_id, spot.buffer(place.radius_m))
+            else:
+                self.points.put(marker_id, spot)
+
+    def _remove(self, marker_id: str) -> None:
+        marker = self._markers.pop(marker_id, None)
+        if marker is None:
+            return
+        if marker.place.address:
+            self.homes.remove(marker_id)
+        if marker.place.uprn:
+            self._by_uprn[marker.place.uprn].discard(marker_id)
+        if marker.place.phone:
+            self._by_phone[marker.place.phone].discard(marker_id)
+        if marker.place.postcode:
+            self._by_postcode[marker.place.postcode].discard(marker_id)
+        self.zones.remove(marker_id)
+        self.points.remove(marker_id)

@@ -1,0 +1,279 @@
+"""Where an incident is: every way a control room is given a location, read into one checked value.
+
+A grid reference stands for its whole square, a longitude and latitude for the circle of its uncertainty
+(the 90 % radius of Advanced Mobile Location), never for a bare dot. Longitude and latitude are WGS 84;
+everything held is National Grid metres through OSTN15.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass, replace
+
+import phonenumbers
+from convertbng import cutil
+from shapely import Point as ShapelyPoint
+from shapely import box
+from shapely.geometry import Polygon
+
+from markers.address import normalise_postcode
+from markers.model import Point
+
+EAST_LIMIT = 700_000.0
+NORTH_LIMIT = 1_300_000.0
+LONGEST_UNCERTAINTY_M = 50_000.0
+LONGEST_ADDRESS = 500
+
+_UPRN = re.compile(r"\d{1,12}", re.ASCII)
+_GRID_LETTERS = "ABCDEFGHJKLMNOPQRSTUVWXYZ"  # the grid's squares skip I
+_GRID_REFERENCE = re.compile(r"([A-HJ-Z]{2})\s*((?:\d\s*){2,10})", re.ASCII | re.IGNORECASE)
+_METRES = re.compile(r"(\d{5,6}(?:\.\d+)?)\s*[, ]\s*(\d{5,7}(?:\.\d+)?)", re.ASCII)
+_DEGREES = re.compile(r"([+-]?\d{1,3}\.\d+)\s*[, ]\s*([+-]?\d{1,3}\.\d+)", re.ASCII)
+_LONG_UPRN = re.compile(r"[1-9]\d{7,11}", re.ASCII)
+_PHONE = re.compile(r"(?:\+|00|0)[\d\s()./-]{8,18}", re.ASCII)
+_NO_NUMBER = {"withheld", "number withheld", "anonymous", "unavailable", "private", "blocked", "unknown", "no number"}
+
+
+class LocationError(ValueError):
+    """A location that can't be read. `field` names the input; `reason` says what to give instead."""
+
+    def __init__(self, field: str, reason: str) -> None:
+        super().__init__(f"{field}: {reason}")
+        self.field = field
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class RawLocation:
+    """A location as it was given, before any of it is believed."""
+
+    address: str | None = None
+    postcode: str | None = None
+    uprn: str | None = None
+    grid_reference: str | None = None
+    easting: float | None = None
+    northing: float | None = None
+    longitude: float | None = None
+    latitude: float | None = None
+    uncertainty_m: float | None = None
+    phone: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """A place on the ground: the `shape` it must lie in (metres), its `centre`, and how it was given.
+
+    `radius_m` is half the shape's greatest width; 0 for a point given without any uncertainty.
+    """
+
+    shape: Polygon | ShapelyPoint
+    centre: Point
+    radius_m: float
+    given_as: str
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """A location that can be checked: at least one of the parts is set."""
+
+    address: str | None
+    postcode: str | None
+    uprn: str | None
+    spot: Spot | None
+    phone: str | None
+    warnings: tuple[str, ...] = ()
+
+
+def read_location(raw: RawLocation) -> Location:
+    """Check and read every part that was given.
+
+    An address box that holds only a postcode, a grid reference, coordinates, a UPRN or a telephone
+    number is read as that. Raises LocationError for the first part that can't be read, or when nothing was given.
+    """
+    raw = _recognise(raw)
+    phone, warnings = _read_phone(raw.phone)
+    location = Location(
+        address=_read_text(raw.address),
+        postcode=_read_postcode(raw.postcode),
+        uprn=_read_uprn(raw.uprn),
+        spot=_read_spot(raw),
+        phone=phone,
+        warnings=warnings,
+    )
+    if not (location.address or location.postcode or location.uprn or location.spot or location.phone):
+        raise LocationError(
+            "location",
+            "nothing to check. Give an address, postcode, UPRN, grid reference, coordinates or telephone number.",
+        )
+    return location
+
+
+def to_grid(longitude: float, latitude: float) -> Point:
+    """WGS 84 degrees to a National Grid point (OSTN15). Raises LocationError outside Great Britain's grid."""
+    if not (math.isfinite(longitude) and -180 <= longitude <= 180):
+        raise LocationError("longitude", "not a longitude. Give degrees between -180 and 180, for example -0.0912.")
+    if not (math.isfinite(latitude) and -90 <= latitude <= 90):
+        raise LocationError("latitude", "not a latitude. Give degrees between -90 and 90, for example 51.5142.")
+    eastings, northings = cutil.convert_bng(longitude, latitude)
+    easting, northing = float(eastings[0]), float(northings[0])
+    if not (math.isfinite(easting) and math.isfinite(northing)):
+        raise LocationError("longitude", "that point is outside Great Britain. Check longitude and latitude are not swapped.")
+    return Point(easting, northing)
+
+
+def to_degrees(point: Point) -> tuple[float, float]:
+    """A National Grid point to WGS 84 (longitude, latitude). Raises LocationError off the grid's coverage."""
+    longitudes, latitudes = cutil.convert_osgb36_to_ll(point.easting, point.northing)
+    longitude, latitude = float(longitudes[0]), float(latitudes[0])
+    if not (math.isfinite(longitude) and math.isfinite(latitude)):
+        raise LocationError("easting", "that point is outside Great Britain. Check easting and northing are not swapped.")
+    return longitude, latitude
+
+
+def grid_square(reference: str) -> Polygon:
+    """The square a National Grid reference names: `TQ 32 81` is 1 km wide, `TQ 3266 8168` 10 m.
+
+    Letters and figures as Ordnance Survey's guide to the National Grid defines them; 2 to 10 figures.
+    """
+    match = _GRID_REFERENCE.fullmatch(reference.strip())
+    figures = re.sub(r"\s", "", match[2]) if match else ""
+    if match is None or len(figures) % 2:
+        raise LocationError("grid_reference", "not a National Grid reference. Write two letters and 2 to 10 figures, for example TQ 3266 8168.")
+    first, second = (_GRID_LETTERS.index(letter) for letter in match[1].upper())
+    # The first letter counts 500 km squares from S at the origin, the second 100 km squares within it.
+    east_100km = ((first - 2) % 5) * 5 + second % 5
+    north_100km = (19 - (first // 5) * 5) - second // 5
+    half = len(figures) // 2
+    size = 10.0 ** (5 - half)
+    easting = east_100km * 100_000 + int(figures[:half]) * size
+    northing = north_100km * 100_000 + int(figures[half:]) * size
+    if not (0 <= easting < EAST_LIMIT and 0 <= northing < NORTH_LIMIT):
+        raise LocationError("grid_reference", "that square is outside Great Britain. Check the two letters.")
+    return box(easting, northing, easting + size, northing + size)
+
+
+def read_phone(text: str) -> str:
+    """A telephone number as people write it to E.164 (`+447700900123`). Raises LocationError."""
+    try:
+        number = phonenumbers.parse(text.strip(), "GB")
+    except phonenumbers.NumberParseException:
+        number = None
+    if number is None or not phonenumbers.is_possible_number(number):
+        raise LocationError("phone", "not a telephone number. Write it with its area code, for example 020 7946 0012.")
+    return str(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
+
+
+def _recognise(raw: RawLocation) -> RawLocation:
+    """One box, many kinds of location: what an operator types may be a location that is not an address."""
+    text = (raw.address or "").strip()
+    if not text or len(text) > 60:
+        return raw
+    if raw.postcode is None and re.fullmatch(r"[A-Za-z]{1,2}\d[A-Za-z\d]?\s*\d[A-Za-z]{2}", text) and normalise_postcode(text):
+        return replace(raw, address=None, postcode=text)
+    if raw.grid_reference is None and _GRID_REFERENCE.fullmatch(text):
+        return replace(raw, address=None, grid_reference=text)
+    nowhere = raw.easting is None and raw.northing is None and raw.longitude is None and raw.latitude is None
+    if nowhere and (degrees := _DEGREES.fullmatch(text)):
+        latitude, longitude = float(degrees[1]), float(degrees[2])  # people and phones write latitude first
+        return replace(raw, address=None, longitude=longitude, latitude=latitude)
+    if nowhere and (metres := _METRES.fullmatch(text)):
+        return replace(raw, address=None, easting=float(metres[1]), northing=float(metres[2]))
+    if raw.uprn is None and _LONG_UPRN.fullmatch(text):
+        return replace(raw, address=None, uprn=text)
+    if raw.phone is None and _PHONE.fullmatch(text):
+        return replace(raw, address=None, phone=text)
+    return raw
+
+
+def _read_text(address: str | None) -> str | None:
+    if address is None:
+        return None
+    if len(address) > LONGEST_ADDRESS:
+        raise LocationError("address", f"{len(address):,} characters is too long to be an address. Give the address alone, up to {LONGEST_ADDRESS}.")
+    if any(character == "\0" or "\ud800" <= character <= "\udfff" for character in address):
+        raise LocationError("address", "holds characters that are not text. Type the address again.")
+    return address.strip() or None
+
+
+def _read_postcode(postcode: str | None) -> str | None:
+    if postcode is None or not postcode.strip():
+        return None
+    if len(postcode) > 20 or (normal := normalise_postcode(postcode)) is None:
+        raise LocationError("postcode", "not a UK postcode. Write it whole, for example EC9A 1AB, or leave it out.")
+    return normal
+
+
+def _read_uprn(uprn: str | None) -> str | None:
+    if uprn is None or not uprn.strip():
+        return None
+    if not _UPRN.fullmatch(uprn.strip()):
+        raise LocationError("uprn", "not a UPRN. A UPRN is 1 to 12 digits.")
+    return uprn.strip().lstrip("0") or "0"
+
+
+def _read_phone(phone: str | None) -> tuple[str | None, tuple[str, ...]]:
+    if phone is None or not phone.strip():
+        return None, ()
+    if phone.strip().casefold() in _NO_NUMBER:
+        return None, ("Caller's number withheld: no telephone number was checked.",)
+    if len(phone) > 40:
+        raise LocationError("phone", "too long to be a telephone number.")
+    return read_phone(phone), ()
+
+
+def _read_spot(raw: RawLocation) -> Spot | None:
+    uncertainty = raw.uncertainty_m
+    if uncertainty is not None and not (math.isfinite(uncertainty) and 0 <= uncertainty <= LONGEST_UNCERTAINTY_M):
+        raise LocationError("uncertainty_m", f"not a distance. Give metres between 0 and {LONGEST_UNCERTAINTY_M:,.0f}.")
+    given = [
+        name
+        for name, present in (
+            ("grid_reference", bool(raw.grid_reference and raw.grid_reference.strip())),
+            ("easting", raw.easting is not None or raw.northing is not None),
+            ("longitude", raw.longitude is not None or raw.latitude is not None),
+        )
+        if present
+    ]
+    if len(given) > 1:
+        raise LocationError(given[1], f"give one position, not both {given[0]} and {given[1]}.")
+    if not given:
+        if uncertainty is not None:
+            raise LocationError("uncertainty_m", "needs a position: give longitude and latitude, easting and northing, or a grid reference.")
+        return None
+    if given == ["grid_reference"]:
+        return _square_spot(grid_square(raw.grid_reference or ""), uncertainty or 0.0)
+    if given == ["easting"]:
+        return _point_spot(_read_metres(raw.easting, raw.northing), uncertainty, "easting and northing")
+    if raw.longitude is None or raw.latitude is None:
+        missing = "longitude" if raw.longitude is None else "latitude"
+        raise LocationError(missing, "missing. Longitude and latitude are needed together.")
+    return _point_spot(to_grid(raw.longitude, raw.latitude), uncertainty, "longitude and latitude")
+
+
+def _read_metres(easting: float | None, northing: float | None) -> Point:
+    if easting is None or northing is None:
+        raise LocationError("easting" if easting is None else "northing", "missing. Easting and northing are needed together.")
+    if not (math.isfinite(easting) and 0 <= easting < EAST_LIMIT):
+        raise LocationError("easting", f"outside Great Britain. Give metres between 0 and {EAST_LIMIT:,.0f}.")
+    if not (math.isfinite(northing) and 0 <= northing < NORTH_LIMIT):
+        raise LocationError("northing", f"outside Great Britain. Give metres between 0 and {NORTH_LIMIT:,.0f}.")
+    point = Point(easting, northing)
+    to_degrees(point)
+    return point
+
+
+def _square_spot(square: Polygon, uncertainty: float) -> Spot:
+    west, south, east, north = square.bounds
+    return Spot(
+        shape=square.buffer(uncertainty) if uncertainty else square,
+        centre=Point((west + east) / 2, (south + north) / 2),
+        radius_m=math.hypot(east - west, north - south) / 2 + uncertainty,
+        given_as="grid reference",
+    )
+
+
+def _point_spot(point: Point, uncertainty: float | None, given_as: str) -> Spot:
+    centre = ShapelyPoint(point.easting, point.northing)
+    radius = uncertainty or 0.0
+    return Spot(shape=centre.buffer(radius) if radius else centre, centre=point, radius_m=radius, given_as=given_as)
