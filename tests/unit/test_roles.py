@@ -1,0 +1,69 @@
+"""The table of roles: what ships, and what a wrong table says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from overlay.roles import PERMISSIONS, ROLES, Roles, RolesError
+
+SHIPPED = Path(__file__).parents[2] / "config" / "roles.toml"
+
+EXPECTED = {
+    "call_handler": {"console.open", "checks.make"},
+    "dispatcher": {"console.open", "checks.make"},
+    "control_room_supervisor": {"console.open", "checks.make"},
+    "ppu_officer": {"console.open", "checks.make"},
+    "ppu_supervisor": {"console.open", "checks.make", "markers.import"},
+    "auditor": {"console.open", "ledger.search"},
+    "administrator": {"console.open", "accounts.manage", "tokens.manage", "api.describe"},
+    "service": {"checks.make", "api.describe"},
+}
+
+
+@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("permission", PERMISSIONS)
+def test_the_shipped_table_cell_by_cell(role: str, permission: str) -> None:
+    assert Roles.load(SHIPPED).allows(role, permission) is (permission in EXPECTED[role])
+
+
+def test_an_unknown_role_holds_nothing_and_an_unknown_permission_is_a_mistake() -> None:
+    roles = Roles.load(SHIPPED)
+    assert not roles.allows("chief_constable", "checks.make")
+    with pytest.raises(KeyError):
+        roles.allows("call_handler", "checks.mkae")
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda text: text.replace("[auditor]", "[auditer]"), "unknown role 'auditer'"),
+        (lambda text: text.replace('"ledger.search"', '"ledger.serach"'), "unknown permission 'ledger.serach'"),
+        (lambda text: text.replace("[service]", "[dispatcher.more]"), "[dispatcher] has an unknown key 'more'"),
+        (lambda text: text[: text.index("[service]")], "role 'service' is missing"),
+        (lambda text: text.replace('title = "Auditor"\n', ""), "[auditor] needs a 'title'"),
+        (
+            lambda text: text.replace('["checks.make", "api.describe"]', '"checks.make"'),
+            "[service] needs 'permissions'",
+        ),
+        (
+            lambda text: text.replace('"ledger.search"]', '"ledger.search", "checks.make"]'),
+            "[auditor] may not hold",
+        ),
+        (lambda text: text.replace('"accounts.manage"', '"checks.make"'), "[administrator] may not hold"),
+        (lambda text: text + "= nonsense", "not valid TOML"),
+    ],
+)
+def test_a_wrong_table_is_refused_with_the_file_and_the_place(tmp_path: Path, change, said: str) -> None:
+    wrong = tmp_path / "roles.toml"
+    wrong.write_text(change(SHIPPED.read_text(encoding="utf-8")), encoding="utf-8")
+    with pytest.raises(RolesError) as refusal:
+        Roles.load(wrong)
+    assert str(wrong) in str(refusal.value)
+    assert said in str(refusal.value)
+
+
+def test_a_missing_table_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(RolesError, match=r"roles\.toml: the table of roles can't be read"):
+        Roles.load(tmp_path / "roles.toml")
