@@ -191,11 +191,17 @@ class Vault:
         return mac.hexdigest()
 
     def _associated(self, collection: str, record_id: str, version: int) -> bytes:
-        if not _NAME.fullmatch(collection):
-            raise ValueError("a collection is named in lower case letters, digits, _ and -, at most 64")
+        collection_name(collection)
         if not _RECORD_ID.fullmatch(record_id):
             raise ValueError("a record id is 1 to 128 letters, digits and _ . : -; it lies readable, so never a name")
         return f"{self.area}|{collection}|{record_id}|{version:d}".encode()
+
+
+def collection_name(name: str) -> str:
+    """`name`, or `ValueError` when it can't name a collection."""
+    if not _NAME.fullmatch(name):
+        raise ValueError("a collection is named in lower case letters, digits, _ and -, at most 64")
+    return name
 
 
 def _derive(secret: bytes, purpose: str) -> bytes:

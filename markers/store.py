@@ -1,0 +1,587 @@
+"""The Redis side of the marker store: sealed records, one atomic commit, one change stream a collection, the ledger.
+
+Everything of an area lies under `wmo:{AREA}:`, one hash slot, so one commit may touch all of it:
+
+    positions          hash: collection -> how many changes it has had; `.ledger` -> last sequence; `.store` -> store id
+    records:NAME       hash: record id -> "VERSION TOKENS:SEALED"
+    changes:NAME       stream: entry id is the position; record id and version, never content; about 100,000 kept
+    tokens:NAME        hash: uniqueness token -> record id that holds it
+    ledger             stream: entry id is the sequence number; the entry sealed, under a random id
+    request:ID         the reply already given to a request id, for 24 hours
+    proof              which key ring the area was sealed with
+
+Nothing here retries. A `StoreUnavailable` from `commit` after the command was sent means the outcome is unknown: the
+same `Commit` may be sent again and is done once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import secrets
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+
+import redis
+from redis.backoff import NoBackoff
+from redis.exceptions import NoScriptError, RedisError, ResponseError
+from redis.retry import Retry
+
+from markers.vault import Vault, VaultError, collection_name
+
+_REQUEST_KEPT_MS: Final = b"86400000"
+_MOST_CHANGES: Final = 500
+_CHANGES_KEPT: Final = b"100000"
+_PAGE: Final = 1000
+_MOST_WRITES: Final = 10_000
+_WRITE_ALLOWANCE_S: Final = 0.001
+_REQUEST_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,127}")
+_TOKEN: Final = re.compile(r"[0-9a-f]{32,128}")
+_PROOF: Final = b"warning marker overlay"
+_LUA: Final = Path(__file__).parent / "lua"
+
+
+class StoreError(Exception):
+    """Anything the store refuses or can't do. Nothing was written unless a subclass says otherwise."""
+
+
+class StoreUnavailable(StoreError):  # noqa: N818 - a state of the store, named as callers read it
+    """No answer to rely on. After a commit was sent the outcome is unknown; send the same commit again to learn it."""
+
+
+class StoreBehind(StoreUnavailable):
+    """The store lacks changes this process has already seen, or is another store: restored, wiped or swapped."""
+
+
+class VersionConflict(StoreError):  # noqa: N818 - the usual term
+    """Another change came first: the record is at version `found` (0 when it is not there)."""
+
+    def __init__(self, collection: str, record_id: str, found: int) -> None:
+        super().__init__(f"{collection} {record_id} is at version {found}; nothing was changed, read it again")
+        self.collection, self.record_id, self.found = collection, record_id, found
+
+
+class NotUnique(StoreError):  # noqa: N818 - reads as the fact it states
+    """The uniqueness token is already held by the record `holder`."""
+
+    def __init__(self, token: str, holder: str) -> None:
+        super().__init__(f"the same thing is already held by record {holder}; nothing was changed")
+        self.token, self.holder = token, holder
+
+
+class RequestIdReused(StoreError):  # noqa: N818 - reads as the fact it states
+    """The request id already stands for a commit with other content."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One record, opened. `plain` is None when it was erased."""
+
+    record_id: str
+    version: int
+    plain: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """Records in their newest state, as of `position`. With `reload` the list is empty: call `load`."""
+
+    position: int
+    records: tuple[Record, ...]
+    reload: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """One record set (or erased, with `plain` None), if it still is at `expected_version` (0: must not exist).
+
+    `tokens` are all uniqueness tokens the record holds from now on, as `Vault.token` makes them.
+    """
+
+    collection: str
+    record_id: str
+    expected_version: int
+    plain: bytes | None
+    tokens: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """What happens together or not at all. `entries` are ledger entries in clear; the store seals them.
+
+    `expect` maps a collection to the position the caller's read model is at.
+    """
+
+    request_id: str
+    expect: dict[str, int]
+    writes: tuple[Write, ...] = ()
+    entries: tuple[bytes, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """Done and durable: new positions of the written collections, sequence numbers of the entries.
+
+    `repeated` says that this is the reply to an earlier sending of the same commit.
+    """
+
+    positions: dict[str, int]
+    ledger: tuple[int, ...]
+    repeated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """Nothing was written: these collections have changed since the expected positions."""
+
+    changes: dict[str, Changes]
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerRecord:
+    """One ledger entry in clear with its sequence number, which starts at 1."""
+
+    sequence: int
+    entry: bytes
+
+
+class Store:
+    """One area of the store. Safe to share between threads; a forked child makes its own connections.
+
+    `timeout_s` bounds connecting and each wait for an answer (a commit of many writes gets 1 ms more for each).
+    """
+
+    def __init__(self, url: str, area: str, vault: Vault, *, timeout_s: float = 0.3) -> None:
+        """`url` is `unix://`, `redis://` or `rediss://`. Connects at first use. `ValueError` for any other."""
+        if vault.area != area:
+            raise ValueError(f"the vault seals for area {vault.area}, not {area}")
+        self.area, self.timeout_s = area, timeout_s
+        self._vault = vault
+        self._lines = _Lines(url, timeout_s)
+        self._waiting = _Lines(url, timeout_s)
+        self._prefix = f"wmo:{{{area}}}:".encode()
+        self._positions, self._ledger = self._prefix + b"positions", self._prefix + b"ledger"
+        self._keys: dict[str, tuple[bytes, bytes, bytes]] = {}
+        self._store_id: bytes | None = None
+
+    def bind(self) -> None:
+        """Leave a sealed proof on an empty area, or open the one that is there.
+
+        Raises `VaultError` when the area was sealed with another key ring. Every other call does this once by itself.
+        """
+        self._store_id = self._bind()
+
+    def _bind(self) -> bytes:
+        fresh = secrets.token_hex(16)
+        proof = self._vault.seal("proof", fresh, 1, _PROOF)
+        keys = (self._prefix + b"proof", self._positions, self._ledger)
+        kept = self._run("bind", keys, (fresh.encode(), proof))
+        other = f"the store's area {self.area} was sealed with another key ring; nothing was changed, restore its keys"
+        if not kept:
+            raise VaultError(other)
+        try:
+            opened = self._vault.open("proof", kept[0].decode("ascii"), 1, kept[1])
+        except (VaultError, ValueError):
+            raise VaultError(other) from None
+        if opened != _PROOF:
+            raise VaultError(other)
+        return bytes(kept[0])
+
+    def commit(self, commit: Commit) -> Committed | Moved:
+        """Do all of it, durably, or none of it.
+
+        Returns `Moved` when an expected position is behind. Raises `VersionConflict`, `NotUnique`, `RequestIdReused`
+        (nothing written), `StoreUnavailable` (outcome unknown), `ValueError` (not a commit that could be sent).
+        """
+        _refuse_odd(commit)
+        store_id = self._bound()
+        collections = dict.fromkeys(commit.expect)
+        for write in commit.writes:
+            collections[write.collection] = None
+        numbers = {name: str(number).encode() for number, name in enumerate(collections, 1)}
+        keys = [self._request_key(commit.request_id), self._positions, self._ledger]
+        arguments: list[bytes] = [
+            store_id,
+            self._fingerprint(commit),
+            _REQUEST_KEPT_MS,
+            b"%d" % _MOST_CHANGES,
+            _CHANGES_KEPT,
+            b"%d" % len(collections),
+            b"%d" % len(commit.entries),
+            b"%d" % len(commit.writes),
+        ]
+        for name in collections:
+            keys += self._keys_of(name)
+            expected = commit.expect.get(name)
+            arguments += (name.encode(), b"" if expected is None else b"%d" % expected)
+        for entry in commit.entries:
+            entry_id = secrets.token_hex(16)
+            arguments += (entry_id.encode(), self._vault.seal("ledger", entry_id, 1, entry))
+        for write in commit.writes:
+            arguments += (numbers[write.collection], *self._sealed(write))
+        timeout_s = self.timeout_s + _WRITE_ALLOWANCE_S * len(commit.writes)
+        return self._answered(self._run("commit", keys, arguments, timeout_s=timeout_s))
+
+    def load(self, collection: str) -> Changes:
+        """Every record of a collection as of one position, read in pages so that the server is never held up.
+
+        Raises `VaultError` naming the first record that can't be opened, `StoreUnavailable`.
+        """
+        while True:
+            position = self._position(collection)
+            records: dict[str, Record] = {}
+            cursor = b"0"
+            while True:
+                cursor, flat = self._call(b"HSCAN", self._keys_of(collection)[0], cursor, b"COUNT", b"%d" % _PAGE)
+                for record_id, value in zip(flat[::2], flat[1::2], strict=True):
+                    record = self._opened(collection, record_id, None, value)
+                    records[record.record_id] = record
+                if cursor == b"0":
+                    break
+            since = self.changes(collection, position)
+            if since.reload:
+                continue
+            records.update((record.record_id, record) for record in since.records)
+            return Changes(since.position, tuple(record for record in records.values() if record.plain is not None))
+
+    def changes(self, collection: str, after: int) -> Changes:
+        """What changed after a position, in pages, newest state of each record; `reload` when that is no longer kept.
+
+        Raises `StoreBehind` when the store has never been at `after`.
+        """
+        records: dict[str, Record] = {}
+        keys = self._keys_of(collection)[:2]
+        while True:
+            arguments = (self._bound(), collection.encode(), b"%d" % after, b"%d" % _MOST_CHANGES)
+            match self._run("changes", (self._positions, *keys), arguments):
+                case [b"told", reached, position, flat]:
+                    for record in self._listed(collection, flat):
+                        records[record.record_id] = record
+                    after = int(reached)
+                    if reached == position:
+                        return Changes(after, tuple(records.values()))
+                case [b"reload", position]:
+                    return Changes(int(position), (), reload=True)
+                case refusal:
+                    raise _refusal(refusal)
+
+    def wait(self, collections_after: dict[str, int], timeout_s: float) -> set[str]:
+        """Block until a collection moves past its position, at most `timeout_s` seconds; returns which did.
+
+        Uses a connection of its own. Raises `StoreUnavailable` when the store goes away or stops answering.
+        """
+        if not collections_after:
+            raise ValueError("wait for at least one collection")
+        names = {self._keys_of(name)[1]: name for name in collections_after}
+        block_ms = max(1, round(timeout_s * 1000))
+        ids = [b"%d-0" % after for after in collections_after.values()]
+        command = (b"XREAD", b"COUNT", b"1", b"BLOCK", b"%d" % block_ms, b"STREAMS", *names, *ids)
+        reply = self._call(*command, lines=self._waiting, timeout_s=block_ms / 1000 + self.timeout_s)
+        return {names[key] for key, _ in reply or ()}
+
+    def ledger(self, after: int = 0, limit: int | None = None) -> Iterator[LedgerRecord]:
+        """Entries after a sequence number, in order, at most `limit`, as far as the ledger reached at the first read.
+
+        Raises `VaultError` at the first entry that is missing or can't be opened.
+        """
+        last = self._position(".ledger")
+        if limit is not None:
+            last = min(last, after + limit)
+        while after < last:
+            span = (b"%d-0" % (after + 1), b"%d-0" % last, b"COUNT", b"%d" % _PAGE)
+            page = self._call(b"XRANGE", self._ledger, *span)
+            if not page:
+                raise VaultError(f"ledger entry {after + 1} is missing from the store")
+            for key, fields in page:
+                after += 1
+                if key != b"%d-0" % after:
+                    raise VaultError(f"ledger entry {after} is missing from the store")
+                try:
+                    entry = self._vault.open("ledger", fields[1].decode("ascii"), 1, fields[3])
+                except (VaultError, ValueError, IndexError):
+                    raise VaultError(f"ledger entry {after} can't be opened: it was changed or moved") from None
+                yield LedgerRecord(after, entry)
+
+    def ping(self) -> None:
+        """Raises `StoreUnavailable` unless the server answers in time."""
+        self._call(b"PING")
+
+    def close(self) -> None:
+        """Close all connections; a `wait` in progress ends with `StoreUnavailable`."""
+        self._lines.close()
+        self._waiting.close()
+
+    def _bound(self) -> bytes:
+        if self._store_id is None:
+            self._store_id = self._bind()
+        return self._store_id
+
+    def _position(self, field: str) -> int:
+        expected = self._bound()
+        store_id, position = self._call(b"HMGET", self._positions, b".store", field.encode())
+        if store_id != expected:
+            raise _refusal([b"other"])
+        return int(position or 0)
+
+    def _keys_of(self, collection: str) -> tuple[bytes, bytes, bytes]:
+        keys = self._keys.get(collection)
+        if keys is None:
+            name = collection_name(collection).encode()
+            records, changes, tokens = (self._prefix + part + name for part in (b"records:", b"changes:", b"tokens:"))
+            keys = self._keys[collection] = (records, changes, tokens)
+        return keys
+
+    def _request_key(self, request_id: str) -> bytes:
+        if not _REQUEST_ID.fullmatch(request_id):
+            raise ValueError("a request id is 1 to 128 letters, digits and _ . : -")
+        return self._prefix + b"request:" + request_id.encode()
+
+    def _fingerprint(self, commit: Commit) -> bytes:
+        """A keyed digest of what the commit would write; positions are left out, they may differ when sent again."""
+        digest = hashlib.sha256()
+        for write in commit.writes:
+            plain = b"-" if write.plain is None else b"+" + hashlib.sha256(write.plain).digest()
+            head = f"w|{write.collection}|{write.record_id}|{write.expected_version}|{','.join(write.tokens)}|"
+            digest.update(head.encode() + plain)
+        for entry in commit.entries:
+            digest.update(b"e|" + hashlib.sha256(entry).digest())
+        return self._vault.token("commit", digest.hexdigest())[:32].encode()
+
+    def _sealed(self, write: Write) -> tuple[bytes, ...]:
+        version = write.expected_version + 1
+        head = (write.record_id.encode(), b"%d" % write.expected_version, b"%d" % version)
+        if write.plain is None:
+            return (*head, b"erase", b"", b"")
+        sealed = self._vault.seal(write.collection, write.record_id, version, write.plain)
+        return (*head, b"set", ",".join(write.tokens).encode(), sealed)
+
+    def _opened(self, collection: str, record_id: bytes, changed_to: bytes | None, value: bytes | None) -> Record:
+        """A record from its stored form; `changed_to` is the version its last change names, where that was read."""
+        name = record_id.decode("ascii", "replace")
+        if value is None:
+            return Record(name, int(changed_to or 0), None)
+        head, colon, sealed = value.partition(b":")
+        digits = head.partition(b" ")[0]
+        if not colon or not digits.isdigit():
+            raise VaultError(f"{collection} {name} is not a sealed record")
+        version = int(digits)
+        if changed_to is not None and version < int(changed_to):
+            raise VaultError(
+                f"{collection} {name} is older (version {version}) than its last change ({int(changed_to)})"
+            )
+        try:
+            return Record(name, version, self._vault.open(collection, name, version, sealed))
+        except ValueError:
+            raise VaultError(f"{collection} {name!r} is not a record id") from None
+
+    def _listed(self, collection: str, flat: Sequence[bytes | None]) -> Iterator[Record]:
+        for record_id, version, value in zip(flat[::3], flat[1::3], flat[2::3], strict=True):
+            yield self._opened(collection, record_id or b"", version, value)
+
+    def _answered(self, reply: list[Any]) -> Committed | Moved:
+        match reply:
+            case [(b"done" | b"repeated") as how, text]:
+                positions, _, sequences = text.decode("ascii").partition("|")
+                pairs = (pair.split("=") for pair in positions.split())
+                written = {name: int(position) for name, position in pairs}
+                return Committed(written, tuple(map(int, sequences.split())), how == b"repeated")
+            case [b"moved", *behind]:
+                return Moved({name.decode(): self._behind(name.decode(), at, flat) for name, at, flat in behind})
+        raise _refusal(reply)
+
+    def _behind(self, collection: str, position: bytes, flat: list[bytes | None] | None) -> Changes:
+        if flat is None:
+            return Changes(int(position), (), reload=True)
+        return Changes(int(position), tuple(self._listed(collection, flat)))
+
+    def _run(
+        self, script: str, keys: Sequence[bytes], arguments: Sequence[bytes], *, timeout_s: float | None = None
+    ) -> Any:
+        """Run a script by its hash; load it and run it again when the server doesn't know it (then nothing has run)."""
+        sha, text = _script(script)
+        command = (b"EVALSHA", sha, b"%d" % len(keys), *keys, *arguments)
+        try:
+            return self._call(*command, timeout_s=timeout_s)
+        except _ScriptUnknown:
+            self._call(b"SCRIPT", b"LOAD", text)
+            return self._call(*command, timeout_s=timeout_s)
+
+    def _call(self, *command: bytes, lines: _Lines | None = None, timeout_s: float | None = None) -> Any:
+        try:
+            return (lines or self._lines).call(command, timeout_s)
+        except NoScriptError:
+            raise _ScriptUnknown("the store forgot its commit script") from None
+        except RedisError as error:
+            raise StoreUnavailable(_in_words(error)) from None
+
+
+class _ScriptUnknown(StoreUnavailable):
+    """The server does not have the script yet; nothing ran."""
+
+
+class _Lines:
+    """Connections of redis-py, one for each call in progress, with nothing resent and nothing left on the line.
+
+    A connection goes back only after its whole reply was read; any other end closes it, so that a late reply can't
+    become the answer to a later command.
+    """
+
+    def __init__(self, url: str, timeout_s: float) -> None:
+        self._pool = redis.ConnectionPool.from_url(
+            url,
+            max_connections=2**31,
+            protocol=2,
+            socket_timeout=timeout_s,
+            socket_connect_timeout=timeout_s,
+            retry=Retry(NoBackoff(), 0),
+            driver_info=None,
+        )
+        self._start()
+
+    def _start(self) -> None:
+        self._pid = os.getpid()
+        self._free: list[Any] = []
+        self._busy: set[Any] = set()
+        self._lock = threading.Lock()
+
+    def call(self, command: Sequence[bytes], timeout_s: float | None) -> Any:
+        line = self._take()
+        try:
+            line.send_packed_command(line.pack_command(*command), check_health=False)
+            reply = line.read_response() if timeout_s is None else line.read_response(timeout=timeout_s)
+        except ResponseError:
+            self._give_back(line)
+            raise
+        except BaseException:
+            if not self._drop(line):
+                raise redis.exceptions.ConnectionError("closed") from None
+            raise
+        self._give_back(line)
+        return reply
+
+    def close(self) -> None:
+        with self._lock:
+            lines = [*self._free, *self._busy]
+            self._free.clear()
+            self._busy.clear()
+        for line in lines:
+            line.disconnect()
+
+    def _take(self) -> Any:
+        if self._pid != os.getpid():
+            self._start()
+        with self._lock:
+            line = self._free.pop() if self._free else None
+            if line is not None:
+                self._busy.add(line)
+        if line is None:
+            line = self._pool.make_connection()
+            with self._lock:
+                self._busy.add(line)
+        try:
+            if line.is_connected and _unquiet(line):
+                line.disconnect()
+            if not line.is_connected:
+                line.connect()
+        except BaseException:
+            self._drop(line)
+            raise
+        return line
+
+    def _give_back(self, line: Any) -> None:
+        with self._lock:
+            if line in self._busy:
+                self._busy.remove(line)
+                self._free.append(line)
+                return
+        line.disconnect()
+
+    def _drop(self, line: Any) -> bool:
+        """Close a connection; False when `close` had taken it from its caller."""
+        with self._lock:
+            ours = line in self._busy
+            self._busy.discard(line)
+        line.disconnect()
+        return ours
+
+
+def _unquiet(line: Any) -> bool:
+    """Whether an idle connection has something to read: an unasked reply, or the end of a server that went away."""
+    try:
+        return bool(line.can_read())
+    except RedisError:
+        return True
+
+
+@cache
+def _script(name: str) -> tuple[bytes, bytes]:
+    """SHA-1 and text of a script of `lua/`."""
+    flags = " flags=no-writes" if name == "changes" else ""
+    common = (_LUA / "since.lua").read_text("utf-8")
+    text = f"#!lua{flags}\n{common}\n{(_LUA / f'{name}.lua').read_text('utf-8')}".encode()
+    return hashlib.sha1(text, usedforsecurity=False).hexdigest().encode(), text
+
+
+def _refuse_odd(commit: Commit) -> None:
+    if len(commit.writes) > _MOST_WRITES:
+        raise ValueError(f"a commit holds at most {_MOST_WRITES} writes")
+    seen: set[tuple[str, str]] = set()
+    held: dict[tuple[str, str], str] = {}
+    for write in commit.writes:
+        if (write.collection, write.record_id) in seen:
+            raise ValueError(f"a commit writes {write.collection} {write.record_id} twice")
+        seen.add((write.collection, write.record_id))
+        if write.expected_version < 0 or (write.plain is None and (write.expected_version == 0 or write.tokens)):
+            raise ValueError(
+                f"{write.collection} {write.record_id}: only what exists can be erased, and holds no tokens"
+            )
+        for token in write.tokens:
+            if not _TOKEN.fullmatch(token):
+                raise ValueError(f"{write.collection} {write.record_id}: a uniqueness token is what Vault.token makes")
+            if held.setdefault((write.collection, token), write.record_id) != write.record_id:
+                raise NotUnique(token, held[write.collection, token])
+    if any(after < 0 for after in commit.expect.values()):
+        raise ValueError("a position is not negative")
+
+
+def _refusal(reply: list[Any]) -> StoreError:
+    words = [part.decode("utf-8", "replace") if isinstance(part, bytes) else str(part) for part in reply]
+    match words:
+        case ["version", collection, record_id, found]:
+            return VersionConflict(collection, record_id, int(found))
+        case ["taken", token, holder]:
+            return NotUnique(token, holder)
+        case ["reused"]:
+            return RequestIdReused("this request id already stands for another commit; nothing was changed")
+        case ["other"]:
+            return StoreBehind("the store is not the one this process started with; a person has to decide")
+        case ["ahead", *at]:
+            return StoreBehind(
+                f"the store is behind what this process has seen ({' '.join(at)}); a person has to decide"
+            )
+        case _:
+            return StoreUnavailable(f"the store's data is damaged ({' '.join(words)}); nothing was changed")
+
+
+def _in_words(error: RedisError) -> str:
+    match error:
+        case redis.exceptions.TimeoutError():
+            return "the store did not answer in time"
+        case redis.exceptions.BusyLoadingError():
+            return "the store is still loading its data"
+        case redis.exceptions.ReadOnlyError():
+            return "the store is a read-only replica"
+        case redis.exceptions.OutOfMemoryError():
+            return "the store is out of memory"
+        case redis.exceptions.AuthenticationError() | redis.exceptions.NoPermissionError():
+            return "the store refuses this user"
+        case redis.exceptions.ConnectionError():
+            return "the store can't be reached"
+        case _:
+            text = str(error)
+            return "the store can't write to its disk" if text.startswith("MISCONF") else f"the store answered: {text}"
