@@ -1,0 +1,44 @@
+# `make run` and `make test` do everything on a fresh machine with Python 3.11+, Node and make.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: run test bench lint clean install browser
+
+run: install
+	@$(BIN)/overlay run --demo
+
+test: install lint browser
+	@$(BIN)/pytest --cov --cov-report=term --cov-report=html:build/coverage
+
+bench: install
+	@$(BIN)/overlay bench check
+
+lint: install
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+install: .venv/.installed overlay/static/vendor/.built
+
+.venv/.installed: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is needed; PYTHON=... names another.")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --editable '.[test]'
+	@touch $@
+
+overlay/static/vendor/.built: package.json package-lock.json $(wildcard overlay/static/*.scss)
+	npm ci --silent
+	npm run --silent build
+	@touch $@
+
+# Browser tests use the system's chromium; where apt can be used it is installed.
+browser:
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || \
+	  { command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ] && apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium >/dev/null; } || \
+	  { command -v sudo >/dev/null && sudo -n true 2>/dev/null && sudo apt-get update -qq && sudo apt-get install -y -qq --no-install-recommends chromium >/dev/null; } || \
+	  echo "No chromium and no way to install it: browser tests will be skipped (they fail with CI=true)."
+
+clean:
+	rm -rf .venv node_modules overlay/static/vendor build test-artefacts .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info

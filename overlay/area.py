@@ -1,0 +1,84 @@
+"""The area a store serves, from `config/areas/NAME.toml`: its boundary, its people to ring, its distances."""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from shapely import Point as ShapelyPoint
+from shapely.geometry import shape
+from shapely.geometry.base import BaseGeometry
+from shapely.ops import transform
+
+from markers.location import LocationError, to_grid
+from markers.matching import Distances
+from markers.model import Point
+from overlay.settings import Settings, SettingsError
+
+
+@dataclass(frozen=True, slots=True)
+class Area:
+    """One force area. `code` names its keys in the store; `boundary` is in National Grid metres."""
+
+    name: str
+    code: str
+    title: str
+    force: str
+    office_hours: str
+    on_call: str
+    distances: Distances
+    boundary: BaseGeometry | None
+
+    def contains(self, point: Point) -> bool:
+        return self.boundary is None or bool(self.boundary.covers(ShapelyPoint(point.easting, point.northing)))
+
+
+def load_area(settings: Settings) -> Area:
+    """Raises SettingsError naming the file and the field."""
+    folder = settings.config / "areas"
+    path = folder / f"{settings.area}.toml"
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        known = ", ".join(sorted(found.stem for found in folder.glob("*.toml"))) or "none"
+        raise SettingsError(f"No area {settings.area!r} in {folder}. There is: {known}.") from error
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise SettingsError(f"{path}: {error}.") from error
+    try:
+        area, contacts, distances = content["area"], content["contacts"], content.get("distances", {})
+        code = str(area["code"]).lower()
+        if not re.fullmatch(r"[a-z][a-z0-9]{1,15}", code):
+            raise SettingsError(f"{path}: area.code must be 2 to 16 letters and digits.")
+        boundary = area.get("boundary")
+        return Area(
+            name=area["name"],
+            code=code,
+            title=area["title"],
+            force=area["force"],
+            office_hours=contacts["office_hours"],
+            on_call=contacts["on_call"],
+            distances=Distances(**{name: float(value) for name, value in distances.items()}),
+            boundary=_read_boundary(folder / boundary) if boundary else None,
+        )
+    except KeyError as error:
+        raise SettingsError(f"{path}: {error.args[0]} is missing.") from error
+    except (TypeError, ValueError, OSError, LocationError) as error:
+        raise SettingsError(f"{path}: {error}.") from error
+
+
+def _read_boundary(path: Path) -> BaseGeometry:
+    content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    features = content["features"] if content["type"] == "FeatureCollection" else [content]
+    outline = shape(features[0]["geometry"])
+    if max(abs(value) for value in outline.bounds) > 400:
+        return outline
+    return transform(_to_metres, outline)
+
+
+def _to_metres(longitudes: Any, latitudes: Any) -> tuple[list[float], list[float]]:
+    points = [to_grid(float(lon), float(lat)) for lon, lat in zip(longitudes, latitudes, strict=True)]
+    return [point.easting for point in points], [point.northing for point in points]

@@ -1,0 +1,72 @@
+"""`overlay run --demo`: lays out the invented neighbourhood and one account a role, through the same walks as real lists."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+
+from markers.exchange import RowError, read_gazetteer, read_markers
+from markers.gazetteer import Gazetteer
+from markers.model import LONDON, Marker, Premises
+from overlay import quillmarket
+from overlay.identity import create_account
+from overlay.roles import Actor
+from overlay.services import Services
+from overlay.settings import SettingsError
+from overlay.upkeep import import_markers, plan_import
+
+DEMO_AREA = "quillmarket"
+# Published on purpose: it opens invented data on this machine's own loopback address and nothing else.
+DEMO_PASSWORD = "tallow-yard-demo"  # noqa: S105 - see above
+_LOADER = Actor("system:demo", "Demo set-up", "service", "command_line")
+
+
+@dataclass(frozen=True, slots=True)
+class Demo:
+    """What to tell the person who started it."""
+
+    accounts: tuple[tuple[str, str], ...]
+    tries: tuple[quillmarket.Try, ...]
+
+
+def prepare(services: Services, now: datetime) -> Demo:
+    """Lay out what is missing; a second run finds the first one's data. Raises SettingsError for a real area."""
+    if services.settings.area != DEMO_AREA:
+        raise SettingsError(f"--demo lays out invented data and works only with OVERLAY_AREA={DEMO_AREA}.")
+    neighbourhood = quillmarket.build()
+    folder = services.settings.data / "demo"
+    if services.gazetteer.count == 0:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        quillmarket.write_gazetteer_csv(neighbourhood, folder / "gazetteer.csv")
+        homes = _all_good(read_gazetteer(folder / "gazetteer.csv"), Premises)
+        services.gazetteer = Gazetteer.load(services.settings.data / "gazetteer", homes)
+    if len(services.index) == 0:
+        today = now.astimezone(LONDON).date()
+        _load_markers(services, folder, neighbourhood, today, now)
+    for username, name, role in quillmarket.DEMO_ACCOUNTS:
+        if services.access.account(services.vault.token("account", username.casefold())) is None:
+            create_account(services.store, services.access, username, name, role, DEMO_PASSWORD, now)
+    return Demo(
+        accounts=tuple((username, services.roles.title(role)) for username, _, role in quillmarket.DEMO_ACCOUNTS),
+        tries=neighbourhood.tries,
+    )
+
+
+def _load_markers(
+    services: Services, folder: Path, neighbourhood: quillmarket.Neighbourhood, today: date, now: datetime
+) -> None:
+    folder.mkdir(mode=0o700, exist_ok=True)
+    path = folder / "markers.csv"
+    quillmarket.write_markers_csv(neighbourhood, path, today)
+    rows = read_markers(path, services.categories, today, "demo.officer", "demo.supervisor", now)
+    import_markers(services, _LOADER, plan_import(services, _all_good(rows, Marker)), now)
+
+
+def _all_good(rows: object, kind: type) -> list:
+    good = []
+    for row in rows:
+        if isinstance(row, RowError):
+            raise SettingsError(f"The demo data is damaged: {row}")
+        good.append(row)
+    return good

@@ -1,0 +1,125 @@
+"""What one role is shown of each match: a pure table, applied after matching and before anything else.
+
+Levels, from `config/categories.toml`: `existence` is the grade and what to do; `headline` adds the category and its
+headline; `full` adds reference, owner and contact. A role that may check always learns that something applies:
+withholding that would read as clear. Matches that only speak of another home nearby never say which, or what of.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from markers.model import Category, Grade, Match, SubBuilding
+from overlay.roles import Actor
+
+LEVELS = ("none", "existence", "headline", "full")
+_STEP_M = 10.0
+
+
+class DisclosureError(ValueError):
+    """A disclosure table that can't be used, in one line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A match as far as one person may see it; None is withheld or does not apply."""
+
+    marker_id: str | None
+    reference: str | None
+    category: str | None
+    category_title: str | None
+    grade: Grade
+    sub_building: SubBuilding | None
+    distance_m: float | None
+    confidence: float
+    why: tuple[str, ...]
+    headline: str | None
+    action: str | None
+    owner: str | None
+    owner_contact: str | None
+    review: str | None
+    detail: str
+
+    def fields(self) -> tuple[str, ...]:
+        """Names of the marker's fields that were disclosed, for the ledger."""
+        named = ("reference", "category", "headline", "action", "owner", "owner_contact")
+        return ("existence", *(name for name in named if getattr(self, name) is not None))
+
+
+def check_table(categories: Mapping[str, Category], roles: Mapping[str, str], checking: frozenset[str]) -> None:
+    """Refuse a table with unknown roles or levels, a gap, or `none` for a role that may check.
+
+    `roles` are the known role names; `checking` those that hold the permission to check. Raises DisclosureError.
+    """
+    for category in categories.values():
+        for role, level in category.disclosure.items():
+            if role not in roles:
+                raise DisclosureError(f"categories.{category.code}.disclosure names {role}, which is not a role.")
+            if level not in LEVELS:
+                raise DisclosureError(
+                    f"categories.{category.code}.disclosure.{role} is {level!r}; it must be one of {', '.join(LEVELS)}."
+                )
+        for role in roles:
+            level = category.disclosure.get(role)
+            if level is None:
+                raise DisclosureError(f"categories.{category.code}.disclosure says nothing of {role}.")
+            if level == "none" and role in checking:
+                raise DisclosureError(
+                    f"categories.{category.code}.disclosure.{role} is none, but that role checks locations: "
+                    "a withheld marker must still be said to exist. Use existence."
+                )
+
+
+def for_actor(
+    matches: tuple[Match, ...], actor: Actor, categories: Mapping[str, Category], now: datetime
+) -> tuple[Shown, ...]:
+    """The matches as `actor` may see them, in the same order."""
+    return tuple(_shown(match, actor, categories.get(match.marker.category), now) for match in matches)
+
+
+def is_elsewhere(match: Match) -> bool:
+    """Whether a match tells of another home than the one asked about."""
+    return match.grade is Grade.NEARBY or (match.grade is Grade.BUILDING and match.sub_building is SubBuilding.DIFFERENT)
+
+
+def _shown(match: Match, actor: Actor, category: Category | None, now: datetime) -> Shown:
+    marker = match.marker
+    level = LEVELS.index(category.disclosure[actor.role]) if category is not None else LEVELS.index("existence")
+    if is_elsewhere(match) and match.grade is Grade.BUILDING:
+        level = min(level, LEVELS.index("none"))
+    which_home = not is_elsewhere(match) and match.grade is not Grade.ZONE
+    headline = level >= LEVELS.index("headline")
+    full = level >= LEVELS.index("full")
+    return Shown(
+        marker_id=marker.marker_id if full and which_home else None,
+        reference=marker.reference if full and which_home else None,
+        category=marker.category if headline else None,
+        category_title=category.title if headline and category is not None else None,
+        grade=match.grade,
+        sub_building=match.sub_building,
+        distance_m=_coarse(match.distance_m) if match.grade is Grade.NEARBY else match.distance_m,
+        confidence=match.confidence,
+        why=match.why if which_home or match.grade is Grade.ZONE else (_elsewhere_words(match),),
+        headline=marker.headline if headline else None,
+        action=marker.action if level >= LEVELS.index("existence") else None,
+        owner=marker.owner if full else None,
+        owner_contact=marker.owner_contact if full else None,
+        review=marker.review_at(now) if level >= LEVELS.index("existence") else None,
+        detail="shown" if full and which_home else "withheld",
+    )
+
+
+def _elsewhere_words(match: Match) -> str:
+    if match.grade is Grade.BUILDING:
+        return "another flat in this building"
+    if match.distance_m is None:
+        return "a home in the area given"
+    return f"a home within {_coarse(match.distance_m):.0f} m"
+
+
+def _coarse(distance_m: float | None) -> float | None:
+    """Rounded up to whole steps, so that two checks can't be crossed to find a home."""
+    return None if distance_m is None else max(_STEP_M, math.ceil(distance_m / _STEP_M) * _STEP_M)

@@ -1,0 +1,202 @@
+"""The walk: one check, from a location as it was given to an answer that is logged before anyone sees it."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from checklists.suggest import Prompt, suggested
+from markers.address import normalise
+from markers.ledger import LedgerEntry, Operation, RecordSeen
+from markers.location import Location, RawLocation, read_location
+from markers.matching import Outcome, match
+from markers.model import LONDON, Status
+from markers.spool import SpoolFailed
+from markers.store import Commit, Committed, StoreUnavailable
+from overlay.disclosure import Shown, for_actor
+from overlay.roles import Actor
+from overlay.services import Services
+
+_TRIES = 8
+
+
+class NothingDisclosed(Exception):
+    """The check could not be logged, so nothing may be shown: the location is to be treated as unknown."""
+
+
+class NotAllowedAnyMore(Exception):
+    """The account, session or token was revoked while the check ran."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What was asked, and for which incident. `reason` is a short code for the ledger."""
+
+    location: RawLocation
+    incident_reference: str | None = None
+    incident_type: str | None = None
+    reason: str = "incident_response"
+
+
+@dataclass(frozen=True, slots=True)
+class Understood:
+    """How the location was read: the address as known, how precisely, and whether the gazetteer knows it."""
+
+    text: str | None
+    precision: str
+    known: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One check's answer, as far as the asking role may see it.
+
+    `store` is `current`, or `last_known` when the store did not answer; then `status` is always
+    could_not_check and `as_of` the moment the copy was last known to be complete.
+    """
+
+    check_id: str
+    status: Status
+    reason: str | None
+    advice: str | None
+    as_of: datetime
+    store: str
+    understood: Understood
+    warnings: tuple[str, ...]
+    matches: tuple[Shown, ...]
+    prompts: tuple[Prompt, ...]
+    ledger_entry: str
+
+
+def check(services: Services, actor: Actor, asked: Asked, now: datetime) -> Answer:
+    """Match a location, log the look, and only then answer.
+
+    Raises LocationError for a location that can't be read, NotAllowedAnyMore for a revoked actor, and
+    NothingDisclosed when the look could be logged neither in the store nor in the spool.
+    """
+    where = read_location(asked.location)
+    check_id = str(uuid.uuid4())
+    for _ in range(_TRIES):
+        access_position = services.access.standing(actor, now)
+        if access_position is None:
+            raise NotAllowedAnyMore
+        position, outcome = _match(services, where, now)
+        answer = _compose(services, actor, asked, outcome, check_id, now)
+        entry = _entry(services, actor, asked, where, outcome, answer, now)
+        expect = {"markers": position, "access": access_position}
+        try:
+            done = services.commit(Commit(entry.entry_id, expect, (), (entry.canonical(),)), now)
+        except StoreUnavailable:
+            return _last_known(services, actor, asked, where, outcome, answer, now)
+        if isinstance(done, Committed):
+            return answer
+        services.take_in(done.changes)
+    raise NothingDisclosed("Markers are changing faster than this check can follow. Check again.")
+
+
+def _match(services: Services, where: Location, now: datetime) -> tuple[int, Outcome]:
+    with services.index.lock:
+        outcome = match(
+            where, services.index, services.gazetteer, services.categories, services.area.distances, now
+        )
+        position = services.index.position
+    if where.spot is not None and not services.area.contains(where.spot.centre):
+        outcome = replace(outcome, warnings=(*outcome.warnings, f"That position is outside {services.area.name}."))
+    elif outcome.home is not None and outcome.home.point is not None and not services.area.contains(outcome.home.point):
+        outcome = replace(outcome, warnings=(*outcome.warnings, f"That address is outside {services.area.name}."))
+    return position, outcome
+
+
+def _compose(
+    services: Services, actor: Actor, asked: Asked, outcome: Outcome, check_id: str, now: datetime
+) -> Answer:
+    shown = for_actor(outcome.matches, actor, services.categories, now)
+    applying = frozenset(item.category for item in shown if item.category is not None)
+    return Answer(
+        check_id=check_id,
+        status=outcome.status,
+        reason=outcome.reason,
+        advice="Treat as unknown until it is checked." if outcome.status is Status.COULD_NOT_CHECK else None,
+        as_of=now,
+        store="current",
+        understood=Understood(outcome.understood, outcome.precision.value, outcome.known),
+        warnings=outcome.warnings,
+        matches=shown,
+        prompts=suggested(services.definitions, asked.incident_type, applying),
+        ledger_entry=str(uuid.uuid4()),
+    )
+
+
+def _entry(
+    services: Services, actor: Actor, asked: Asked, where: Location, outcome: Outcome, answer: Answer, now: datetime
+) -> LedgerEntry:
+    """What the ledger keeps of this look: who, when, why, tokens of where, and which fields of which markers."""
+    return LedgerEntry(
+        entry_id=answer.ledger_entry,
+        at=now,
+        operation=Operation.CONSULTATION,
+        actor_id=actor.actor_id,
+        actor_role=actor.role,
+        via=actor.via,
+        incident=asked.incident_reference,
+        reason=asked.reason,
+        check_id=answer.check_id,
+        status=answer.status.value,
+        store=answer.store,
+        about=_tokens(services, where, outcome),
+        records=tuple(
+            RecordSeen(found.marker.marker_id, found.marker.version, found.grade.value, seen.fields())
+            for found, seen in zip(outcome.matches, answer.matches, strict=True)
+        ),
+    )
+
+
+def _tokens(services: Services, where: Location, outcome: Outcome) -> tuple[str, ...]:
+    """What was looked at, so that "who looked at this address" can be answered without the address."""
+    named = {
+        "premises": outcome.home.premises_id if outcome.home is not None else None,
+        "address": normalise(where.address) if where.address else None,
+        "uprn": where.uprn,
+        "postcode": where.postcode,
+        "phone": where.phone,
+        "position": f"{where.spot.centre.easting:.0f} {where.spot.centre.northing:.0f}" if where.spot else None,
+    }
+    return tuple(services.vault.token(kind, text) for kind, text in named.items() if text)
+
+
+def _last_known(
+    services: Services,
+    actor: Actor,
+    asked: Asked,
+    where: Location,
+    outcome: Outcome,
+    answer: Answer,
+    now: datetime,
+) -> Answer:
+    """The store did not answer: say so, show what was last known, and log it in the spool first."""
+    as_of = services.last_contact
+    stale = replace(
+        answer,
+        status=Status.COULD_NOT_CHECK,
+        reason=" ".join(
+            part
+            for part in (
+                f"The store is not answering. What follows was last known at {as_of.astimezone(LONDON):%H:%M:%S}.",
+                outcome.reason,
+            )
+            if part
+        ),
+        advice=f"Treat as unknown. {services.area.on_call}",
+        as_of=as_of,
+        store="last_known",
+        ledger_entry=str(uuid.uuid4()),
+    )
+    try:
+        services.spool.append(_entry(services, actor, asked, where, outcome, stale, now))
+    except SpoolFailed as error:
+        raise NothingDisclosed(
+            "The store is not answering and this look could not be logged here either, so nothing is shown. "
+            f"Treat as unknown. {services.area.on_call}"
+        ) from error
+    return stale

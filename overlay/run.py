@@ -1,0 +1,150 @@
+"""`overlay run`: the store, the web workers and their watch, started and stopped as one."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+import threading
+import time
+import urllib.request
+from collections.abc import Callable
+from typing import Any
+
+import structlog
+from granian.constants import Interfaces
+from granian.server import Server
+
+from markers.server import EmbeddedServer, ServerError
+from overlay.runlock import RunLock
+from overlay.services import Services, data_folders, key_ring
+from overlay.settings import Settings
+
+log = structlog.get_logger()
+
+_WATCH_S = 0.5
+_PORT_WAIT_S = 4.0
+
+
+class CannotRun(Exception):
+    """Why the console can't start, in one line."""
+
+
+def run(settings: Settings, prepare: Callable[[Services], None], ready: Callable[[str], None]) -> None:
+    """Serve until interrupted, then stop the workers and the store.
+
+    `prepare` runs once with the store up and before anything is served; `ready` is called with the
+    console's address when it answers. Raises CannotRun and whatever `Services.start` raises.
+    """
+    data_folders(settings.data)
+    lock = RunLock(settings.data)
+    if not _taken(lock):
+        raise CannotRun(f"Another overlay run already uses {settings.data}. Stop it, or choose another folder with --data.")
+    _wait_for_port(settings)
+    key_ring(settings)
+    embedded = None if settings.store_url else EmbeddedServer(settings.data / "store")
+    stopping = threading.Event()
+    try:
+        if embedded is not None:
+            embedded.ensure()
+        services = Services.start(settings, follow=False)
+        try:
+            prepare(services)
+        finally:
+            services.store.close()
+        if embedded is not None:
+            threading.Thread(target=_keep_store, args=(embedded, stopping), name="store-watch", daemon=True).start()
+        threading.Thread(target=_announce, args=(settings, ready, stopping), name="announce", daemon=True).start()
+        _serve(settings)
+    finally:
+        stopping.set()
+        if embedded is not None:
+            embedded.stop()
+        lock.release()
+
+
+def _taken(lock: RunLock) -> bool:
+    """A command that only looks whether the folder is in use holds the lock for an instant: ask twice."""
+    return lock.take() or (time.sleep(0.3) or lock.take())
+
+
+def worker_app() -> Any:
+    """The WSGI application of one web worker, which ends with the process that started it."""
+    from overlay.app import create_app
+
+    _end_with_parent()
+    return create_app()
+
+
+def _serve(settings: Settings) -> None:
+    os.environ.update(settings.environment())
+    server = Server(
+        "overlay.run:worker_app",
+        address=settings.host,
+        port=settings.port,
+        interface=Interfaces.WSGI,
+        workers=settings.workers,
+        blocking_threads=settings.threads,
+        factory=True,
+        websockets=False,
+        respawn_failed_workers=True,
+        respawn_interval=0.5,
+        workers_kill_timeout=5,
+        log_enabled=False,
+    )
+    server.serve()
+
+
+def _keep_store(embedded: EmbeddedServer, stopping: threading.Event) -> None:
+    """Restart the embedded store when it dies, and say so."""
+    while not stopping.wait(_WATCH_S):
+        if embedded.alive() or stopping.is_set():
+            continue
+        log.error("store_died", action="restarting")
+        try:
+            embedded.ensure()
+            log.info("store_restarted")
+        except ServerError as error:
+            log.error("store_not_restarted", reason=str(error))
+
+
+def _announce(settings: Settings, ready: Callable[[str], None], stopping: threading.Event) -> None:
+    address = f"http://{settings.host}:{settings.port}"
+    while not stopping.wait(0.1):
+        try:
+            with urllib.request.urlopen(f"{address}/healthz", timeout=1) as reply:  # noqa: S310 - our own address
+                if reply.status == 200:
+                    ready(address)
+                    return
+        except OSError:
+            continue
+
+
+def _wait_for_port(settings: Settings) -> None:
+    """Workers of a run that was killed need a moment to notice; a port taken for longer is someone else's."""
+    until = time.monotonic() + _PORT_WAIT_S
+    while True:
+        with socket.socket(socket.AF_INET6 if ":" in settings.host else socket.AF_INET) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((settings.host, settings.port))
+                return
+            except OSError as error:
+                if time.monotonic() > until:
+                    raise CannotRun(
+                        f"Port {settings.port} on {settings.host} can't be used ({error.strerror}). "
+                        "Choose another with --port."
+                    ) from error
+        time.sleep(0.2)
+
+
+def _end_with_parent() -> None:
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(_WATCH_S)
+        sys.stderr.flush()
+        os._exit(1)
+
+    threading.Thread(target=watch, name="parent-watch", daemon=True).start()

@@ -1,0 +1,33 @@
+"""One `overlay run` a data folder."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from pathlib import Path
+
+
+class RunLock:
+    """Held by an open descriptor, so it goes with the process however that ends."""
+
+    def __init__(self, data: Path) -> None:
+        self._descriptor = os.open(data / "run.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+
+    def take(self) -> bool:
+        try:
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+    def release(self) -> None:
+        os.close(self._descriptor)
+
+
+def is_running(data: Path) -> bool:
+    """Whether an `overlay run` uses this folder now."""
+    lock = RunLock(data)
+    try:
+        return not lock.take()
+    finally:
+        lock.release()

@@ -1,0 +1,233 @@
+"""The composition root: builds everything one process needs, once, and keeps its copies in step with the store."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import threading
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+
+import structlog
+
+from checklists.definition import Definition, load_definitions
+from markers.categories import load_categories
+from markers.gazetteer import Gazetteer
+from markers.index import MarkerIndex
+from markers.model import LONDON, Category, Marker
+from markers.server import EmbeddedServer
+from markers.spool import Spool
+from markers.store import Changes, Commit, Committed, Moved, Store, StoreUnavailable
+from markers.vault import KeyRing, Vault, VaultError
+from overlay.area import Area, load_area
+from overlay.disclosure import check_table
+from overlay.identity import AccessBook
+from overlay.roles import Roles
+from overlay.runlock import is_running
+from overlay.settings import Settings, SettingsError
+
+log = structlog.get_logger()
+
+# How long after the last word from the store its copy still counts as current on a screen. A check never
+# relies on this: it asks the store itself.
+_SILENCE_S = 2.5
+_WAIT_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class StoreState:
+    """What the top bar says of the store."""
+
+    kind: Literal["current", "last_known", "unavailable"]
+    words: str
+    since: datetime | None
+
+
+@dataclass(slots=True)
+class Services:
+    """What one process works with. `index`, `access` and `gazetteer` are copies that follow the store and the disk."""
+
+    settings: Settings
+    area: Area
+    categories: Mapping[str, Category]
+    roles: Roles
+    definitions: tuple[Definition, ...]
+    incident_types: tuple[tuple[str, str], ...]
+    vault: Vault
+    store: Store
+    spool: Spool
+    index: MarkerIndex
+    access: AccessBook
+    gazetteer: Gazetteer
+    last_contact: datetime
+    embedded: EmbeddedServer | None
+    _stopping: threading.Event
+    _follower: threading.Thread | None = None
+
+    @classmethod
+    def start(cls, settings: Settings, *, follow: bool = True) -> Services:
+        """Read the configuration, reach the store (starting the embedded one if none runs) and load the copies.
+
+        `follow` starts the thread that keeps them in step. Raises SettingsError, VaultError, ServerError,
+        StoreUnavailable, each with one line for the person who started it.
+        """
+        area = load_area(settings)
+        categories = load_categories(settings.config / "categories.toml")
+        roles = Roles.load(settings.config / "roles.toml")
+        check_table(categories, roles.titles, frozenset(r for r in roles.titles if roles.allows(r, "checks.make")))
+        data_folders(settings.data)
+        ring = key_ring(settings)
+        embedded = None if settings.store_url else EmbeddedServer(settings.data / "store")
+        url = settings.store_url or (embedded.ensure() if embedded is not None else "")
+        vault = Vault(ring, area.code)
+        store = Store(url, area.code, vault, timeout_s=settings.store_timeout_s)
+        services = cls(
+            settings=settings,
+            area=area,
+            categories=categories,
+            roles=roles,
+            definitions=load_definitions(),
+            incident_types=_incident_types(settings.config / "incident_types.toml"),
+            vault=vault,
+            store=store,
+            spool=Spool(settings.data / "spool", vault),
+            index=MarkerIndex(),
+            access=AccessBook(),
+            gazetteer=Gazetteer.open(settings.data / "gazetteer"),
+            last_contact=datetime.now(UTC),
+            embedded=embedded,
+            _stopping=threading.Event(),
+        )
+        try:
+            store.bind()
+            services._load("markers")
+            services._load("access")
+        except BaseException:
+            services.close()
+            raise
+        if follow:
+            services._follower = threading.Thread(target=services._follow, name="follower", daemon=True)
+            services._follower.start()
+        return services
+
+    def close(self) -> None:
+        """Stop following, close connections, and stop the embedded store if this process started it for itself."""
+        self._stopping.set()
+        if self._follower is not None:
+            self._follower.join(timeout=_WAIT_S * 3)
+        self.store.close()
+        if self.embedded is not None and self.embedded.owned and not is_running(self.settings.data):
+            self.embedded.stop()
+
+    def now(self) -> datetime:
+        """The one clock: read once at the edge and passed down."""
+        return datetime.now(UTC)
+
+    def commit(self, commit: Commit, now: datetime) -> Committed | Moved:
+        """Commit, asking once more with the same request id when the first reply was lost.
+
+        A restarted store breaks every pooled connection; the request id makes the second try safe.
+        """
+        try:
+            done = self.store.commit(commit)
+        except StoreUnavailable:
+            done = self.store.commit(commit)
+        self.last_contact = max(self.last_contact, now)
+        return done
+
+    def take_in(self, changes: Mapping[str, Changes]) -> None:
+        """Apply what a commit or the change stream brought."""
+        for collection, news in changes.items():
+            if news.reload:
+                self._load(collection)
+            elif collection == "markers":
+                self.index.apply(
+                    news.position,
+                    [(r.record_id, _marker(r.plain) if r.plain is not None else None) for r in news.records],
+                )
+            else:
+                self.access.apply(news)
+
+    def state(self, now: datetime) -> StoreState:
+        """Whether this process is in touch with the store, in the words of the top bar."""
+        if (now - self.last_contact).total_seconds() <= _SILENCE_S:
+            return StoreState("current", "Checked against current markers", None)
+        since = self.last_contact
+        return StoreState("last_known", f"LAST KNOWN {since.astimezone(LONDON):%H:%M:%S}, store not answering", since)
+
+    def _load(self, collection: str) -> None:
+        news = self.store.load(collection)
+        if collection == "markers":
+            self.index.replace(news.position, [_marker(r.plain) for r in news.records if r.plain is not None])
+        else:
+            self.access.apply(replace(news, reload=True))
+
+    def _follow(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                moved = self.store.wait({"markers": self.index.position, "access": self.access.position}, _WAIT_S)
+                for collection in moved:
+                    after = self.index.position if collection == "markers" else self.access.position
+                    self.take_in({collection: self.store.changes(collection, after)})
+                self.last_contact = self.now()
+                if self.spool.pending():
+                    log.info("spool_replayed", entries=self.spool.replay(self.store))
+                self.gazetteer = self.gazetteer.refreshed()
+            except StoreUnavailable:
+                self._stopping.wait(0.2)
+            except Exception as error:
+                # The follower must outlive any fault: without it the copies would stand still unseen. A check
+                # still asks the store itself, so a fault here can't turn into a false clear.
+                log.error("follower_failed", kind=type(error).__name__)
+                self._stopping.wait(1.0)
+
+
+@contextlib.contextmanager
+def running(settings: Settings) -> Iterator[Services]:
+    """Services for one command: attaches to the running store, or starts and stops one itself."""
+    services = Services.start(settings, follow=False)
+    try:
+        yield services
+    finally:
+        services.close()
+
+
+def data_folders(data: Path) -> None:
+    """Make the data folder and its parts, mode 0700. Raises SettingsError when it can't be written."""
+    try:
+        data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for part in ("store", "keys", "gazetteer", "spool", "logs"):
+            (data / part).mkdir(mode=0o700, exist_ok=True)
+    except OSError as error:
+        raise SettingsError(f"The data folder {data} can't be written ({error.strerror}). Set OVERLAY_DATA to one that can.") from error
+    if not os.access(data, os.W_OK | os.X_OK):
+        raise SettingsError(f"The data folder {data} can't be written. Set OVERLAY_DATA to one that can.")
+
+
+def key_ring(settings: Settings) -> KeyRing:
+    """The area's keys; made once for a new data folder, never replaced where sealed data may exist."""
+    folder = settings.data / "keys"
+    has_data = any((settings.data / "store").glob("appendonlydir/*")) or any((settings.data / "spool").iterdir())
+    if (folder / "ring.json").exists() or has_data:
+        return KeyRing.load(folder)
+    try:
+        return KeyRing.create(folder)
+    except VaultError:
+        return KeyRing.load(folder)
+
+
+def _marker(plain: bytes) -> Marker:
+    return Marker.from_dict(json.loads(plain))
+
+
+def _incident_types(path: Path) -> tuple[tuple[str, str], ...]:
+    try:
+        rows = tomllib.loads(path.read_text(encoding="utf-8"))["types"]
+        return tuple((str(row["code"]), str(row["title"])) for row in rows)
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, KeyError, TypeError) as error:
+        raise SettingsError(f"{path}: {error}.") from error

@@ -1,0 +1,76 @@
+"""One frozen settings object, from `overlay.toml` in the data folder, then the environment; wrong ones fail at boot, in words."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+SHIPPED_CONFIG = Path(__file__).resolve().parent.parent / "config"
+
+
+class SettingsError(ValueError):
+    """A setting that can't be used, in one line naming it."""
+
+
+class Settings(BaseModel):
+    """Every setting has an environment variable `OVERLAY_NAME`, or `OVERLAY_NAME_FILE` naming a file that holds it.
+
+    `data` is the one folder for store, keys, gazetteer and spool. `store_url` names an external server instead of
+    the embedded one. `store_timeout_s` is the longest a check waits for the store before it says so.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    data: Path = Path("data")
+    config: Path = SHIPPED_CONFIG
+    area: str = "quillmarket"
+    host: str = "127.0.0.1"
+    port: int = Field(default=8000, ge=1, le=65535)
+    workers: int = Field(default=2, ge=1, le=64)
+    threads: int = Field(default=16, ge=1, le=256)
+    store_url: str | None = None
+    store_timeout_s: float = Field(default=0.3, gt=0, le=5)
+
+    @classmethod
+    def read(cls, environment: Mapping[str, str] = os.environ, **given: Any) -> Self:
+        """Given values (from the command line) first, then the environment, then `overlay.toml`. Raises SettingsError."""
+        chosen = {name: value for name, value in given.items() if value is not None}
+        from_environment = {
+            name: value for name in cls.model_fields if (value := _variable(environment, f"OVERLAY_{name.upper()}")) is not None
+        }
+        data = Path(chosen.get("data") or from_environment.get("data") or cls.model_fields["data"].default)
+        merged = {**_from_file(data / "overlay.toml"), **from_environment, **chosen, "data": data.absolute()}
+        try:
+            return cls(**merged)
+        except ValidationError as error:
+            first = error.errors()[0]
+            name = ".".join(str(part) for part in first["loc"])
+            raise SettingsError(f"Setting {name} (OVERLAY_{name.upper()}): {first['msg']}.") from error
+
+    def environment(self) -> dict[str, str]:
+        """The same settings for a child process."""
+        return {f"OVERLAY_{name.upper()}": str(value) for name, value in self if value is not None}
+
+
+def _variable(environment: Mapping[str, str], name: str) -> str | None:
+    file = environment.get(f"{name}_FILE")
+    if file is None:
+        return environment.get(name) or None
+    try:
+        return Path(file).read_text(encoding="utf-8").strip() or None
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{name}_FILE names {file}, which can't be read.") from error
+
+
+def _from_file(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise SettingsError(f"{path}: {error}.") from error

@@ -1,0 +1,169 @@
+"""The second walk: changes to what the store holds. Here: a list of markers, checked whole, then written row by row."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+from itertools import islice
+
+from markers.address import read_address
+from markers.index import MarkerIndex
+from markers.ledger import LedgerEntry, Operation, RecordSeen
+from markers.model import Marker
+from markers.resolve import resolve
+from markers.store import Commit, Committed, VersionConflict, Write
+from overlay.roles import Actor
+from overlay.services import Services
+
+_ROWS_A_COMMIT = 100
+_TRIES = 8
+# What an import does not compare: who recorded it and when says nothing about the marker itself.
+_BOOKKEEPING = {"version": 1, "recorded_at": datetime.fromisoformat("2000-01-01T00:00:00+00:00"), "proposed_by": "", "approved_by": ""}
+
+
+class UpkeepError(Exception):
+    """A change that was refused, in one line; nothing of it was written unless the line says so."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What an import would do. `unplaced` are references whose address the gazetteer does not surely know."""
+
+    new: tuple[Marker, ...]
+    changed: tuple[Marker, ...]
+    unchanged: int
+    unplaced: tuple[str, ...]
+
+
+def plan_import(services: Services, markers: Iterable[Marker]) -> Plan:
+    """Compare a list with the store's copy. Versions are those the write will expect; nothing is written."""
+    new: list[Marker] = []
+    changed: list[Marker] = []
+    unplaced: list[str] = []
+    unchanged = 0
+    for given in markers:
+        marker = place_on_gazetteer(services, given)
+        if marker.place.address and marker.place.premises_id is None:
+            unplaced.append(marker.reference)
+        versioned = _against(services.index, marker)
+        if versioned is None:
+            unchanged += 1
+        elif versioned.version == 1:
+            new.append(versioned)
+        else:
+            changed.append(versioned)
+    return Plan(tuple(new), tuple(changed), unchanged, tuple(unplaced))
+
+
+def import_markers(
+    services: Services,
+    actor: Actor,
+    plan: Plan,
+    now: datetime,
+    progress: Callable[[int], None] = lambda _: None,
+) -> int:
+    """Write a plan's rows, each with its ledger entry; returns how many were written.
+
+    Rows are atomic: an import that is killed leaves whole rows, and the same list run again finishes it.
+    Raises UpkeepError when others keep changing the same markers, StoreUnavailable when the store is gone.
+    """
+    written = 0
+    for rows in _chunks((*plan.new, *plan.changed), _ROWS_A_COMMIT):
+        written += _write(services, actor, rows, now)
+        progress(len(rows))
+    return written
+
+
+def place_on_gazetteer(services: Services, marker: Marker) -> Marker:
+    """Note which known home a marker's place is, and where that stands, when there is exactly one it can be."""
+    place = marker.place
+    home = services.gazetteer.by_uprn(place.uprn) if place.uprn else None
+    if home is None and place.address:
+        home = resolve(read_address(place.address, place.postcode), services.gazetteer, services.index.homes).home
+    if home is None:
+        return marker
+    return replace(
+        marker,
+        place=replace(
+            place,
+            address=place.address or home.address,
+            premises_id=home.premises_id,
+            postcode=place.postcode or home.postcode,
+            point=place.point or home.point,
+        ),
+    )
+
+
+def _write(services: Services, actor: Actor, rows: tuple[Marker, ...], now: datetime) -> int:
+    for _ in range(_TRIES):
+        if not rows:
+            return 0
+        request = str(uuid.uuid4())
+        try:
+            done = services.commit(
+                Commit(
+                    request_id=request,
+                    expect={},
+                    writes=tuple(
+                        Write("markers", m.marker_id, m.version - 1, json.dumps(m.as_dict()).encode(), ()) for m in rows
+                    ),
+                    entries=tuple(_entry(services, actor, marker, now).canonical() for marker in rows),
+                ),
+                now,
+            )
+        except VersionConflict:
+            _catch_up(services)
+            again = (_against(services.index, marker) for marker in rows)
+            rows = tuple(marker for marker in again if marker is not None)
+            continue
+        if isinstance(done, Committed):
+            _catch_up(services)
+            return len(rows)
+        services.take_in(done.changes)
+    raise UpkeepError("Others keep changing these markers. The rows before them were written; run the same list again.")
+
+
+def _catch_up(services: Services) -> None:
+    services.take_in({"markers": services.store.changes("markers", services.index.position)})
+
+
+def _entry(services: Services, actor: Actor, marker: Marker, now: datetime) -> LedgerEntry:
+    place = marker.place
+    named = {"premises": place.premises_id, "uprn": place.uprn, "phone": place.phone}
+    content = marker.as_dict()
+    return LedgerEntry(
+        entry_id=str(uuid.uuid4()),
+        at=now,
+        operation=Operation.COLLECTION if marker.version == 1 else Operation.ALTERATION,
+        actor_id=actor.actor_id,
+        actor_role=actor.role,
+        via=actor.via,
+        incident=None,
+        reason="import",
+        check_id=None,
+        status=None,
+        store="current",
+        about=tuple(services.vault.token(kind, text) for kind, text in named.items() if text),
+        records=(
+            RecordSeen(marker.marker_id, marker.version, None, tuple(sorted(name for name in content if content[name]))),
+        ),
+    )
+
+
+def _against(index: MarkerIndex, marker: Marker) -> Marker | None:
+    """The marker with the version its write would have, or None when the store already holds the same."""
+    known = index.get(marker.marker_id)
+    if known is None:
+        return replace(marker, version=1)
+    if replace(known, **_BOOKKEEPING) == replace(marker, **_BOOKKEEPING):
+        return None
+    return replace(marker, version=known.version + 1)
+
+
+def _chunks(rows: tuple[Marker, ...], size: int) -> Iterator[tuple[Marker, ...]]:
+    waiting = iter(rows)
+    while chunk := tuple(islice(waiting, size)):
+        yield chunk
