@@ -97,7 +97,8 @@ class LedgerEntry:
     def canonical(self) -> bytes:
         """The entry as canonical JSON (RFC 8785), the bytes that are sealed, hashed and signed.
 
-        The members are written in canonical order here. Raises `ValueError` for text that is not Unicode (a lone surrogate), which RFC 8785 s.3.2.2.2 refuses.
+        The members stand in canonical order here already. Raises `ValueError` for text that is not Unicode (a lone
+        surrogate), which RFC 8785 s.3.2.2.2 refuses.
         """
         return _utf8(
             {
