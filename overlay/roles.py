@@ -9,6 +9,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from markers.ledger import Via
+
 ROLES = (
     "call_handler",
     "dispatcher",
@@ -44,14 +46,14 @@ class RolesError(ValueError):
 class Actor:
     """Who is asking.
 
-    `actor_id` is the record of the account or service token; `via` is `session`, `token` or
-    `command_line`; `credential` is the record of the session or token presented, empty on the command line.
+    `actor_id` is the record of the account or service token; `via` the way in, as the ledger names it;
+    `credential` is the record of the session or token presented, empty on the command line.
     """
 
     actor_id: str
     name: str
     role: str
-    via: str
+    via: Via
     credential: str = ""
 
 

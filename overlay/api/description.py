@@ -1,0 +1,38 @@
+"""The interface's own description (OpenAPI 3.1), made from the models; behind a token like the rest."""
+
+from __future__ import annotations
+
+from flask import Blueprint, jsonify
+from flask.typing import ResponseReturnValue
+from spectree import SecurityScheme, SpecTree
+from spectree.models import SecureType, SecuritySchemeData
+
+from overlay.api.models import ProblemOut
+from overlay.security import requires
+
+api = Blueprint("description", __name__, url_prefix="/api/v1")
+
+# Only describes: reading and refusing bodies is overlay/api/body.py's. Its documentation pages are never
+# registered: they load scripts from other hosts.
+described = SpecTree(
+    "flask",
+    title="Warning marker overlay",
+    version="v1",
+    mode="strict",
+    annotations=False,
+    naming_strategy=lambda model: model.__name__,
+    nested_naming_strategy=lambda _parent, child: child,
+    validation_error_model=ProblemOut,
+    page_templates={},
+    security_schemes=[
+        SecurityScheme(name="bearer", data=SecuritySchemeData(type=SecureType.HTTP, scheme="bearer")),
+    ],
+    security={"bearer": []},
+)
+
+
+@api.get("/openapi.json")
+@requires("api.describe")
+def openapi() -> ResponseReturnValue:
+    """The description of every route under /api/v1 and the two health routes."""
+    return jsonify(described.spec)

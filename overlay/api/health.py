@@ -1,0 +1,41 @@
+"""Is it alive, and can it answer a check: for supervisors and load balancers."""
+
+from __future__ import annotations
+
+from flask import Blueprint, jsonify
+from flask.typing import ResponseReturnValue
+from spectree import Response
+
+from markers.store import StoreUnavailable
+from overlay import security
+from overlay.api.description import described
+from overlay.api.models import HealthOut
+from overlay.security import public
+
+api = Blueprint("health", __name__)
+
+
+@api.get("/healthz")
+@public("says only that the process answers")
+@described.validate(resp=Response(HTTP_200=HealthOut), security=[], tags=["health"], skip_validation=True)
+def alive() -> ResponseReturnValue:
+    """Whether this process answers at all."""
+    return jsonify(status="alive", detail="This process answers.")
+
+
+@api.get("/readyz")
+@public("says only whether the store answers")
+@described.validate(
+    resp=Response(HTTP_200=HealthOut, HTTP_503=HealthOut), security=[], tags=["health"], skip_validation=True
+)
+def ready() -> ResponseReturnValue:
+    """Whether a check would be answered from a current store."""
+    services = security.services()
+    try:
+        services.store.ping()
+    except StoreUnavailable:
+        return jsonify(status="not_ready", detail="The store is not answering: every check is could_not_check."), 503
+    state = services.state(security.now())
+    if state.kind != "current":
+        return jsonify(status="not_ready", detail=f"{state.words}."), 503
+    return jsonify(status="ready", detail="A check is answered from a current store.")

@@ -1,0 +1,262 @@
+"""What went wrong, in words: one table from errors to what a program (RFC 9457) or a person is told.
+
+No problem ever reads as `clear`, and none repeats what was sent.
+"""
+
+from __future__ import annotations
+
+import traceback
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import structlog
+from flask import Flask, Response, jsonify, make_response, redirect, render_template, request
+from jinja2 import TemplateError
+from markupsafe import escape
+from werkzeug.exceptions import HTTPException
+
+from markers.location import LocationError
+from markers.store import StoreUnavailable, VersionConflict
+from overlay.api.body import BodyRefused, FieldError
+from overlay.identity import AccessBusy, Refused, SignInBusy, SignInRefused, SlowDown
+from overlay.lookup import NotAllowedAnyMore, NothingDisclosed
+from overlay.security import CrossSite, Forbidden, SignInFirst, is_api
+from overlay.web.chrome import chrome_for_anyone
+from overlay.web.views import ProblemPage
+
+log = structlog.get_logger()
+
+UNCHANGED = "Nothing was changed."
+NOT_CHECKED = "No check was made: treat any location you asked about as unknown."
+_CHECKS = "/api/v1/checks"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One refusal: `kind` names it for programs; the rest is what happened, what was kept, what to do."""
+
+    status: int
+    kind: str
+    title: str
+    happened: str
+    to_do: str
+    kept: str = UNCHANGED
+    errors: tuple[FieldError, ...] = ()
+    headers: dict[str, str] = field(default_factory=dict)
+    error_id: str | None = None
+    sign_in: bool = False
+
+    def words(self) -> str:
+        """All of it as one text."""
+        return " ".join(part for part in (self.happened, self.kept, self.to_do) if part)
+
+
+def _location(error: LocationError) -> Problem:
+    place = {"phone": "caller_number", "location": "location"}.get(error.field, f"location.{error.field}")
+    return Problem(
+        422, "location", "That location can't be read", error.reason, "Correct it and check again.", NOT_CHECKED,
+        (FieldError(place, error.reason),),
+    )  # fmt: skip
+
+
+def _body(error: BodyRefused) -> Problem:
+    if error.malformed:
+        return Problem(
+            400, "not-json", "The request is not JSON", f"The body can't be read. {error.errors[0].reason}",
+            "Send one JSON object in UTF-8.", errors=error.errors,
+        )  # fmt: skip
+    return Problem(
+        422, "fields", "Some fields can't be used", f"{len(error.errors)} of the fields sent can't be used.",
+        "Correct the fields listed and send it again.", errors=error.errors,
+    )  # fmt: skip
+
+
+def _sign_in_first(_: Exception) -> Problem:
+    if is_api(request):
+        return Problem(
+            401, "sign-in", "Not signed in", "No bearer token that is known and still valid came with this request.",
+            "Send 'Authorization: Bearer wmo_...' with a token from 'overlay tokens create'.",
+            headers={"WWW-Authenticate": 'Bearer realm="overlay"'},
+        )  # fmt: skip
+    return Problem(
+        401, "sign-in", "You are not signed in",
+        "You have not signed in, or your session has ended: it lasts one shift, and ends when your account changes.",
+        "Sign in again.", NOT_CHECKED, sign_in=True,
+    )  # fmt: skip
+
+
+def _forbidden(error: Forbidden) -> Problem:
+    return Problem(
+        403, "not-allowed", "Your role can't do this",
+        f"The role {error.role_title} does not hold the permission '{error.permission}'.",
+        "If your work needs it, ask whoever looks after accounts.",
+    )  # fmt: skip
+
+
+def _cross_site(_: CrossSite) -> Problem:
+    return Problem(
+        403, "cross-site", "That form was not from this page, or it is too old",
+        "The form came without this site's own mark, or the page it was on is from an earlier sign-in.",
+        "Go back, load the page again and send it once more.",
+    )  # fmt: skip
+
+
+def _not_logged(error: NothingDisclosed) -> Problem:
+    return Problem(
+        503, "not-logged", "Could not check: treat as unknown",
+        str(error) or "The look could not be logged, so nothing may be shown.",
+        "Check again in a moment; until then treat the location as unknown.", "Nothing was shown.",
+        headers={"Retry-After": "5"},
+    )  # fmt: skip
+
+
+def _no_store(_: StoreUnavailable) -> Problem:
+    return Problem(
+        503, "store", "The store is not answering", "The store of markers and accounts is not answering.",
+        "Try again in a moment. Whoever is signed in can go on checking; answers say that they are last known.",
+        "It is not certain whether the last change was kept: look before doing it again.",
+        headers={"Retry-After": "5"},
+    )  # fmt: skip
+
+
+def _conflict(_: VersionConflict) -> Problem:
+    return Problem(
+        409, "conflict", "Somebody else changed this first", "This was changed since you loaded it.",
+        "Load it again and repeat your change.",
+    )  # fmt: skip
+
+
+def _slow_down(error: SlowDown) -> Problem:
+    return Problem(
+        429, "slow-down", "Wait a moment", str(error), "", headers={"Retry-After": str(error.wait_s)}
+    )  # fmt: skip
+
+
+def _busy(error: Exception) -> Problem:
+    return Problem(503, "busy", "Busy", str(error), "", "", headers={"Retry-After": "5"})
+
+
+TABLE: tuple[tuple[type[Exception], Callable[[Any], Problem]], ...] = (
+    (LocationError, _location),
+    (BodyRefused, _body),
+    (SignInFirst, _sign_in_first),
+    (NotAllowedAnyMore, _sign_in_first),
+    (Forbidden, _forbidden),
+    (CrossSite, _cross_site),
+    (NothingDisclosed, _not_logged),
+    (SlowDown, _slow_down),
+    (SignInRefused, lambda error: Problem(401, "sign-in", "Not signed in", str(error), "", "", sign_in=True)),
+    (SignInBusy, _busy),
+    (AccessBusy, _busy),
+    (Refused, lambda error: Problem(422, "fields", "That can't be used", str(error), "", "")),
+    (VersionConflict, _conflict),
+    (StoreUnavailable, _no_store),
+)
+
+_BY_STATUS = {
+    400: ("bad-request", "The request can't be read", "The request is not one this service can read.",
+          "Check how it was written and send it again."),
+    404: ("not-found", "There is no such page", "Nothing is kept at this address.",
+          "Check the address, or start again from the first page."),
+    405: ("method", "That can't be done here", "This address takes another kind of request.",
+          "Start again from the first page, or see the interface's description."),
+    413: ("too-large", "Too much was sent at once", "More was sent than a request may hold (64 KiB).",
+          "Send less. A check needs the location alone, not the whole message."),
+    415: ("content-type", "The content type is not JSON", "This interface reads JSON only.",
+          "Send the header 'Content-Type: application/json'."),
+}  # fmt: skip
+
+
+def problem_of(error: Exception) -> Problem:
+    """The problem an error is told as. What is not in the table is a fault: logged without content, told with an id."""
+    for kind, tell in TABLE:
+        if isinstance(error, kind):
+            problem: Problem = tell(error)
+            return problem
+    if isinstance(error, HTTPException) and error.code is not None and error.code < 500:
+        slug, title, happened, to_do = _BY_STATUS.get(error.code, _BY_STATUS[400])
+        headers = {name: value for name, value in error.get_headers() if name == "Allow"}
+        return Problem(error.code, slug, title, happened, to_do, headers=headers)
+    return _fault(error)
+
+
+def install(app: Flask) -> None:
+    """Answer every error of the application from the table."""
+
+    @app.errorhandler(Exception)
+    def answer(error: Exception) -> Response:
+        if isinstance(error, HTTPException) and (error.code is None or error.code < 400):
+            return make_response(error.get_response())  # a redirect of the router's
+        problem = problem_of(error)
+        response = _as_json(problem) if is_api(request) else _as_page(problem)
+        response.headers.update(problem.headers)
+        return response
+
+
+def _fault(error: Exception) -> Problem:
+    error_id = uuid.uuid4().hex[:12]
+    # Where, never what: an exception's text may hold an address.
+    where = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(error.__traceback__)]
+    log.error("fault", error_id=error_id, kind=type(error).__qualname__, where=where[-6:])
+    return Problem(
+        500, "fault", "Something went wrong here",
+        "This program met a fault it did not expect.",
+        f"Try again. If it happens again, give this number to whoever looks after the service: {error_id}.",
+        NOT_CHECKED, error_id=error_id,
+    )  # fmt: skip
+
+
+def _as_json(problem: Problem) -> Response:
+    content: dict[str, Any] = {
+        "type": f"urn:overlay:problem:{problem.kind}",
+        "title": problem.title,
+        "status": problem.status,
+        "detail": problem.words(),
+    }
+    if problem.errors:
+        content["errors"] = [{"field": error.field, "reason": error.reason} for error in problem.errors]
+    if problem.error_id:
+        content["error_id"] = problem.error_id
+    if request.path == _CHECKS:
+        content["check"] = "could_not_check"
+    response = jsonify(content)
+    response.status_code = problem.status
+    response.mimetype = "application/problem+json"
+    return response
+
+
+def _as_page(problem: Problem) -> Response:
+    if problem.sign_in and request.method in ("GET", "HEAD"):
+        return _to_sign_in()
+    try:
+        page = ProblemPage(
+            chrome=chrome_for_anyone(),
+            status=problem.status,
+            title=problem.title,
+            happened=problem.happened,
+            kept=problem.kept,
+            to_do=problem.to_do,
+            error_id=problem.error_id,
+            sign_in=problem.sign_in,
+        )
+        response = make_response(render_template("pages/problem.html", page=page), problem.status)
+    except TemplateError as error:
+        fault = _fault(error)
+        response = make_response(f"<!doctype html><title>Problem</title><p>{escape(fault.words())}</p>", 500)
+    if "HX-Request" in request.headers:
+        # The whole page takes the place of the one on the screen, never of a result alone.
+        response.headers["HX-Retarget"] = "body"
+        response.headers["HX-Reswap"] = "innerHTML"
+        if problem.sign_in:
+            response.headers["HX-Redirect"] = "/sign-in"
+    return response
+
+
+def _to_sign_in() -> Response:
+    response = make_response(redirect("/sign-in", 303))
+    if "HX-Request" in request.headers:
+        response = make_response("", 401)
+        response.headers["HX-Redirect"] = "/sign-in"
+    return response

@@ -1,0 +1,228 @@
+"""The read model of the collection "access": who may come in, in memory, following the store."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from threading import RLock
+from typing import Any
+
+from markers.ledger import Via
+from markers.store import Changes
+from overlay.identity.slowdown import Slowdown
+from overlay.roles import Actor
+
+COLLECTION = "access"
+BEARER_PREFIX = "wmo_"
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A person's local account. `epoch` grows when role, password or standing changes: sessions of an older one end."""
+
+    account_id: str
+    version: int
+    username: str
+    name: str
+    role: str
+    password: str
+    disabled: bool
+    epoch: int
+    created_at: datetime
+    changed_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceToken:
+    """Another program's bearer token; `token_id` is the SHA-256 of the secret, which is not kept."""
+
+    token_id: str
+    version: int
+    name: str
+    role: str
+    created_at: datetime
+    expires_at: datetime
+    revoked_at: datetime | None
+
+    def valid_at(self, now: datetime) -> bool:
+        """Not revoked and not past its end."""
+        return self.revoked_at is None and now < self.expires_at
+
+    @property
+    def short_id(self) -> str:
+        """Enough of the id for a person to name the token by."""
+        return self.token_id[:12]
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One signed-in browser; `session_id` is the SHA-256 of the cookie's secret, which is not kept."""
+
+    session_id: str
+    version: int
+    account_id: str
+    epoch: int
+    created_at: datetime
+    expires_at: datetime
+
+
+Entry = Account | ServiceToken | Session
+
+_KINDS: dict[str, tuple[type[Entry], str]] = {
+    "account": (Account, "account_id"),
+    "token": (ServiceToken, "token_id"),
+    "session": (Session, "session_id"),
+}
+_TIMES = ("created_at", "changed_at", "expires_at", "revoked_at")
+
+
+def secret_id(secret: str) -> str:
+    """The record id of a 256-bit secret: its SHA-256 in hex. Enough for secrets that can't be guessed."""
+    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def as_plain(entry: Entry) -> bytes:
+    """The content of a sealed record."""
+    kind, (_, id_name) = next((kind, known) for kind, known in _KINDS.items() if isinstance(entry, known[0]))
+    fields = {name: value for name, value in asdict(entry).items() if name not in ("version", id_name)}
+    for name in _TIMES:
+        if isinstance(fields.get(name), datetime):
+            fields[name] = fields[name].isoformat()
+    return json.dumps({"kind": kind, **fields}, sort_keys=True, separators=(",", ":")).encode()
+
+
+def from_plain(record_id: str, version: int, plain: bytes) -> Entry | None:
+    """The inverse of `as_plain`. A kind this version does not know opens no door: None."""
+    fields: dict[str, Any] = json.loads(plain)
+    known = _KINDS.get(fields.pop("kind"))
+    if known is None:
+        return None
+    for name in _TIMES:
+        if fields.get(name) is not None:
+            fields[name] = datetime.fromisoformat(fields[name])
+    cls, id_name = known
+    return cls(**{id_name: record_id, "version": version, **fields})
+
+
+class AccessBook:
+    """Accounts, tokens and sessions as of `position`. Safe to share between threads.
+
+    Changes may arrive from several threads and more than once; older ones than the book already has are left out.
+    """
+
+    def __init__(self) -> None:
+        self._lock = RLock()
+        self._position = 0
+        self._entries: dict[str, Entry] = {}
+        self._names: dict[str, str] = {}
+        self.wrong_by_account = Slowdown(free=5)
+        self.wrong_by_address = Slowdown(free=20)
+
+    @property
+    def position(self) -> int:
+        """The store's position the book has reached; 0 before anything was loaded."""
+        with self._lock:
+            return self._position
+
+    def apply(self, changes: Changes) -> None:
+        """Take in what changed. `ValueError` where the store says to load everything: that is `replace`."""
+        if changes.reload:
+            raise ValueError("these changes say to load the collection and replace the book")
+        with self._lock:
+            if changes.position > self._position:
+                self._take_in(changes)
+
+    def replace(self, loaded: Changes) -> None:
+        """Start anew from the whole collection, as `Store.load` gives it."""
+        with self._lock:
+            self._entries.clear()
+            self._names.clear()
+            self._take_in(loaded)
+
+    def _take_in(self, changes: Changes) -> None:
+        for record in changes.records:
+            self._drop(record.record_id)
+            entry = None if record.plain is None else from_plain(record.record_id, record.version, record.plain)
+            if entry is not None:
+                self._entries[record.record_id] = entry
+            if isinstance(entry, Account):
+                self._names[entry.username.casefold()] = entry.account_id
+        self._position = changes.position
+
+    def _drop(self, record_id: str) -> None:
+        gone = self._entries.pop(record_id, None)
+        if isinstance(gone, Account):
+            self._names.pop(gone.username.casefold(), None)
+
+    def actor_for_session(self, secret: str, now: datetime) -> Actor | None:
+        """Who holds the session cookie; None for an unknown, ended or expired session."""
+        with self._lock:
+            return self._by_session(secret_id(secret), now)
+
+    def actor_for_token(self, bearer: str, now: datetime) -> Actor | None:
+        """Which program holds the bearer token; None for an unknown, revoked or expired one."""
+        if not bearer.startswith(BEARER_PREFIX):
+            return None
+        with self._lock:
+            return self._by_token(secret_id(bearer), now)
+
+    def standing(self, actor: Actor, now: datetime) -> int | None:
+        """The book's position if the actor would be let in again just as they are, otherwise None.
+
+        A check commits expecting that position, so whoever was let in by an older one is seen in time.
+        """
+        with self._lock:
+            if actor.via is Via.WEB:
+                stands = self._by_session(actor.credential, now) == actor
+            elif actor.via is Via.API:
+                stands = self._by_token(actor.credential, now) == actor
+            else:
+                stands = True  # the command line works as whoever may read the data folder
+            return self._position if stands else None
+
+    def _by_session(self, session_id: str, now: datetime) -> Actor | None:
+        session = self._entries.get(session_id)
+        if not isinstance(session, Session) or now >= session.expires_at:
+            return None
+        account = self._entries.get(session.account_id)
+        if not isinstance(account, Account) or account.disabled or account.epoch != session.epoch:
+            return None
+        return Actor(account.account_id, account.name, account.role, Via.WEB, session_id)
+
+    def _by_token(self, token_id: str, now: datetime) -> Actor | None:
+        token = self._entries.get(token_id)
+        if not isinstance(token, ServiceToken) or not token.valid_at(now):
+            return None
+        return Actor(token_id, token.name, token.role, Via.API, token_id)
+
+    def account(self, username: str) -> Account | None:
+        """The account of that name, disabled or not; upper and lower case are the same."""
+        with self._lock:
+            found = self._entries.get(self._names.get(username.strip().casefold(), ""))
+            return found if isinstance(found, Account) else None
+
+    def accounts(self) -> tuple[Account, ...]:
+        """All accounts by username."""
+        with self._lock:
+            found = [entry for entry in self._entries.values() if isinstance(entry, Account)]
+        return tuple(sorted(found, key=lambda account: account.username))
+
+    def tokens(self) -> tuple[ServiceToken, ...]:
+        """All service tokens, oldest first, ended ones included."""
+        with self._lock:
+            found = [entry for entry in self._entries.values() if isinstance(entry, ServiceToken)]
+        return tuple(sorted(found, key=lambda token: (token.created_at, token.token_id)))
+
+    def sessions(self, account_id: str) -> tuple[Session, ...]:
+        """The sessions kept for an account, ended ones included until they are tidied away."""
+        with self._lock:
+            found = [entry for entry in self._entries.values() if isinstance(entry, Session)]
+        return tuple(session for session in found if session.account_id == account_id)
+
+    def session(self, secret: str) -> Session | None:
+        """The session of a cookie, whether or not it still holds."""
+        with self._lock:
+            found = self._entries.get(secret_id(secret))
+            return found if isinstance(found, Session) else None

@@ -1,0 +1,262 @@
+"""Who may reach which route, and what every response carries.
+
+Each view bears its guard: a permission, or the reason it is public. One hook enforces them before any view
+runs, so a view without a guard answers nobody. A cookie never authenticates /api; a bearer token never
+authenticates a page.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeVar, cast
+
+from flask import Flask, Request, Response, current_app, g, request, session
+from flask.sessions import SecureCookieSessionInterface
+from flask_wtf.csrf import CSRFError, CSRFProtect
+
+from overlay.identity import SESSION_LASTS
+from overlay.roles import PERMISSIONS, Actor
+from overlay.services import Services
+
+View = TypeVar("View", bound=Callable[..., Any])
+
+LARGEST_BODY = 64 * 1024
+API = "/api/"
+
+_FEATURES = (
+    "accelerometer", "autoplay", "camera", "display-capture", "encrypted-media", "fullscreen", "geolocation",
+    "gyroscope", "magnetometer", "microphone", "midi", "payment", "picture-in-picture", "publickey-credentials-get",
+    "screen-wake-lock", "usb", "web-share", "xr-spatial-tracking",
+)  # fmt: skip
+_FIXED_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Permissions-Policy": ", ".join(f"{feature}=()" for feature in _FEATURES),
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Embedder-Policy": "require-corp",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+
+
+class SignInFirst(Exception):
+    """The request comes from nobody known."""
+
+
+class Forbidden(Exception):
+    """The role does not hold the permission."""
+
+    def __init__(self, role_title: str, permission: str) -> None:
+        super().__init__(permission)
+        self.role_title = role_title
+        self.permission = permission
+
+
+class CrossSite(Exception):
+    """A form was sent from another site, or without this site's own mark."""
+
+
+class Unguarded(Exception):
+    """A route without a guard: a fault of this program, answered like one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """What a route asks for: a permission, or nothing for the reason given."""
+
+    permission: str | None
+    reason: str | None
+
+
+def requires(permission: str) -> Callable[[View], View]:
+    """Guard a view by a permission of overlay/roles.py."""
+    if permission not in PERMISSIONS:
+        raise ValueError(f"unknown permission {permission!r}")
+    return _bearing(Guard(permission, None))
+
+
+def public(reason: str) -> Callable[[View], View]:
+    """Open a view to anybody, and say why."""
+    return _bearing(Guard(None, reason))
+
+
+def guard_of(app: Flask, endpoint: str) -> Guard | None:
+    """The guard recorded on an endpoint's view."""
+    return getattr(app.view_functions[endpoint], "overlay_guard", None)
+
+
+def services() -> Services:
+    """The services of the running application."""
+    return cast(Services, current_app.extensions["overlay"])
+
+
+def now() -> datetime:
+    """This request's moment: the clock is read once."""
+    if "now" not in g:
+        g.now = services().now()
+    return cast(datetime, g.now)
+
+
+def actor() -> Actor:
+    """Who is asking, in a view that is guarded."""
+    return cast(Actor, g.actor)
+
+
+def whoever() -> Actor | None:
+    """Who is asking, on a page that may be asked for by nobody known."""
+    if g.get("actor") is None:
+        g.actor = _who()
+    return cast("Actor | None", g.actor)
+
+
+def csp_nonce() -> str:
+    """The nonce of this response's own scripts and styles."""
+    if "csp_nonce" not in g:
+        g.csp_nonce = secrets.token_urlsafe(16)
+    return cast(str, g.csp_nonce)
+
+
+def is_api(req: Request) -> bool:
+    """Whether a program is asking: it gets JSON, and signs in by bearer token only."""
+    return req.path.startswith(API) or req.path in ("/healthz", "/readyz")
+
+
+def session_secret() -> str | None:
+    """The secret in the sign-in cookie, if any."""
+    return request.cookies.get(_cookie_name("session"))
+
+
+def give_session(response: Response, secret: str) -> None:
+    """Hand the sign-in cookie to the browser."""
+    response.set_cookie(
+        _cookie_name("session"),
+        secret,
+        max_age=int(SESSION_LASTS.total_seconds()),
+        secure=request.is_secure,
+        httponly=True,
+        samesite="Strict",
+        path="/",
+    )
+
+
+def take_session(response: Response) -> None:
+    """Take the sign-in cookie back."""
+    response.delete_cookie(
+        _cookie_name("session"), secure=request.is_secure, httponly=True, samesite="Strict", path="/"
+    )
+
+
+def install(app: Flask) -> None:
+    """Put guards, form protection and headers around every route of the application."""
+    # The secret signs only the form token's cookie; every process of one installation derives the same.
+    app.secret_key = services_of(app).vault.token("cookie", "form")
+    app.config.update(
+        MAX_CONTENT_LENGTH=LARGEST_BODY,
+        MAX_FORM_MEMORY_SIZE=LARGEST_BODY,
+        MAX_FORM_PARTS=100,
+        PROVIDE_AUTOMATIC_OPTIONS=False,
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Strict",
+        SESSION_COOKIE_PATH="/",
+        WTF_CSRF_TIME_LIMIT=int(SESSION_LASTS.total_seconds()),
+        WTF_CSRF_CHECK_DEFAULT=False,
+        WTF_CSRF_SSL_STRICT=False,  # it needs a Referer, which our pages never send; Sec-Fetch-Site stands in for it
+    )
+    app.session_interface = _FormCookie()
+    csrf = CSRFProtect(app)
+    app.jinja_env.globals["csp_nonce"] = csp_nonce
+    app.view_functions["static"] = public("styles, scripts and pictures, the same for everyone")(
+        app.view_functions["static"]
+    )
+
+    @app.before_request
+    def admit() -> None:
+        _admit(app, csrf)
+
+    app.after_request(_with_headers)
+
+
+def services_of(app: Flask) -> Services:
+    """The services of an application outside a request."""
+    return cast(Services, app.extensions["overlay"])
+
+
+def forget_form_token() -> None:
+    """Whoever signs in or out starts with a fresh form token."""
+    session.clear()
+    g.pop("csrf_token", None)
+
+
+def _bearing(guard: Guard) -> Callable[[View], View]:
+    def bear(view: View) -> View:
+        view.overlay_guard = guard  # type: ignore[attr-defined]  # functions carry attributes; typing has no way to say so
+        return view
+
+    return bear
+
+
+def _admit(app: Flask, csrf: CSRFProtect) -> None:
+    if request.endpoint is None:
+        return  # no such page or method: the routing error that follows says so
+    guard = guard_of(app, request.endpoint)
+    if guard is None:
+        raise Unguarded(request.endpoint)
+    if guard.permission is not None:
+        known = whoever()
+        if known is None:
+            raise SignInFirst
+        roles = services().roles
+        if not roles.allows(known.role, guard.permission):
+            raise Forbidden(roles.title(known.role), guard.permission)
+    if not is_api(request) and request.method not in ("GET", "HEAD"):
+        _own_form(csrf)
+
+
+def _who() -> Actor | None:
+    access = services().access
+    if is_api(request):
+        scheme, _, bearer = request.headers.get("Authorization", "").partition(" ")
+        return access.actor_for_token(bearer.strip(), now()) if scheme.casefold() == "bearer" else None
+    secret = session_secret()
+    return access.actor_for_session(secret, now()) if secret else None
+
+
+def _own_form(csrf: CSRFProtect) -> None:
+    # Browsers say where a request comes from on https and on this machine; where they do not, the token decides alone.
+    if request.headers.get("Sec-Fetch-Site", "same-origin") not in ("same-origin", "none"):
+        raise CrossSite
+    try:
+        csrf.protect()
+    except CSRFError as error:
+        raise CrossSite from error
+
+
+def _cookie_name(name: str) -> str:
+    return f"__Host-overlay-{name}" if request.is_secure else f"overlay-{name}"
+
+
+class _FormCookie(SecureCookieSessionInterface):
+    """Flask's signed cookie, which holds the form token alone; `__Host-` wherever the connection is encrypted."""
+
+    def get_cookie_name(self, app: Flask) -> str:  # noqa: ARG002 - Flask calls it so
+        return _cookie_name("form")
+
+    def get_cookie_secure(self, app: Flask) -> bool:  # noqa: ARG002 - Flask calls it so
+        return request.is_secure
+
+
+def _with_headers(response: Response) -> Response:
+    nonce = csp_nonce()
+    response.headers["Content-Security-Policy"] = (
+        f"default-src 'none'; script-src 'self' 'nonce-{nonce}'; style-src 'self' 'nonce-{nonce}'; img-src 'self'; "
+        "font-src 'self'; connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+    )
+    for name, value in _FIXED_HEADERS.items():
+        response.headers[name] = value
+    # Styles and scripts hold nothing secret; they may be kept, and asked after each time.
+    response.headers["Cache-Control"] = "no-cache" if request.endpoint == "static" else "no-store"
+    if request.is_secure:
+        response.headers["Strict-Transport-Security"] = "max-age=31536000"
+    return response

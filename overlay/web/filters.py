@@ -1,0 +1,17 @@
+"""What templates may call beside Jinja's own: times and dates as people read them, and the words of an answer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from overlay.web.times import clock, day, review_words
+from overlay.web.wording import words_of
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+
+def register(app: Flask) -> None:
+    """Give every template of the application these filters and functions."""
+    app.jinja_env.filters.update(clock=clock, day=day, review_words=review_words)
+    app.jinja_env.globals["words_of"] = words_of

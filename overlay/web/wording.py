@@ -1,0 +1,153 @@
+"""What an answer is called on the page: one heading with its shape, then one card a place, strongest first.
+
+The shape says what to do before a word is read: a filled square applies, a triangle must be asked about, an open
+circle found nothing, a cross was not checked. Anything this module does not know for certain gets the cross.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from markers.model import LONDON, Grade, Precision, Status, SubBuilding
+from overlay.web.times import clock
+
+if TYPE_CHECKING:
+    from overlay.disclosure import Shown
+    from overlay.lookup import Answer, Understood
+
+SQUARE, TRIANGLE, CIRCLE, CROSS = "square", "triangle", "circle", "cross"
+
+_NOTHING_FOUND = {
+    Precision.SUB_BUILDING: "NO MARKER FOR THIS HOME",
+    Precision.BUILDING: "NO MARKER FOR THIS HOME",
+    Precision.POINT: "NO MARKER AT THIS POSITION",
+}
+TREAT_AS_UNKNOWN = "COULD NOT CHECK: treat as unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """The markers of one place. `loud` is the part in capitals; `ask` what a person must settle first."""
+
+    shape: str
+    loud: str
+    ask: str
+    matches: tuple[Shown, ...]
+
+    @property
+    def heading(self) -> str:
+        return f"{self.loud}: {self.ask}" if self.ask else self.loud
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """An answer in the order it is read.
+
+    `lines` stand under the heading; `unsettled` is what else could not be decided, or None; `cards` apply or may
+    apply to this place, and when there are any the first repeats the heading; `context` is about other homes.
+    `last_known` is repeated on every result that comes from an old copy.
+    """
+
+    shape: str
+    loud: str
+    ask: str
+    lines: tuple[str, ...]
+    unsettled: str | None
+    advice: str | None
+    cards: tuple[Card, ...]
+    context: tuple[Card, ...]
+    last_known: str | None
+
+    @property
+    def heading(self) -> str:
+        return f"{self.loud}: {self.ask}" if self.ask else self.loud
+
+    @property
+    def spoken(self) -> str:
+        """What a screen reader says when the answer arrives."""
+        return ". ".join(part for part in (self.heading, *self.lines, self.last_known, self.advice) if part)
+
+
+def words_of(answer: Answer) -> Words:
+    """The words of one answer. Pure."""
+    cards, context = _cards(answer)
+    last_known = _last_known(answer)
+    if answer.status is Status.HIT and cards and answer.store == "current":
+        first, asked = cards[0], answer.reason
+        flat_missing = first.matches[0].sub_building is SubBuilding.NOT_GIVEN
+        return Words(
+            first.shape,
+            first.loud,
+            first.ask,
+            tuple(line for line in (_place(answer.understood), asked if flat_missing else None) if line),
+            None if flat_missing else asked,
+            answer.advice,
+            cards,
+            context,
+            last_known,
+        )
+    nothing = _NOTHING_FOUND.get(Precision(answer.understood.precision))
+    if answer.status is Status.CLEAR and nothing and not cards and answer.store == "current" and not answer.reason:
+        checked = f"Checked {clock(answer.as_of)} against all markers in force. {_known(answer.understood)}"
+        lines = tuple(line for line in (answer.understood.text, checked) if line)
+        return Words(CIRCLE, nothing, "", lines, None, answer.advice, (), context, last_known)
+    loud, _, ask = TREAT_AS_UNKNOWN.partition(": ")
+    why = answer.reason or "This location is too wide to say whether a marker applies. Ask for number, street and flat."
+    advice = answer.advice or "Treat as unknown until it is checked."
+    return Words(CROSS, loud, ask, (why,), None, advice, cards, context, last_known)
+
+
+def _place(understood: Understood) -> str | None:
+    if understood.text is None:
+        return None
+    if understood.precision not in (Precision.SUB_BUILDING, Precision.BUILDING):
+        return understood.text
+    return f"{understood.text} ({'in the gazetteer' if understood.known else 'not in the gazetteer: confirm it'})"
+
+
+def _known(understood: Understood) -> str:
+    if understood.precision == Precision.POINT:
+        return "Ask for the address: a position does not name a home."
+    if understood.known:
+        return "Address known to the gazetteer."
+    return "Address not in the gazetteer: confirm it with the caller."
+
+
+def _last_known(answer: Answer) -> str | None:
+    if answer.store == "current":
+        return None
+    return f"LAST KNOWN {answer.as_of.astimezone(LONDON):%H:%M}, store not answering: treat as unknown"
+
+
+def _cards(answer: Answer) -> tuple[tuple[Card, ...], tuple[Card, ...]]:
+    """Matches grouped by the place they speak of, in the order they came: what applies, then what is elsewhere."""
+    groups: dict[tuple[str, str, str, bool], list[Shown]] = {}
+    for match in answer.matches:
+        elsewhere = match.grade is Grade.BUILDING and match.sub_building is not SubBuilding.NOT_GIVEN
+        if match.grade is Grade.NEARBY:
+            elsewhere = answer.status is not Status.HIT or answer.matches[0].grade is not Grade.NEARBY
+        groups.setdefault((*_called(match), elsewhere), []).append(match)
+    cards = [(Card(shape, loud, ask, tuple(found)), aside) for (shape, loud, ask, aside), found in groups.items()]
+    return tuple(card for card, aside in cards if not aside), tuple(card for card, aside in cards if aside)
+
+
+def _called(shown: Shown) -> tuple[str, str, str]:
+    """Shape, the loud part and the part to settle, of one match."""
+    match shown.grade:
+        case Grade.PREMISES:
+            return SQUARE, "MARKER AT THIS HOME", ""
+        case Grade.PHONE:
+            return SQUARE, "MARKER ON THE CALLER'S NUMBER", ""
+        case Grade.ZONE if shown.confidence >= 1:
+            return SQUARE, "INSIDE A MARKED AREA", ""
+        case Grade.ZONE:
+            return TRIANGLE, "MAY BE INSIDE A MARKED AREA", "confirm where"
+        case Grade.POSSIBLE:
+            return TRIANGLE, "MAY BE THIS HOME", "confirm the address"
+        case Grade.BUILDING if shown.sub_building is SubBuilding.NOT_GIVEN:
+            return TRIANGLE, "MARKER IN THIS BUILDING", "which flat?"
+        case Grade.BUILDING:
+            return TRIANGLE, "IN THIS BUILDING", "not this home"
+        case Grade.NEARBY:
+            return TRIANGLE, "MARKER NEAR HERE", "which address?"
