@@ -228,8 +228,9 @@ def _as_json(problem: Problem) -> Response:
 
 
 def _as_page(problem: Problem) -> Response:
-    if problem.sign_in and request.method in ("GET", "HEAD"):
-        return _to_sign_in()
+    # A page sent for by script keeps what was typed and says in its own words that nobody is signed in.
+    if problem.sign_in and request.method in ("GET", "HEAD") and "HX-Request" not in request.headers:
+        return make_response(redirect("/sign-in", 303))
     try:
         page = ProblemPage(
             chrome=chrome_for_anyone(),
@@ -241,22 +242,7 @@ def _as_page(problem: Problem) -> Response:
             error_id=problem.error_id,
             sign_in=problem.sign_in,
         )
-        response = make_response(render_template("pages/problem.html", page=page), problem.status)
+        return make_response(render_template("pages/problem.html", page=page), problem.status)
     except TemplateError as error:
         fault = _fault(error)
-        response = make_response(f"<!doctype html><title>Problem</title><p>{escape(fault.words())}</p>", 500)
-    if "HX-Request" in request.headers:
-        # The whole page takes the place of the one on the screen, never of a result alone.
-        response.headers["HX-Retarget"] = "body"
-        response.headers["HX-Reswap"] = "innerHTML"
-        if problem.sign_in:
-            response.headers["HX-Redirect"] = "/sign-in"
-    return response
-
-
-def _to_sign_in() -> Response:
-    response = make_response(redirect("/sign-in", 303))
-    if "HX-Request" in request.headers:
-        response = make_response("", 401)
-        response.headers["HX-Redirect"] = "/sign-in"
-    return response
+        return make_response(f"<!doctype html><title>Problem</title><p>{escape(fault.words())}</p>", 500)

@@ -160,7 +160,8 @@ def install(app: Flask) -> None:
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Strict",
         SESSION_COOKIE_PATH="/",
-        WTF_CSRF_TIME_LIMIT=int(SESSION_LASTS.total_seconds()),
+        # A page whose session ended can be sent again once its reader has signed in anew, with what was typed.
+        WTF_CSRF_TIME_LIMIT=int(2 * SESSION_LASTS.total_seconds()),
         WTF_CSRF_CHECK_DEFAULT=False,
         WTF_CSRF_SSL_STRICT=False,  # it needs a Referer, which our pages never send; Sec-Fetch-Site stands in for it
     )
@@ -184,7 +185,7 @@ def services_of(app: Flask) -> Services:
 
 
 def forget_form_token() -> None:
-    """Whoever signs in or out starts with a fresh form token."""
+    """Pages of whoever signed out can't be sent by whoever signs in next."""
     session.clear()
     g.pop("csrf_token", None)
 

@@ -45,7 +45,6 @@ def sign_in() -> ResponseReturnValue:
     except identity.SignInBusy as busy:
         return _page(SignInPage(chrome_for_nobody(), username[:64], str(busy)), 503)
     response = make_response(redirect("/", 303))
-    security.forget_form_token()
     security.give_session(response, secret)
     return response
 
