@@ -1,0 +1,425 @@
+"""Two written addresses -> the same home, another flat, another building, or an honest doubt.
+
+Vetoes come before scores: another unit, a number outside the range or of the wrong parity, another street type, a
+key word of the street unmatched. No similarity outweighs a veto. Pure.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import lru_cache
+
+from rapidfuzz.distance import OSA
+
+from markers.address import Number, Reading, Unit, Written, is_block
+from markers.vocabulary import KINDS, PREFIXES, SAME_WORD, TOWNS
+
+__all__ = ["Comparison", "Judged", "Verdict", "align", "compare", "judge", "sound", "word_cost"]
+
+
+class Verdict(StrEnum):
+    """How an asked address stands to a home."""
+
+    SAME = "same"
+    POSSIBLE = "possible"
+    NOT_GIVEN = "not_given"
+    DIFFERENT = "different"
+    ELSEWHERE = "elsewhere"
+
+
+_ORDER = {
+    Verdict.SAME: 0,
+    Verdict.POSSIBLE: 1,
+    Verdict.NOT_GIVEN: 2,
+    Verdict.DIFFERENT: 3,
+    Verdict.ELSEWHERE: 4,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """A verdict, the reasons a person reads in two seconds, and how sure it is (0 to 1)."""
+
+    verdict: Verdict
+    why: tuple[str, ...]
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True)
+class Alignment:
+    """Where a home's phrase stands in the asked words, and how well it fits.
+
+    `cost` 0 is letter for letter; each slip of spelling adds one. `slips` are the (asked, known) pairs that differ.
+    `kind` is "" when the last word agrees, `missing` or `other` when street or building type is left out or another.
+    """
+
+    cost: int
+    start: int
+    end: int
+    slips: tuple[tuple[str, str], ...] = ()
+    kind: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """The verdict with everything a resolver needs to rule out a runner-up.
+
+    `cost` counts spelling slips. `loose` counts what was assumed rather than read: a number inside a range, a name
+    left out, a reinterpretation such as 37A = Flat A. `doubts` name what stops it being the same home.
+    """
+
+    verdict: Verdict
+    cost: int
+    loose: int
+    asked: Reading | None
+    home: Reading | None
+    found: Alignment | None
+    doubts: tuple[str, ...] = ()
+    named: bool = False
+    postcode: str = ""
+
+
+_SOUNDS = (
+    (re.compile(r"OUGH"), "O"),
+    (re.compile(r"PH"), "F"),
+    (re.compile(r"^KN"), "N"),
+    (re.compile(r"^WR"), "R"),
+    (re.compile(r"CK|QU|Q"), "K"),
+    (re.compile(r"C(?=[EIY])|Z"), "S"),
+    (re.compile(r"(?<![CS])C(?!H)"), "K"),
+    (re.compile(r"X"), "KS"),
+    (re.compile(r"(?<=[AEIOUY])(?:GH|H)(?=[^AEIOUY]|$)"), ""),
+    (re.compile(r"AI|AY|EI|EY|A(?=[^AEIOUY]E$)"), "A"),
+    (re.compile(r"EE|EA|IE"), "E"),
+    (re.compile(r"OW|OU|OA"), "O"),
+    (re.compile(r"OO|UE|EW|UI"), "U"),
+    (re.compile(r"Y"), "I"),
+    (re.compile(r"(?<=[^AEIOU])E(?=S?$)"), ""),
+    (re.compile(r"(.)\1+"), r"\1"),
+)
+
+
+@lru_cache(maxsize=65536)
+def sound(word: str) -> str:
+    """How an English word sounds, coarsely: LAIN and LANE, WILLOWBY and WILLOUGHBY agree."""
+    key = word
+    for pattern, repl in _SOUNDS:
+        key = pattern.sub(repl, key)
+    return key
+
+
+@lru_cache(maxsize=262144)
+def word_cost(asked: str, known: str) -> int:
+    """0 the same word, 1 or 2 a plausible slip of it, -1 another word.
+
+    One slip of the fingers (a letter missing, added, changed, or two swapped) or the same sound costs 1; a slip in a
+    three-letter word, or two in a long one, cost 2. Two different street or building types are never one another.
+    """
+    if asked == known:
+        return 0
+    if frozenset((asked, known)) in SAME_WORD:
+        return 0
+    if asked in KINDS and known in KINDS:
+        return -1
+    shorter = min(len(asked), len(known))
+    if shorter < 3 or abs(len(asked) - len(known)) > 3 or not (asked.isalpha() and known.isalpha()):
+        return -1
+    distance = OSA.distance(asked, known, score_cutoff=3)
+    if distance == 1:
+        return 1 if shorter >= 4 else 2
+    if distance <= 3 and shorter >= 4 and sound(asked) == sound(known):
+        return 1
+    if distance == 2 and shorter >= 8:
+        return 2
+    return -1
+
+
+@lru_cache(maxsize=65536)
+def align(words: tuple[str, ...], phrase: tuple[str, ...]) -> Alignment | None:
+    """The best place of a home's phrase among the asked words, or None when a key word of it is not there."""
+    best: Alignment | None = None
+    for start in range(len(words)):
+        found = _align_at(words, phrase, start)
+        if found is not None and (best is None or (found.kind, found.cost) < (best.kind, best.cost)):
+            best = found
+            if found.cost == 0 and not found.kind:
+                break
+    return best
+
+
+def _align_at(words: tuple[str, ...], phrase: tuple[str, ...], start: int) -> Alignment | None:
+    at, cost, n = start, 0, len(words)
+    slips: list[tuple[str, str]] = []
+    skip = False
+    last = len(phrase) - 1
+    for k, known in enumerate(phrase):
+        if skip:
+            skip = False
+            continue
+        asked = words[at] if at < n else ""
+        step = word_cost(asked, known) if asked else -1
+        if step >= 0:
+            cost += step
+            if step:
+                slips.append((asked, known))
+            at += 1
+            continue
+        if asked and at + 1 < n and len(known) > 5 and asked + words[at + 1] == known:
+            at += 2
+            continue
+        if asked and k < last and len(asked) > 5 and asked == known + phrase[k + 1]:
+            at += 1
+            skip = True
+            continue
+        if k == last and k > 0 and known in KINDS:
+            if asked in KINDS and asked not in TOWNS:
+                return Alignment(cost, start, at + 1, tuple(slips), "other")
+            return Alignment(cost, start, at, tuple(slips), "missing")
+        return None
+    return Alignment(cost, start, at, tuple(slips))
+
+
+def number_fit(asked: Number, home: Number) -> int:
+    """0 the same number, 1 inside the home's range (with its parity), 2 ranges that overlap, -1 another number."""
+    if asked == home:
+        return 0
+    if asked.lo == asked.hi:
+        if home.lo == home.hi and asked.lo == home.lo:
+            in_pair = asked.suffix in (home.suffix, home.last) or (not home.suffix and home.last > asked.suffix > "")
+            return 1 if home.suffix != home.last and in_pair else -1
+        if asked.suffix and asked.suffix != "HALF":
+            return 2 if home.lo < home.hi and home.lo <= asked.lo <= home.hi and _parity(asked.lo, home) else -1
+        if home.lo <= asked.lo <= home.hi and not asked.suffix and _parity(asked.lo, home):
+            return 1
+        return -1
+    if home.lo == home.hi and not home.suffix and asked.lo <= home.lo <= asked.hi and _parity(home.lo, asked):
+        return 2
+    if home.lo < home.hi and asked.lo <= home.hi and home.lo <= asked.hi and (asked.lo - home.lo) % 2 == 0:
+        return 2
+    return -1
+
+
+def _parity(number: int, within: Number) -> bool:
+    """A range of one parity runs along one side of a street; a mixed one takes every number."""
+    return (within.hi - within.lo) % 2 == 1 or (number - within.lo) % 2 == 0
+
+
+def unit_fit(asked: Unit | None, home: Unit | None) -> str:
+    """`same`, `not_given` (only the home has a unit), `extra` (only the asked), `unsure` or `different`."""
+    if home is None:
+        return "same" if asked is None else "extra"
+    if asked is None:
+        return "not_given"
+    if asked.ident and home.ident:
+        if asked.ident != home.ident:
+            return "different"
+    elif asked.ident or home.ident:
+        floors = bool(asked.floors) and bool(home.floors)
+        if floors and not set(asked.floors) & set(home.floors):
+            return "different"
+        if not asked.ident and not asked.floors and not asked.side:
+            return "not_given"
+        return "unsure" if floors or (asked.side and asked.side == home.side) else "different"
+    if set(asked.floors) != set(home.floors):
+        if asked.floors and home.floors:
+            return "unsure" if set(asked.floors) & set(home.floors) else "different"
+        if not asked.ident:
+            return "not_given" if not asked.floors else "unsure"
+    if asked.side != home.side:
+        return "different" if asked.side and home.side else "unsure"
+    if asked.kind and home.kind and asked.kind != home.kind:
+        return "unsure"
+    return "same"
+
+
+def _postcodes(asked: Written, home: Written) -> str:
+    if asked.postcode and home.postcode:
+        return "same" if asked.postcode == home.postcode else "differs"
+    if asked.outward and home.outward:
+        return "part" if asked.outward == home.outward else "area"
+    return ""
+
+
+def judge(asked: Written, home: Written) -> Judged:
+    """The verdict with what it rests on; `compare` puts it into words."""
+    postcode = _postcodes(asked, home)
+    if asked.plain and asked.plain == home.plain and postcode in ("", "same", "part"):
+        first = asked.readings[0] if asked.readings else None
+        return Judged(Verdict.SAME, 0, -1, first, home.readings[0] if home.readings else None, None, (), True, postcode)
+    best: Judged | None = None
+    best_rank: tuple[int, int, int, int] | None = None
+    for theirs in home.readings:
+        for ours in asked.readings:
+            found = _judge_readings(asked, ours, theirs, postcode)
+            if found is None:
+                continue
+            rank = (_ORDER[found.verdict], found.cost + found.loose, found.cost, len(found.doubts))
+            if best_rank is None or rank < best_rank:
+                best, best_rank = found, rank
+    if best is None:
+        return Judged(Verdict.ELSEWHERE, 0, 0, None, None, None, (), False, postcode)
+    return best
+
+
+def _judge_readings(asked: Written, ours: Reading, theirs: Reading, postcode: str) -> Judged | None:
+    if theirs.rank and not (ours.unit is not None and ours.rank == 0):
+        return None
+    if theirs.bare and not (is_block(theirs.key) and ours.unit is not None):
+        return None
+    if theirs.spare and theirs.rank:
+        return None
+    loose = ours.rank + theirs.rank + theirs.bare
+    doubts: list[str] = []
+    key = theirs.key
+    by_name = theirs.number is None
+    if theirs.number is not None:
+        if ours.number is None:
+            if not theirs.name or ours.bare:
+                return None
+            key, by_name = theirs.name, True
+            loose += 1
+        else:
+            fit = number_fit(ours.number, theirs.number)
+            if fit < 0:
+                return None
+            if fit == 2:
+                doubts.append(f"{ours.number.text} / {theirs.number.text}")
+            loose += fit
+    elif ours.number is not None:
+        if ours.unit is None or ours.rank or not is_block(key):
+            return None
+        loose += 1
+        doubts.append(f"number {ours.number.text} not on record")
+    if not key:
+        return None
+    found = align(ours.words, key)
+    if found is None:
+        return None
+    words = ours.words
+    explained = set(range(found.start, found.end))
+    if found.kind == "other":
+        if postcode != "same" or by_name:
+            return None
+        doubts.append(f"type differs: {words[found.end - 1].title()} / {key[-1].title()}")
+    elif found.kind == "missing":
+        doubts.append(f"{key[-1].title()} not written")
+    named = False
+    for phrase in (theirs.name, theirs.street, theirs.locality):
+        if phrase and phrase is not key and phrase != key:
+            other = align(words, phrase)
+            if other is not None and not other.kind:
+                explained.update(range(other.start, other.end))
+                named = named or phrase is theirs.name
+            else:
+                known = set(phrase)
+                explained.update(i for i, word in enumerate(words) if word in known)
+    if found.end < len(words) and found.end not in explained:
+        follows = words[found.end]
+        if follows in KINDS and not found.kind and not _starts_phrase(words, found.end, ours.at):
+            return None
+    before = found.start - 1
+    if before >= 0 and before not in explained and words[before] in PREFIXES and ours.at != found.start:
+        return None
+    if ours.at >= 0 and (ours.number is not None or ours.bare):
+        low, high = (ours.at, found.start) if ours.at <= found.start else (found.end, ours.at)
+        between = [i for i in range(low, high) if i not in explained and words[i] not in TOWNS]
+        if between:
+            if any(words[i] in KINDS for i in between) or ours.at <= found.start:
+                return None
+            doubts.append(f"'{' '.join(words[i].lower() for i in between)}' between number and street")
+    unit = unit_fit(ours.unit, theirs.unit)
+    if ours.spare:
+        doubts.append(f"number {ours.spare[0]} unexplained")
+    if asked.beside:
+        doubts.append("beside the address, not at it")
+    if asked.cut:
+        doubts.append("text too long to read whole")
+    if theirs.number is not None and theirs.name and not named and not by_name:
+        loose += 1
+        stray = _stray_name(words, explained)
+        if stray and theirs.name[-1] in KINDS:
+            doubts.append(f"{stray.title()} / {' '.join(theirs.name).title()}")
+    if by_name and theirs.street and len(theirs.name) >= 1:
+        stray = _stray_name(words, explained)
+        if stray:
+            doubts.append(f"'{stray.lower()}' not on record")
+    if unit == "different":
+        verdict = Verdict.DIFFERENT
+    elif unit == "not_given":
+        verdict = Verdict.NOT_GIVEN
+    elif unit == "extra":
+        verdict = Verdict.POSSIBLE
+        doubts.append(f"{ours.unit.text if ours.unit else ''} asked, no flat on record")
+    elif unit == "unsure":
+        verdict = Verdict.POSSIBLE
+        doubts.append(f"{ours.unit.text if ours.unit else ''} / {theirs.unit.text if theirs.unit else ''}")
+    else:
+        verdict = Verdict.POSSIBLE if doubts else Verdict.SAME
+    return Judged(verdict, found.cost, loose, ours, theirs, found, tuple(doubts), named, postcode)
+
+
+def _starts_phrase(words: tuple[str, ...], at: int, number_at: int) -> bool:
+    """Does a new phrase begin here (a number stands before it), so that it does not belong to the one before?"""
+    return at == number_at or words[at] == "ST"
+
+
+def _stray_name(words: tuple[str, ...], explained: set[int]) -> str:
+    """A building or street named in the asked words that the home does not have."""
+    for i in range(1, len(words)):
+        if i not in explained and i - 1 not in explained and words[i] in KINDS and words[i - 1] not in KINDS:
+            return f"{words[i - 1]} {words[i]}"
+    return ""
+
+
+def compare(asked: Written, home: Written) -> Comparison:
+    """How `asked` stands to `home`. `SAME` only when every part that could tell two homes apart agrees."""
+    judged = judge(asked, home)
+    return Comparison(judged.verdict, reasons(judged, asked, home), confidence(judged))
+
+
+def confidence(judged: Judged) -> float:
+    """0 to 1, falling with every slip, assumption and doubt; a rank for people, not a probability."""
+    base = {
+        Verdict.SAME: 0.99,
+        Verdict.POSSIBLE: 0.6,
+        Verdict.NOT_GIVEN: 0.5,
+        Verdict.DIFFERENT: 0.9,
+        Verdict.ELSEWHERE: 0.0,
+    }[judged.verdict]
+    off = 0.03 * judged.cost + 0.02 * max(0, judged.loose) + 0.05 * len(judged.doubts)
+    off += 0.04 if judged.postcode in ("differs", "area") else 0.0
+    return round(max(0.05, base - off), 2) if base else 0.0
+
+
+def reasons(judged: Judged, asked: Written, home: Written) -> tuple[str, ...]:
+    """What agreed, what did not: `14 = 14`, `bred read as Bread`, `postcode differs: EC9A 1AB / EC9A 1AC`."""
+    if judged.verdict is Verdict.ELSEWHERE:
+        return ("another address",)
+    if judged.loose < 0:
+        return ("written the same",)
+    why: list[str] = []
+    ours, theirs, found = judged.asked, judged.home, judged.found
+    if ours is not None and theirs is not None:
+        if theirs.unit is not None and ours.unit is not None:
+            sign = "=" if judged.verdict in (Verdict.SAME, Verdict.POSSIBLE) else "is not"
+            if judged.verdict is not Verdict.POSSIBLE or ours.unit.ident == theirs.unit.ident:
+                why.append(f"{ours.unit.text.lower()} {sign} {theirs.unit.text}")
+        elif theirs.unit is not None:
+            why.append(f"flat not given ({theirs.unit.text})")
+        if ours.number is not None and theirs.number is not None:
+            within = "within" if theirs.number != ours.number else "="
+            why.append(f"{ours.number.text} {within} {theirs.number.text}")
+    if found is not None:
+        why.extend(f"{was.lower()} read as {known.title()}" for was, known in found.slips)
+        if not found.slips and theirs is not None and not found.kind:
+            why.append(" ".join(theirs.key).title())
+    if judged.postcode == "differs":
+        why.append(f"postcode differs: {asked.postcode} / {home.postcode}")
+    elif judged.postcode == "area":
+        why.append(f"postcode differs: {asked.outward} / {home.outward}")
+    elif judged.postcode == "same":
+        why.append("postcode agrees")
+    why.extend(judged.doubts)
+    return tuple(why)

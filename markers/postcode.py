@@ -1,0 +1,64 @@
+"""UK postcodes as people write them: full, run together, outward part only, O for 0 and I for 1."""
+
+from __future__ import annotations
+
+import re
+
+from markers.vocabulary import POSTCODE_AREAS
+
+_STRICT = re.compile(r"([A-Z]{1,2}[0-9][0-9A-Z]?)([0-9][A-Z]{2})")
+_LOOSE = re.compile(r"([A-Z]{1,2}[0-9OIL][0-9A-Z]?)([0-9OIL][A-Z01]{2})")
+_OUTWARD = re.compile(r"([A-Z]{1,2})[0-9][0-9A-Z]?")
+_ORDINALS = frozenset("1ST 2ND 3RD 4TH 5TH 6TH 7TH 8TH 9TH".split())
+_TO_DIGIT = str.maketrans("OIL", "011")
+_TO_LETTER = str.maketrans("01", "OI")
+
+
+def _area(outward: str) -> str:
+    return outward[:2] if outward[1:2].isalpha() else outward[:1]
+
+
+def normalise_postcode(text: str | None) -> str | None:
+    """ "EC9A 1AB" of anything that reads as a full postcode, else None.
+
+    Letters typed for digits (O, I, L) and digits for letters are put right where the position decides it
+    (the inward part is digit, letter, letter) and the area is one in use.
+    """
+    if not text:
+        return None
+    packed = "".join(ch for ch in text.upper() if ch.isalnum())[:9]
+    if match := _STRICT.fullmatch(packed):
+        return f"{match[1]} {match[2]}"
+    if match := _LOOSE.fullmatch(packed):
+        head = match[1]
+        area = _area(head) if head[1:2] not in "OIL" or head[:2] in POSTCODE_AREAS else head[:1]
+        outward = area + head[len(area) : len(area) + 1].translate(_TO_DIGIT) + head[len(area) + 1 :].replace("O", "0")
+        inward = match[2][0].translate(_TO_DIGIT) + match[2][1:].translate(_TO_LETTER)
+        fixed = _STRICT.fullmatch(outward + inward)
+        mended = sum(a != b for a, b in zip(packed, outward + inward, strict=False))
+        if fixed and area in POSTCODE_AREAS and mended <= 2 and any(ch.isdigit() for ch in packed):
+            return f"{outward} {inward}"
+    return None
+
+
+def take_postcode(tokens: list[str]) -> tuple[str | None, str | None, list[str]]:
+    """(full postcode, outward part, the other tokens). The last full postcode wins; an outward part counts
+    only where it ends the text (a post town may follow), so that `Flat B4` stays a flat."""
+    for at in range(len(tokens) - 1, -1, -1):
+        token = tokens[at]
+        if at + 1 < len(tokens) and len(tokens[at + 1]) == 3 and 2 <= len(token) <= 4:
+            joined = normalise_postcode(token + tokens[at + 1])
+            if joined and tokens[at + 1] not in _ORDINALS and (_area(token) in POSTCODE_AREAS or at + 2 == len(tokens)):
+                return joined, joined.split(" ")[0], tokens[:at] + tokens[at + 2 :]
+        if 5 <= len(token) <= 7 and token[0].isalpha() and token[-3:] not in _ORDINALS:
+            joined = normalise_postcode(token)
+            if joined and _area(joined) in POSTCODE_AREAS:
+                return joined, joined.split(" ")[0], tokens[:at] + tokens[at + 1 :]
+    last = len(tokens) - 1
+    while last > 0 and tokens[last] in ("LONDON", ",", "UK"):
+        last -= 1
+    if last > 0:
+        match = _OUTWARD.fullmatch(tokens[last])
+        if match and match[1] in POSTCODE_AREAS and (len(match[1]) == 2 or last == len(tokens) - 1):
+            return None, tokens[last], tokens[:last] + tokens[last + 1 :]
+    return None, None, tokens

@@ -1,0 +1,380 @@
+"""A written address x the gazetteer x the marked homes -> what was understood and which marked homes it concerns.
+
+The gazetteer is asked first; marked homes are then joined to the home it found. Comparing the text with the marked
+homes directly is the backstop for homes the gazetteer lacks. A home is claimed only when every other home it could
+be has been ruled out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from markers.address import Reading, Written, normalise_postcode
+from markers.compare import Judged, Verdict, confidence, judge, reasons, word_cost
+from markers.gazetteer import Gazetteer
+from markers.homes import MarkedHomes
+from markers.model import Precision, Premises
+from markers.vocabulary import KINDS, TOWNS
+
+__all__ = ["MarkedHome", "Resolution", "resolve", "resolve_premises"]
+
+MOST_CANDIDATES = 10
+
+
+@dataclass(frozen=True, slots=True)
+class MarkedHome:
+    """A marked home that is, may be, or shares the building of what was asked."""
+
+    home_id: str
+    verdict: Verdict
+    why: tuple[str, ...]
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True)
+class Resolution:
+    """What a location was understood to be.
+
+    `home` is set only when surely this one. `candidates` are the homes it could be when unsure. `decidable` says
+    whether "no marker here" may be said; if not, `problem` says what is missing and what to ask.
+    """
+
+    precision: Precision
+    understood: str | None
+    home: Premises | None
+    candidates: tuple[Premises, ...]
+    known: bool
+    decidable: bool
+    problem: str | None
+    marked: tuple[MarkedHome, ...]
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Weighed:
+    home: Premises
+    written: Written
+    judged: Judged
+
+
+@dataclass(frozen=True, slots=True)
+class _Choice:
+    """The gazetteer's answer: one sure home, or those it could be, or none."""
+
+    sure: _Weighed | None
+    could_be: tuple[_Weighed, ...]
+    same_building: tuple[_Weighed, ...]
+    doubt: str | None = None
+
+
+def resolve(asked: Written, gazetteer: Gazetteer, marked: MarkedHomes) -> Resolution:
+    """Understand a written address and find the marked homes it concerns. Never raises for any text."""
+    if not asked.readings or not any(reading.words for reading in asked.readings):
+        return _nothing(asked, marked, "No street or building in the text. Ask for the address.")
+    choice = _choose(asked, gazetteer)
+    warnings: list[str] = []
+    if asked.cut:
+        warnings.append("text too long: only its beginning was read")
+    if choice.sure is not None:
+        return _sure(asked, choice.sure, gazetteer, marked, warnings)
+    return _unsure(asked, choice, gazetteer, marked, warnings)
+
+
+def resolve_premises(home: Premises, gazetteer: Gazetteer, marked: MarkedHomes) -> Resolution:
+    """The same for a home of the gazetteer that is already known, by its UPRN."""
+    written = gazetteer.written(home)
+    weighed = _Weighed(home, written, judge(written, written))
+    return _sure(written, weighed, gazetteer, marked, [])
+
+
+def _weigh(asked: Written, homes: Iterable[Premises], gazetteer: Gazetteer) -> list[_Weighed]:
+    weighed = []
+    for home in homes:
+        written = gazetteer.written(home)
+        judged = judge(asked, written)
+        if judged.verdict is not Verdict.ELSEWHERE:
+            weighed.append(_Weighed(home, written, judged))
+    return weighed
+
+
+def _choose(asked: Written, gazetteer: Gazetteer) -> _Choice:
+    weighed = _weigh(asked, gazetteer.candidates(asked), gazetteer)
+    same = [one for one in weighed if one.judged.verdict is Verdict.SAME]
+    if not same and gazetteer.count:
+        wider = _weigh(asked, gazetteer.candidates(asked, wide=True), gazetteer)
+        known = {one.home.premises_id for one in weighed}
+        weighed += [one for one in wider if one.home.premises_id not in known]
+        same = [one for one in weighed if one.judged.verdict is Verdict.SAME]
+    neighbours = tuple(one for one in weighed if one.judged.verdict in (Verdict.NOT_GIVEN, Verdict.DIFFERENT))
+    possible = tuple(one for one in weighed if one.judged.verdict is Verdict.POSSIBLE)
+    if not same:
+        return _Choice(None, possible, neighbours)
+    best = min(_merit(one, asked) for one in same)
+    leaders = [one for one in same if _merit(one, asked) == best]
+    if len(leaders) > 1:
+        return _Choice(None, tuple(leaders), neighbours, _which(leaders))
+    leader = leaders[0]
+    rivals = _rival_phrases(leader, gazetteer)
+    if rivals and leader.judged.postcode != "same":
+        others = tuple(home for phrase in rivals for home in gazetteer.on_phrase(phrase, 1))
+        elsewhere = tuple(_Weighed(home, gazetteer.written(home), leader.judged) for home in others)
+        names = " or ".join(" ".join(phrase).title() for phrase in rivals[:2])
+        key = leader.judged.home.key if leader.judged.home else ()
+        return _Choice(
+            None, (leader, *elsewhere), neighbours, f"{' '.join(key).title()} or {names}? Ask for the street."
+        )
+    if leader.judged.home is not None and not _settled(leader, neighbours):
+        return _Choice(None, (leader,), neighbours, "Flat missing")
+    return _Choice(leader, tuple(same[:1]), neighbours)
+
+
+def _merit(one: _Weighed, asked: Written) -> tuple[int, int, int]:
+    """Lower is better; only a categorically better home wins. Exact street before slips of spelling, exact number
+    before ranges, then the postcode where one was given."""
+    judged = one.judged
+    agreement = {"same": 0, "part": 0, "": 1, "area": 2, "differs": 2}[judged.postcode]
+    return (judged.cost, max(-1, judged.loose - judged.named), agreement if asked.outward else 0)
+
+
+def _settled(leader: _Weighed, neighbours: tuple[_Weighed, ...]) -> bool:
+    """Is nothing left out that other homes of the building have? A shop's name may be left out when it is the only
+    one at its number."""
+    judged = leader.judged
+    if judged.loose < 0 or judged.home is None or judged.asked is None:
+        return True
+    if judged.home.number is not None and judged.home.name and not judged.named and judged.asked.unit is None:
+        return not any(one.judged.verdict is Verdict.NOT_GIVEN for one in neighbours)
+    return True
+
+
+def _rival_phrases(leader: _Weighed, gazetteer: Gazetteer) -> list[tuple[str, ...]]:
+    """Other known streets the typed name may as well be: the word as typed, or another spelling just as near."""
+    judged = leader.judged
+    if judged.found is None or judged.home is None or not judged.found.slips:
+        return []
+    phrase = judged.home.key
+    rivals: list[tuple[str, ...]] = []
+    for typed, known in judged.found.slips:
+        cost = word_cost(typed, known)
+        for other in (typed, *gazetteer.spellings(typed)):
+            if other == known or (other != typed and word_cost(typed, other) > cost):
+                continue
+            changed = tuple(other if word == known else word for word in phrase)
+            if gazetteer.knows_phrase(changed):
+                rivals.append(changed)
+    return rivals
+
+
+def _which(leaders: list[_Weighed]) -> str:
+    return f"{len(leaders)} homes read like this: {leaders[0].home.address} or {leaders[1].home.address}. Ask which."
+
+
+def _sure(asked: Written, sure: _Weighed, gazetteer: Gazetteer, marked: MarkedHomes, warnings: list[str]) -> Resolution:
+    home, judged = sure.home, sure.judged
+    if judged.postcode == "differs":
+        warnings.append(f"postcode {asked.postcode} given, gazetteer has {home.postcode}")
+    elif judged.postcode == "area" and home.postcode:
+        warnings.append(f"postcode {asked.outward} given, gazetteer has {home.postcode}")
+    ids: dict[str, None] = dict.fromkeys(marked.at_premises(home.premises_id))
+    ids.update(dict.fromkeys(marked.candidates(asked)))
+    ids.update(dict.fromkeys(marked.candidates(sure.written)))
+    found = [one for home_id in ids if (one := _marked_near_sure(home_id, asked, sure, gazetteer, marked)) is not None]
+    reading = sure.written.readings[0] if sure.written.readings else None
+    in_unit = reading is not None and reading.unit is not None
+    return Resolution(
+        precision=Precision.SUB_BUILDING if in_unit else Precision.BUILDING,
+        understood=_label(home),
+        home=home,
+        candidates=(),
+        known=True,
+        decidable=True,
+        problem=None,
+        marked=_ordered(found),
+        warnings=tuple(warnings),
+    )
+
+
+def _marked_near_sure(
+    home_id: str, asked: Written, sure: _Weighed, gazetteer: Gazetteer, marked: MarkedHomes
+) -> MarkedHome | None:
+    premises, theirs = marked.premises(home_id), marked.written(home_id)
+    if premises.premises_id == sure.home.premises_id or (premises.uprn and premises.uprn == sure.home.uprn):
+        return MarkedHome(home_id, Verdict.SAME, reasons(sure.judged, asked, sure.written), confidence(sure.judged))
+    if asked.plain == theirs.plain and asked.postcode in (None, theirs.postcode):
+        judged = judge(asked, theirs)
+        return _marked(home_id, judged, asked, theirs)
+    resolved = judge(sure.written, theirs)
+    if gazetteer.by_id(premises.premises_id) is not None:
+        if resolved.verdict is Verdict.SAME or resolved.verdict is Verdict.POSSIBLE:
+            verdict = Verdict.POSSIBLE
+            if (
+                resolved.asked is not None
+                and resolved.asked.unit is not None
+                and "asked, no flat" in " ".join(resolved.doubts)
+            ):
+                verdict = Verdict.DIFFERENT
+            if resolved.verdict is Verdict.SAME and resolved.postcode in ("differs", "area"):
+                verdict = Verdict.POSSIBLE
+            return _marked(home_id, resolved, sure.written, theirs, verdict)
+        if resolved.verdict is Verdict.ELSEWHERE:
+            return None
+        return _marked(home_id, resolved, sure.written, theirs)
+    typed = judge(asked, theirs)
+    if resolved.verdict is Verdict.SAME and resolved.cost == 0:
+        return _marked(home_id, resolved, sure.written, theirs)
+    if typed.verdict is Verdict.SAME and typed.cost == 0 and typed.loose <= 0:
+        return _marked(home_id, typed, asked, theirs)
+    if Verdict.SAME in (typed.verdict, resolved.verdict):
+        better = typed if typed.verdict is Verdict.SAME else resolved
+        return _marked(home_id, better, asked, theirs, Verdict.POSSIBLE)
+    if resolved.verdict is Verdict.ELSEWHERE:
+        return None if typed.verdict is Verdict.ELSEWHERE else _marked(home_id, typed, asked, theirs)
+    return _marked(home_id, resolved, sure.written, theirs)
+
+
+def _unsure(
+    asked: Written, choice: _Choice, gazetteer: Gazetteer, marked: MarkedHomes, warnings: list[str]
+) -> Resolution:
+    known_street = _known_street(asked, gazetteer)
+    possible_ids = {one.home.premises_id for one in choice.could_be}
+    found = []
+    sames = []
+    for home_id in marked.candidates(asked):
+        premises, theirs = marked.premises(home_id), marked.written(home_id)
+        judged = judge(asked, theirs)
+        if judged.verdict is Verdict.ELSEWHERE:
+            if premises.premises_id in possible_ids:
+                found.append(_marked(home_id, judged, asked, theirs, Verdict.POSSIBLE))
+            continue
+        verdict = judged.verdict
+        if verdict is Verdict.SAME and judged.loose >= 0:
+            sames.append(judged)
+            in_gazetteer = premises.premises_id in possible_ids or gazetteer.by_id(premises.premises_id) is not None
+            exact = judged.cost == 0 and judged.loose == 0
+            on_street = known_street is not None and judged.home is not None and judged.home.key == known_street
+            if in_gazetteer or not (exact or on_street):
+                verdict = Verdict.POSSIBLE
+        found.append(_marked(home_id, judged, asked, theirs, verdict))
+    for one in choice.could_be:
+        for home_id in marked.at_premises(one.home.premises_id):
+            if all(held.home_id != home_id for held in found):
+                found.append(_marked(home_id, one.judged, asked, one.written, Verdict.POSSIBLE))
+    same = [one for one in found if one.verdict is Verdict.SAME]
+    if len(same) > 1 and not any("written the same" in one.why for one in same):
+        found = [
+            MarkedHome(one.home_id, Verdict.POSSIBLE, one.why, one.confidence) if one in same else one for one in found
+        ]
+    reading = _telling(asked)
+    precision, problem, decidable = Precision.UNKNOWN, None, False
+    understood: str | None = None
+    candidates = tuple(one.home for one in choice.could_be[:MOST_CANDIDATES])
+    missing = [one for one in choice.same_building if one.judged.verdict is Verdict.NOT_GIVEN]
+    others = [one for one in choice.same_building if one.judged.verdict is Verdict.DIFFERENT]
+    if choice.doubt is not None and choice.doubt != "Flat missing":
+        precision, problem = Precision.STREET, choice.doubt
+    elif missing:
+        count, some = gazetteer.in_building(missing[0].written)
+        name = _building_name(missing[0])
+        precision, understood = Precision.BUILDING, name
+        candidates = candidates or some[:MOST_CANDIDATES]
+        problem = f"Flat missing: {count} home{'s' if count != 1 else ''} at {name}. Ask for the flat."
+    elif choice.could_be:
+        doubts = choice.could_be[0].judged.doubts
+        precision = Precision.BUILDING
+        why = doubts[0] if doubts else "unsure"
+        problem = f"Not sure: {why}. Could be {candidates[0].address}. Ask to confirm."
+    elif others and reading.unit is not None:
+        precision, decidable = Precision.SUB_BUILDING, True
+        understood = f"{reading.unit.text}, {_building_name(others[0])}"
+        warnings.append("not in the gazetteer: confirm it with the caller")
+    elif known_street is not None and reading.number is not None and not reading.spare and not asked.beside:
+        precision = Precision.SUB_BUILDING if reading.unit is not None else Precision.BUILDING
+        decidable = True
+        unit = f"{reading.unit.text}, " if reading.unit is not None else ""
+        understood = f"{unit}{reading.number.text} {' '.join(known_street).title()}"
+        warnings.append("not in the gazetteer: confirm it with the caller")
+    elif known_street is not None:
+        precision = Precision.STREET
+        understood = " ".join(known_street).title()
+        problem = f"Only a street or area was understood: {understood}. Ask for the number or building."
+    else:
+        problem = "No street or building known by these words. Ask for the address or its postcode."
+    return Resolution(
+        precision=precision,
+        understood=understood,
+        home=None,
+        candidates=candidates,
+        known=bool(candidates),
+        decidable=decidable,
+        problem=problem,
+        marked=_ordered(found),
+        warnings=tuple(warnings),
+    )
+
+
+def _telling(asked: Written) -> Reading:
+    """The reading that says most: with a number in front of a street, and nothing left over."""
+    return min(asked.readings, key=lambda r: (r.rank, r.number is None, len(r.spare)))
+
+
+def _known_street(asked: Written, gazetteer: Gazetteer) -> tuple[str, ...] | None:
+    """The one street or building of the gazetteer these words name, letter for letter or by one plausible slip."""
+    reading = _telling(asked)
+    words = reading.words
+    start = reading.at if reading.number is not None and reading.at < len(words) else 0
+    for first in (start, *range(len(words))):
+        for end in range(min(len(words), first + 6), first, -1):
+            phrase = words[first:end]
+            if not all(word in TOWNS for word in phrase) and gazetteer.knows_phrase(phrase):
+                return phrase
+    found: set[tuple[str, ...]] = set()
+    for end in range(min(len(words), start + 5), start + 1, -1):
+        phrase = words[start:end]
+        for i, word in enumerate(phrase):
+            options = gazetteer.spellings(word)
+            if word not in KINDS:
+                found.update(
+                    changed
+                    for other in options
+                    if gazetteer.knows_phrase(changed := (*phrase[:i], other, *phrase[i + 1 :]))
+                )
+            else:
+                continue
+        if found:
+            break
+    return found.pop() if len(found) == 1 else None
+
+
+def _building_name(one: _Weighed) -> str:
+    reading = one.judged.home
+    if reading is None:
+        return one.home.address
+    number = f"{reading.number.text} " if reading.number is not None else ""
+    return f"{number}{' '.join(reading.key).title()}"
+
+
+def _label(home: Premises) -> str:
+    if home.postcode and normalise_postcode(home.postcode) and home.postcode not in home.address:
+        return f"{home.address}, {home.postcode}"
+    return home.address
+
+
+def _marked(
+    home_id: str, judged: Judged, asked: Written, theirs: Written, verdict: Verdict | None = None
+) -> MarkedHome:
+    return MarkedHome(home_id, verdict or judged.verdict, reasons(judged, asked, theirs), confidence(judged))
+
+
+def _ordered(found: list[MarkedHome]) -> tuple[MarkedHome, ...]:
+    order = list(Verdict)
+    return tuple(sorted(found, key=lambda one: (order.index(one.verdict), -one.confidence, one.home_id)))
+
+
+def _nothing(asked: Written, marked: MarkedHomes, problem: str) -> Resolution:
+    found = [
+        _marked(home_id, judge(asked, marked.written(home_id)), asked, marked.written(home_id))
+        for home_id in marked.candidates(asked)
+        if asked.plain and marked.written(home_id).plain == asked.plain
+    ]
+    return Resolution(Precision.UNKNOWN, None, None, (), False, False, problem, _ordered(found), ())
