@@ -20,7 +20,7 @@ from shapely.validation import explain_validity
 
 from markers.address import normalise_postcode
 from markers.dates import DateError, read_date
-from markers.location import EAST_LIMIT, NORTH_LIMIT, LocationError, read_phone, to_degrees, to_grid
+from markers.location import EAST_LIMIT, LONGEST_ADDRESS, NORTH_LIMIT, LocationError, read_phone, to_degrees, to_grid
 from markers.model import Point
 from markers.tables import Row, RowError, shown
 
@@ -30,6 +30,8 @@ POSITIONS_AGREE_M = 100.0
 
 _T = TypeVar("_T")
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+_COMMA_LINES = re.compile(",?\n")
+_OUTWARD = re.compile(r"[a-z]{1,2}\d[a-z\d]?", re.ASCII | re.IGNORECASE)
 _UPRN = re.compile(r"'?(\d+)(?:\.0*)?", re.ASCII)
 _NUMBER = re.compile(r"([+-]?(?:\d+(?:\.\d*)?|\.\d+))(e[+-]?\d{1,3})?", re.ASCII | re.IGNORECASE)
 _LOST_DIGITS = re.compile(r"\d(?:[.,]\d+)?e\+?\d+", re.ASCII | re.IGNORECASE)
@@ -71,8 +73,14 @@ class Cells:
     def text(self, column: str, longest: int) -> str | None:
         return self.read(column, lambda text: read_text(text, longest))
 
-    def address(self, longest: int) -> str | None:
-        return self.read("address", lambda text: read_text(text.replace(",\n", "\n").replace("\n", ", "), longest))
+    def home(self) -> tuple[str | None, str | None]:
+        """The row's address and postcode. A postcode's first half alone ("EC9A") goes to the end of the address."""
+        address = self.read("address", lambda text: read_text(read_lines(text), LONGEST_ADDRESS))
+        half = _OUTWARD.fullmatch(self.row.cells.get("postcode", ""))
+        if half and address:
+            outward = half[0].upper()
+            return (address if address.upper().endswith(f" {outward}") else f"{address}, {outward}"), None
+        return address, self.read("postcode", read_postcode)
 
     def date(self, column: str) -> date | None:
         return self.read(column, lambda text: read_date(read_text(text, 100)))
@@ -114,6 +122,11 @@ class Cells:
         except LocationError as error:
             self.refuse(error.field if error.field in self.row.cells else column, error.reason)
             return None
+
+
+def read_lines(text: str) -> str:
+    """An address written on several lines, on one."""
+    return _COMMA_LINES.sub(", ", text)
 
 
 def read_text(text: str, longest: int) -> str:

@@ -14,8 +14,7 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 
 from markers.address import local_id
-from markers.cells import Cells, read_phone_cell, read_postcode, read_radius, read_uprn, read_zone
-from markers.location import LONGEST_ADDRESS
+from markers.cells import Cells, read_lines, read_phone_cell, read_radius, read_uprn, read_zone
 from markers.model import Category, Marker, Place, Premises
 from markers.results import ResultsWriter
 from markers.tables import RowError, TableError, Warn, count_lines, read_table, shown
@@ -33,13 +32,11 @@ __all__ = [
 ]
 
 MARKER_NAMESPACE = uuid.UUID("7d0c2c0e-5a7b-5d52-9f0e-6f2f5b1c9a31")
-POSITION_COLUMNS = ("easting", "northing", "longitude", "latitude")
-PLACE_COLUMNS = ("address", "postcode", "uprn", *POSITION_COLUMNS)
-MARKER_COLUMNS = (
-    *("reference", "category", *PLACE_COLUMNS, "zone_wkt", "radius_m", "phone"),
-    *("headline", "action", "owner", "owner_contact"),
-    *("starts_on", "review_on", "ends_on", "source", "source_reference"),
-)
+PLACE_COLUMNS = ("address", "postcode", "uprn", "easting", "northing", "longitude", "latitude")
+TEXT_COLUMNS = ("headline", "action", "owner", "owner_contact", "source", "source_reference")
+DATE_COLUMNS = ("starts_on", "review_on", "ends_on")
+ZONE_COLUMNS = ("zone_wkt", "radius_m", "phone")
+MARKER_COLUMNS = ("reference", "category", *PLACE_COLUMNS, *ZONE_COLUMNS, *TEXT_COLUMNS, *DATE_COLUMNS)
 QUERY_COLUMNS = ("query_id", *PLACE_COLUMNS, "uncertainty_m", "phone", "incident")
 LONGEST_TEXT = {
     "reference": 64,
@@ -68,10 +65,9 @@ def read_gazetteer(path: Path, warn: Warn = _quiet) -> Iterator[Premises | RowEr
             yield row
             continue
         cells = Cells(row)
-        address = cells.address(LONGEST_ADDRESS)
+        address, postcode = cells.home()
         if not cells.has("address"):
             cells.refuse("address", "missing. Write the address of these premises.")
-        postcode = cells.read("postcode", read_postcode)
         uprn = cells.read("uprn", read_uprn)
         point = cells.point()
         if cells.errors or address is None:
@@ -106,9 +102,7 @@ def read_markers(
         reference = _reference(cells, first_lines)
         category = _category(cells, by_name, categories)
         place = _place(cells)
-        texts = {
-            name: cells.text(name, LONGEST_TEXT[name]) for name in LONGEST_TEXT if name not in ("reference", "category")
-        }
+        texts = {name: cells.text(name, LONGEST_TEXT[name]) or "" for name in TEXT_COLUMNS}
         dates = _dates(cells, category, today)
         if cells.errors or reference is None or category is None or dates is None:
             yield from cells.errors
@@ -122,12 +116,12 @@ def read_markers(
             headline=texts["headline"] or category.headline,
             action=texts["action"] or category.action,
             owner=texts["owner"] or by,
-            owner_contact=texts["owner_contact"] or "",
+            owner_contact=texts["owner_contact"],
             starts_on=starts_on,
             review_on=review_on,
             ends_on=ends_on,
             source=texts["source"] or f"list {path.name}",
-            source_reference=texts["source_reference"] or "",
+            source_reference=texts["source_reference"],
             proposed_by=by,
             approved_by=approved_by,
             recorded_at=now,
@@ -173,7 +167,7 @@ def read_queries(path: Path, warn: Warn = _quiet) -> Iterator[Query | RowError]:
         if query_id is None:
             yield from cells.errors
             continue
-        written = {name: text.replace(",\n", "\n").replace("\n", ", ") for name, text in row.cells.items()}
+        written = {name: read_lines(text) for name, text in row.cells.items()}
         yield Query(**{**written, "query_id": query_id})
 
 
@@ -207,9 +201,10 @@ def _category(cells: Cells, by_name: Mapping[str, Category], categories: Mapping
 
 def _place(cells: Cells) -> Place:
     before = len(cells.errors)
+    address, postcode = cells.home()
     place = Place(
-        address=cells.address(LONGEST_ADDRESS),
-        postcode=cells.read("postcode", read_postcode),
+        address=address,
+        postcode=postcode,
         uprn=cells.read("uprn", read_uprn),
         point=cells.point(),
         radius_m=cells.read("radius_m", read_radius),
@@ -231,7 +226,7 @@ def _place(cells: Cells) -> Place:
 def _dates(cells: Cells, category: Category | None, today: date) -> tuple[date, date, date] | None:
     """Start, review and end, those left out by the category's policy; None once any of them has been refused."""
     before = len(cells.errors)
-    starts_on, review_on, ends_on = (cells.date(name) for name in ("starts_on", "review_on", "ends_on"))
+    starts_on, review_on, ends_on = (cells.date(name) for name in DATE_COLUMNS)
     if len(cells.errors) > before or category is None:
         return None
     starts = starts_on or today

@@ -36,7 +36,11 @@ class TableError(ValueError):
 def reading(path: Path) -> Iterator[BinaryIO]:
     """The file, open; whatever the disk says against it comes as TableError."""
     try:
-        with path.open("rb") as file:
+        file = path.open("rb")
+    except (OSError, ValueError) as error:
+        raise TableError(f"{path.name}: can't be read ({getattr(error, 'strerror', error)}).") from error
+    try:
+        with file:
             yield file
     except OSError as error:
         raise TableError(f"{path.name}: can't be read ({error.strerror or error}).") from error

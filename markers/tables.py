@@ -69,11 +69,12 @@ def count_lines(path: Path) -> int:
     lines, last = 0, b""
     with reading(path) as file:
         while chunk := file.read(_CHUNK):
+            chunk = chunk.replace(b"\0", b"")  # the other half of a line end in UTF-16
             lines += chunk.count(b"\n") + chunk.count(b"\r") - chunk.count(b"\r\n")
             if last == b"\r" and chunk[:1] == b"\n":
                 lines -= 1
-            last = chunk[-1:]
-    return lines + (last not in (b"", b"\n", b"\r", b"\0"))
+            last = chunk[-1:] or last
+    return lines + (last not in (b"", b"\n", b"\r"))
 
 
 def shown(text: str, longest: int = 40) -> str:
@@ -102,7 +103,7 @@ def _rows(lines: Lines, required: set[str], optional: set[str], warn: Warn) -> I
                     f"a quotation mark in the row that starts on line {start} is never closed, or stands in the wrong "
                     'place. Write a quotation mark inside a cell twice ("").'
                 ) from error
-            if not spaced.fullmatch(lines.last.strip()):
+            if "field limit" in str(error) or not spaced.fullmatch(lines.last.strip()):
                 yield RowError(start, None, _row_trouble(error))
                 continue
             cells = next(csv.reader([lines.last], delimiter=delimiter, skipinitialspace=True))
