@@ -91,11 +91,15 @@ class Spool:
         with its id: sending it twice within 24 hours is sending it once. Raises `StoreUnavailable` when the store goes
         away; a file leaves the spool only when all of it is acknowledged.
         """
+        self.close()
+        return sum(self._replay_file(path, store) for path in self._files())
+
+    def close(self) -> None:
+        """Let go of this process's file, so that anyone may send it; the next append starts another."""
         with self._lock:
             if self._own is not None:
                 os.close(self._own.descriptor)
                 self._own = None
-        return sum(self._replay_file(path, store) for path in self._files())
 
     def _replay_file(self, path: Path, store: Store) -> int:
         try:
