@@ -193,8 +193,9 @@ class EmbeddedServer:
 
     def alive(self) -> bool:
         """Whether a server process holds the folder. It may be frozen or loading: ask the store itself for more."""
-        if self._process is not None and self._process.poll() is not None:
-            self._process = None
+        process = self._process
+        if process is not None and process.poll() is None:
+            return True
         try:
             return self._folder.locked()
         except OSError:
@@ -241,6 +242,7 @@ class EmbeddedServer:
                 os.kill(pid, signal.SIGKILL)
                 if not self.wait_gone(timeout_s):
                     raise ServerStopError(f"the store server (process {pid}) was killed but still holds {self.folder}")
+            self._folder.tidy()
             self._leave()
 
     def _join(self, timeout_s: float) -> str:

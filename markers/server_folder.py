@@ -14,6 +14,7 @@ Every file is mode 0600, every folder 0700. Functions here raise OSError, and `V
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import hashlib
 import json
@@ -143,6 +144,15 @@ class ServerFolder:
         if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o077:
             raise ValueError(f"{socket.parent}, needed for the store's socket, is not private to this user: remove it")
         return str(socket)
+
+    def tidy(self) -> None:
+        """After a clean stop: remove the socket's folder elsewhere, unless a new server is already starting."""
+        folder = Path(self.found_at()).parent
+        lock = None if folder == self.path else self.take("lock", fcntl.LOCK_EX)
+        if lock is not None:
+            with contextlib.suppress(OSError):
+                folder.rmdir()
+            os.close(lock)
 
     def _socket(self) -> Path:
         socket = self.path / "store.sock"
