@@ -101,7 +101,7 @@ def _day(text: str, year: str, month: str, day: str) -> date:
         except ValueError:
             raise DateError(f"'{text}' is not a date. {_ADVICE}") from None
         raise DateError(
-            f"'{text}' is not a date: the day comes first, and there is no month {month}. "
+            f"'{text}' is not a date: there is no month {month}. "
             f"If it is {meant.day} {_MONTHS[meant.month - 1].capitalize()}, write {meant.isoformat()}."
         )
     raise DateError(f"'{text}' is not a date. {_ADVICE}")
