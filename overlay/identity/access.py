@@ -127,21 +127,29 @@ class AccessBook:
             return self._position
 
     def apply(self, changes: Changes) -> None:
-        """Take in what changed. With `reload` the records are the whole collection and replace the book."""
+        """Take in what changed. `ValueError` where the store says to load the whole: that is `replace`."""
+        if changes.reload:
+            raise ValueError("these changes say to load the collection and replace the book")
         with self._lock:
-            if changes.reload:
-                self._entries.clear()
-                self._names.clear()
-            elif changes.position <= self._position:
-                return
-            for record in changes.records:
-                self._drop(record.record_id)
-                entry = None if record.plain is None else from_plain(record.record_id, record.version, record.plain)
-                if entry is not None:
-                    self._entries[record.record_id] = entry
-                if isinstance(entry, Account):
-                    self._names[entry.username.casefold()] = entry.account_id
-            self._position = changes.position
+            if changes.position > self._position:
+                self._take_in(changes)
+
+    def replace(self, loaded: Changes) -> None:
+        """Start anew from the whole collection, as `Store.load` gives it."""
+        with self._lock:
+            self._entries.clear()
+            self._names.clear()
+            self._take_in(loaded)
+
+    def _take_in(self, changes: Changes) -> None:
+        for record in changes.records:
+            self._drop(record.record_id)
+            entry = None if record.plain is None else from_plain(record.record_id, record.version, record.plain)
+            if entry is not None:
+                self._entries[record.record_id] = entry
+            if isinstance(entry, Account):
+                self._names[entry.username.casefold()] = entry.account_id
+        self._position = changes.position
 
     def _drop(self, record_id: str) -> None:
         gone = self._entries.pop(record_id, None)

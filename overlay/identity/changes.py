@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from markers.ledger import Event, LedgerEntry, RecordSeen, Via
@@ -50,7 +50,10 @@ class Planned:
 def catch_up(store: Store, access: AccessBook) -> None:
     """Bring the book to the store's position now. `StoreUnavailable`."""
     news = store.changes(COLLECTION, access.position)
-    access.apply(replace(store.load(COLLECTION), reload=True) if news.reload else news)
+    if news.reload:
+        access.replace(store.load(COLLECTION))
+    else:
+        access.apply(news)
 
 
 def change(store: Store, access: AccessBook, by: Actor, now: datetime, plan: Callable[[], Planned]) -> None:

@@ -7,7 +7,7 @@ import re
 import tempfile
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -48,7 +48,7 @@ class Desk:
     def beside(self) -> AccessBook:
         """Another process's book."""
         other = AccessBook()
-        other.apply(self.store.load("access"))
+        other.replace(self.store.load("access"))
         return other
 
     def entries(self) -> list[LedgerEntry]:
@@ -295,7 +295,7 @@ def test_a_book_that_fell_far_behind_forgets_what_was_erased(desk: Desk, ada: id
     behind = desk.beside()
     identity.sign_out(desk.store, desk.access, secret, NOW)
     assert behind.actor_for_session(secret, NOW) is not None
-    behind.apply(replace(desk.store.load("access"), reload=True))
+    behind.replace(desk.store.load("access"))
     assert behind.actor_for_session(secret, NOW) is None
 
 
