@@ -127,11 +127,11 @@ class AccessBook:
             return self._position
 
     def apply(self, changes: Changes) -> None:
-        """Take in what changed. `ValueError` where the store says to load the whole: that is `replace`."""
-        if changes.reload:
-            raise ValueError("these changes say to load the collection and replace the book")
+        """Take in what changed; with `reload` the records are the whole collection and replace the book."""
         with self._lock:
-            if changes.position > self._position:
+            if changes.reload:
+                self.replace(changes)
+            elif changes.position > self._position:
                 self._take_in(changes)
 
     def replace(self, loaded: Changes) -> None:
