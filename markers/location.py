@@ -118,7 +118,9 @@ def to_grid(longitude: float, latitude: float) -> Point:
     eastings, northings = cutil.convert_bng(longitude, latitude)
     easting, northing = float(eastings[0]), float(northings[0])
     if not (math.isfinite(easting) and math.isfinite(northing)):
-        raise LocationError("longitude", "that point is outside Great Britain. Check longitude and latitude are not swapped.")
+        raise LocationError(
+            "longitude", "that point is outside Great Britain. Check longitude and latitude are not swapped."
+        )
     return Point(easting, northing)
 
 
@@ -127,7 +129,9 @@ def to_degrees(point: Point) -> tuple[float, float]:
     longitudes, latitudes = cutil.convert_osgb36_to_ll(point.easting, point.northing)
     longitude, latitude = float(longitudes[0]), float(latitudes[0])
     if not (math.isfinite(longitude) and math.isfinite(latitude)):
-        raise LocationError("easting", "that point is outside Great Britain. Check easting and northing are not swapped.")
+        raise LocationError(
+            "easting", "that point is outside Great Britain. Check easting and northing are not swapped."
+        )
     return longitude, latitude
 
 
@@ -139,7 +143,10 @@ def grid_square(reference: str) -> Polygon:
     match = _GRID_REFERENCE.fullmatch(reference.strip())
     figures = re.sub(r"\s", "", match[2]) if match else ""
     if match is None or len(figures) % 2:
-        raise LocationError("grid_reference", "not a National Grid reference. Write two letters and 2 to 10 figures, for example TQ 3266 8168.")
+        raise LocationError(
+            "grid_reference",
+            "not a National Grid reference. Write two letters and 2 to 10 figures, for example TQ 3266 8168.",
+        )
     first, second = (_GRID_LETTERS.index(letter) for letter in match[1].upper())
     # The first letter counts 500 km squares from S at the origin, the second 100 km squares within it.
     east_100km = ((first - 2) % 5) * 5 + second % 5
@@ -169,7 +176,11 @@ def _recognise(raw: RawLocation) -> RawLocation:
     text = (raw.address or "").strip()
     if not text or len(text) > 60:
         return raw
-    if raw.postcode is None and re.fullmatch(r"[A-Za-z]{1,2}\d[A-Za-z\d]?\s*\d[A-Za-z]{2}", text) and normalise_postcode(text):
+    if (
+        raw.postcode is None
+        and re.fullmatch(r"[A-Za-z]{1,2}\d[A-Za-z\d]?\s*\d[A-Za-z]{2}", text)
+        and normalise_postcode(text)
+    ):
         return replace(raw, address=None, postcode=text)
     if raw.grid_reference is None and _GRID_REFERENCE.fullmatch(text):
         return replace(raw, address=None, grid_reference=text)
@@ -190,7 +201,10 @@ def _read_text(address: str | None) -> str | None:
     if address is None:
         return None
     if len(address) > LONGEST_ADDRESS:
-        raise LocationError("address", f"{len(address):,} characters is too long to be an address. Give the address alone, up to {LONGEST_ADDRESS}.")
+        raise LocationError(
+            "address",
+            f"{len(address):,} characters is too long. Give the address alone, up to {LONGEST_ADDRESS}.",
+        )
     if any(character == "\0" or "\ud800" <= character <= "\udfff" for character in address):
         raise LocationError("address", "holds characters that are not text. Type the address again.")
     return address.strip() or None
@@ -239,7 +253,10 @@ def _read_spot(raw: RawLocation) -> Spot | None:
         raise LocationError(given[1], f"give one position, not both {given[0]} and {given[1]}.")
     if not given:
         if uncertainty is not None:
-            raise LocationError("uncertainty_m", "needs a position: give longitude and latitude, easting and northing, or a grid reference.")
+            raise LocationError(
+                "uncertainty_m",
+                "needs a position: give longitude and latitude, easting and northing, or a grid reference.",
+            )
         return None
     if given == ["grid_reference"]:
         return _square_spot(grid_square(raw.grid_reference or ""), uncertainty or 0.0)
@@ -253,7 +270,9 @@ def _read_spot(raw: RawLocation) -> Spot | None:
 
 def _read_metres(easting: float | None, northing: float | None) -> Point:
     if easting is None or northing is None:
-        raise LocationError("easting" if easting is None else "northing", "missing. Easting and northing are needed together.")
+        raise LocationError(
+            "easting" if easting is None else "northing", "missing. Easting and northing are needed together."
+        )
     if not (math.isfinite(easting) and 0 <= easting < EAST_LIMIT):
         raise LocationError("easting", f"outside Great Britain. Give metres between 0 and {EAST_LIMIT:,.0f}.")
     if not (math.isfinite(northing) and 0 <= northing < NORTH_LIMIT):

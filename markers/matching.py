@@ -1,4 +1,4 @@
-"""One location against every marker in force: graded matches, and whether the check ends in hit, clear or could-not-check.
+"""One location against every marker in force: graded matches, and how the check ends.
 
 Each thing that was given (address, UPRN, postcode, position, telephone number) is judged by itself and
 says whether it could be decided. `clear` needs every one of them decided and nothing found: an input that
@@ -164,7 +164,9 @@ def _take(resolution: Resolution, index: MarkerIndex, now: datetime, found: _Fin
         )
     found.warnings += resolution.warnings
     if not resolution.decidable:
-        found.problems.append(resolution.problem or "The address could not be understood. Ask for number, street and postcode.")
+        found.problems.append(
+            resolution.problem or "The address could not be understood. Ask for number, street and postcode."
+        )
 
 
 def _by_postcode(
@@ -193,7 +195,7 @@ def _grounds(settled: Resolution | None, location: Location, gazetteer: Gazettee
         if not points and settled.home is not None:
             postcode = postcode or settled.home.postcode
         if not points and settled.home is None and location.address and postcode is None:
-            postcode = next((r.postcode for r in read_address(location.address).readings if r.postcode), None)
+            postcode = read_address(location.address).postcode
     if not points and postcode:
         points = [home.point for home in gazetteer.in_postcode(postcode) if home.point is not None]
     if not points:
@@ -210,7 +212,11 @@ def _in_zones(ground: BaseGeometry, index: MarkerIndex, now: datetime, found: _F
         if index.zones.covers(marker_id, ground):
             found.add(Match(marker, Grade.ZONE, ("inside the marker's area",), 1.0, distance_m=0.0))
         else:
-            found.add(Match(marker, Grade.ZONE, ("may be inside the marker's area: its edge crosses here",), 0.5, distance_m=0.0))
+            found.add(
+                Match(
+                    marker, Grade.ZONE, ("may be inside the marker's area: its edge crosses here",), 0.5, distance_m=0.0
+                )
+            )
 
 
 def _near_spot(
@@ -243,7 +249,8 @@ def _near_spot(
     if spot.radius_m > distances.vague_above_m:
         found.vague_position = True
         found.problems.append(
-            f"The {spot.given_as} could be anywhere within {spot.radius_m:,.0f} m. Ask for the address, a street or a landmark."
+            f"The {spot.given_as} could be anywhere within {spot.radius_m:,.0f} m. "
+            "Ask for the address, a street or a landmark."
         )
 
 
@@ -273,7 +280,8 @@ def _compare_inputs(
     if grounds is not None and location.spot is not None and _apart(grounds, location.spot, distances):
         away = grounds.distance(ShapelyPoint(location.spot.centre.easting, location.spot.centre.northing))
         found.warnings.append(
-            f"The address and the {location.spot.given_as} disagree: {away:,.0f} m apart. Both were checked. Ask which is right."
+            f"The address and the {location.spot.given_as} disagree: {away:,.0f} m apart. "
+            "Both were checked. Ask which is right."
         )
 
 

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from shapely import Point as ShapelyPoint
+from shapely import get_coordinates, set_coordinates
 from shapely.geometry import shape
 from shapely.geometry.base import BaseGeometry
-from shapely.ops import transform
 
 from markers.location import LocationError, to_grid
 from markers.matching import Distances
@@ -73,12 +73,9 @@ def load_area(settings: Settings) -> Area:
 def _read_boundary(path: Path) -> BaseGeometry:
     content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     features = content["features"] if content["type"] == "FeatureCollection" else [content]
-    outline = shape(features[0]["geometry"])
+    outline: BaseGeometry = shape(features[0]["geometry"])
     if max(abs(value) for value in outline.bounds) > 400:
         return outline
-    return transform(_to_metres, outline)
-
-
-def _to_metres(longitudes: Any, latitudes: Any) -> tuple[list[float], list[float]]:
-    points = [to_grid(float(lon), float(lat)) for lon, lat in zip(longitudes, latitudes, strict=True)]
-    return [point.easting for point in points], [point.northing for point in points]
+    points = [to_grid(float(longitude), float(latitude)) for longitude, latitude in get_coordinates(outline)]
+    in_metres: BaseGeometry = set_coordinates(outline, [(point.easting, point.northing) for point in points])
+    return in_metres

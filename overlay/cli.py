@@ -29,12 +29,15 @@ from markers.exchange import (
     read_queries,
 )
 from markers.gazetteer import Gazetteer
+from markers.ledger import Via
 from markers.location import LocationError, RawLocation
 from markers.model import LONDON, Marker, Premises, Status
 from markers.server import ServerError
 from markers.store import StoreError
 from markers.vault import VaultError
 from overlay import demo, identity
+from overlay.api.models import CheckResponse
+from overlay.bench.check import bench_check
 from overlay.disclosure import DisclosureError
 from overlay.lookup import Answer, Asked, NothingDisclosed, check
 from overlay.roles import Actor, RolesError
@@ -104,7 +107,9 @@ def run(with_demo: bool, data: Path | None, port: int | None) -> None:
         if with_demo:
             laid_out.append(demo.prepare(services, datetime.now(UTC)))
         elif not services.access.accounts():
-            click.echo("No account exists yet. Make one: overlay users create NAME --role administrator --name 'A Person'")
+            click.echo(
+                "No account exists yet. Make one: overlay users create NAME --role administrator --name 'A Person'"
+            )
 
     def ready(address: str) -> None:
         click.echo(f"\nThe console is at {address}   (Ctrl-C stops it)\n")
@@ -139,7 +144,9 @@ def _say_demo(laid_out: demo.Demo) -> None:
 @click.option("--phone", help="The caller's number.")
 @click.option("--incident", help="The incident's reference.")
 @click.option("--type", "incident_type", help="The incident's type, for example domestic.")
-@click.option("--input", "queries", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="A file of queries.")
+@click.option(
+    "--input", "queries", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="A file of queries."
+)
 @click.option("--output", "results", type=click.Path(dir_okay=False, path_type=Path), help="Where results go.")
 @data_option
 @json_option
@@ -193,7 +200,9 @@ def _check_file(services: Services, queries: Path, results: Path) -> None:
     click.echo("  ".join(f"{status.value} {count:,}" for status, count in counts.items()), err=True)
     _say_errors(refused)
     if refused:
-        raise click.ClickException(f"{len(refused):,} rows could not be read; their results say could_not_check or are missing.")
+        raise click.ClickException(
+            f"{len(refused):,} rows could not be read; their results say could_not_check or are missing."
+        )
 
 
 def _check_row(services: Services, actor: Actor, query: Query, writer: ResultsWriter, refused: list[str]) -> Status:
@@ -270,12 +279,16 @@ def markers_import(
         raise click.ClickException("A marker is approved by a second person: --by and --approved-by must differ.")
     with running(Settings.read(data=data)) as services:
         now = datetime.now(UTC)
-        rows = read_markers(file, services.categories, now.astimezone(LONDON).date(), by.strip(), approved_by.strip(), now)
+        rows = read_markers(
+            file, services.categories, now.astimezone(LONDON).date(), by.strip(), approved_by.strip(), now
+        )
         with _bar("Reading", count_lines(file) - 1) as step:
             good, errors = _sort_out(rows, Marker, step)
         _say_errors(errors)
         if errors and not skip_bad_rows and not dry_run:
-            raise click.ClickException(f"{len(errors):,} bad rows: nothing was loaded. Mend them, or use --skip-bad-rows.")
+            raise click.ClickException(
+                f"{len(errors):,} bad rows: nothing was loaded. Mend them, or use --skip-bad-rows."
+            )
         with _bar("Placing", len(good)) as step:
             plan = plan_import(services, _counted(good, step))
         written = 0
@@ -327,7 +340,9 @@ def gazetteer_load(file: Path, dry_run: bool, skip_bad_rows: bool, data: Path | 
         homes, errors = _sort_out(read_gazetteer(file), Premises, step)
     _say_errors(errors)
     if errors and not skip_bad_rows and not dry_run:
-        raise click.ClickException(f"{len(errors):,} bad rows: the gazetteer was left as it was. Mend them, or use --skip-bad-rows.")
+        raise click.ClickException(
+            f"{len(errors):,} bad rows: the gazetteer was left as it was. Mend them, or use --skip-bad-rows."
+        )
     if not homes:
         raise click.ClickException("The file holds no premises: the gazetteer was left as it was.")
     count = len(homes)
@@ -337,7 +352,9 @@ def gazetteer_load(file: Path, dry_run: bool, skip_bad_rows: bool, data: Path | 
     if as_json:
         click.echo(json.dumps({"premises": count, "bad_rows": len(errors), "errors": errors, "dry_run": dry_run}))
     else:
-        click.echo(f"premises {count:,}  bad rows {len(errors):,}" + ("  nothing was changed (--dry-run)" if dry_run else ""))
+        click.echo(
+            f"premises {count:,}  bad rows {len(errors):,}" + ("  nothing was changed (--dry-run)" if dry_run else "")
+        )
 
 
 @main.group()
@@ -357,7 +374,9 @@ def tokens_create(role: str, name: str, days: int, data: Path | None, as_json: b
     Example: overlay tokens create --role service --name "CAD bridge"
     """
     with running(Settings.read(data=data)) as services:
-        bearer = identity.create_token(services.store, services.access, name, role, datetime.now(UTC), days, _operator())
+        bearer = identity.create_token(
+            services.store, services.access, name, role, datetime.now(UTC), days, _operator()
+        )
     click.echo(json.dumps({"token": bearer, "role": role, "name": name, "days": days}) if as_json else bearer)
 
 
@@ -482,6 +501,7 @@ def ledger_search(
     rows = [
         {
             "sequence": sequence,
+            "entry": entry.entry_id,
             "at": entry.at,
             "operation": entry.operation.value,
             "actor": entry.actor_id,
@@ -500,17 +520,44 @@ def ledger_search(
     _say_rows(rows, as_json=as_json)
 
 
+@main.group()
+def bench() -> None:
+    """Measurements with their floors, on invented data in a temporary folder."""
+
+
+@bench.command("check")
+@click.option("--homes", default=10_000, show_default=True)
+@click.option("--markers", "marker_count", default=10_000, show_default=True)
+@click.option("--rounds", default=2_000, show_default=True, type=click.IntRange(100))
+@json_option
+def bench_check_command(homes: int, marker_count: int, rounds: int, as_json: bool) -> None:
+    """Time a check and its parts beside PING, an fsynced XADD and an empty HTTP route.
+
+    Example: overlay bench check --rounds 5000
+    """
+    report = bench_check(Settings.read(), homes, marker_count, rounds, lambda line: click.echo(line, err=True))
+    timings = [
+        {"measured": name, "p50 ms": f"{t.p50:.3f}", "p99 ms": f"{t.p99:.3f}", "a second": f"{t.rate:,.0f}"}
+        for name, t in report.timings.items()
+    ]
+    ratios = [{"ratio": name, "is": f"{value:.2f}", "aim": f"<= {aim:g}"} for name, value, aim in report.ratios]
+    if as_json:
+        click.echo(json.dumps({"timings": timings, "ratios": ratios}))
+        return
+    _say_rows(timings, as_json=False)
+    click.echo("")
+    _say_rows(ratios, as_json=False)
+
+
 def _operator() -> Actor:
     """Whoever runs the command: the operating system's account, in the service role."""
     account = getpass.getuser()
-    return Actor(f"os:{account}", account, "service", "command_line")
+    return Actor(f"os:{account}", account, "service", Via.CLI)
 
 
 def _plain(answer: Answer) -> dict[str, Any]:
     """The answer as the HTTP interface gives it (DESIGN section 6)."""
-    from overlay.api.answers import as_json
-
-    return as_json(answer)
+    return CheckResponse.of(answer).model_dump(mode="json")
 
 
 _HEADINGS = {

@@ -1,14 +1,17 @@
-"""`overlay run --demo`: lays out the invented neighbourhood and one account a role, through the same walks as real lists."""
+"""`overlay run --demo`: the invented neighbourhood and one account a role, laid out by the walks that real lists take."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
+from typing import TypeVar
 
 from markers.exchange import RowError, read_gazetteer, read_markers
 from markers.gazetteer import Gazetteer
-from markers.model import LONDON, Marker, Premises
+from markers.ledger import Via
+from markers.model import LONDON
 from overlay import quillmarket
 from overlay.identity import create_account
 from overlay.roles import Actor
@@ -19,7 +22,8 @@ from overlay.upkeep import import_markers, plan_import
 DEMO_AREA = "quillmarket"
 # Published on purpose: it opens invented data on this machine's own loopback address and nothing else.
 DEMO_PASSWORD = "tallow-yard-demo"  # noqa: S105 - see above
-_LOADER = Actor("system:demo", "Demo set-up", "service", "command_line")
+_Good = TypeVar("_Good")
+_LOADER = Actor("system:demo", "Demo set-up", "service", Via.SYSTEM)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +43,7 @@ def prepare(services: Services, now: datetime) -> Demo:
     if services.gazetteer.count == 0:
         folder.mkdir(mode=0o700, exist_ok=True)
         quillmarket.write_gazetteer_csv(neighbourhood, folder / "gazetteer.csv")
-        homes = _all_good(read_gazetteer(folder / "gazetteer.csv"), Premises)
+        homes = _all_good(read_gazetteer(folder / "gazetteer.csv"))
         services.gazetteer = Gazetteer.load(services.settings.data / "gazetteer", homes)
     if len(services.index) == 0:
         today = now.astimezone(LONDON).date()
@@ -60,11 +64,11 @@ def _load_markers(
     path = folder / "markers.csv"
     quillmarket.write_markers_csv(neighbourhood, path, today)
     rows = read_markers(path, services.categories, today, "demo.officer", "demo.supervisor", now)
-    import_markers(services, _LOADER, plan_import(services, _all_good(rows, Marker)), now)
+    import_markers(services, _LOADER, plan_import(services, _all_good(rows)), now)
 
 
-def _all_good(rows: object, kind: type) -> list:
-    good = []
+def _all_good(rows: Iterable[_Good | RowError]) -> list[_Good]:
+    good: list[_Good] = []
     for row in rows:
         if isinstance(row, RowError):
             raise SettingsError(f"The demo data is damaged: {row}")

@@ -63,10 +63,9 @@ def check_table(categories: Mapping[str, Category], roles: Mapping[str, str], ch
                     f"categories.{category.code}.disclosure.{role} is {level!r}; it must be one of {', '.join(LEVELS)}."
                 )
         for role in roles:
-            level = category.disclosure.get(role)
-            if level is None:
+            if role not in category.disclosure:
                 raise DisclosureError(f"categories.{category.code}.disclosure says nothing of {role}.")
-            if level == "none" and role in checking:
+            if category.disclosure[role] == "none" and role in checking:
                 raise DisclosureError(
                     f"categories.{category.code}.disclosure.{role} is none, but that role checks locations: "
                     "a withheld marker must still be said to exist. Use existence."
@@ -82,7 +81,9 @@ def for_actor(
 
 def is_elsewhere(match: Match) -> bool:
     """Whether a match tells of another home than the one asked about."""
-    return match.grade is Grade.NEARBY or (match.grade is Grade.BUILDING and match.sub_building is SubBuilding.DIFFERENT)
+    return match.grade is Grade.NEARBY or (
+        match.grade is Grade.BUILDING and match.sub_building is SubBuilding.DIFFERENT
+    )
 
 
 def _shown(match: Match, actor: Actor, category: Category | None, now: datetime) -> Shown:

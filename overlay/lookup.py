@@ -8,7 +8,7 @@ from datetime import datetime
 
 from checklists.suggest import Prompt, suggested
 from markers.address import normalise
-from markers.ledger import LedgerEntry, Operation, RecordSeen
+from markers.ledger import Basis, LedgerEntry, Operation, RecordSeen
 from markers.location import Location, RawLocation, read_location
 from markers.matching import Outcome, match
 from markers.model import LONDON, Status
@@ -61,7 +61,7 @@ class Answer:
     reason: str | None
     advice: str | None
     as_of: datetime
-    store: str
+    store: Basis
     understood: Understood
     warnings: tuple[str, ...]
     matches: tuple[Shown, ...]
@@ -97,9 +97,7 @@ def check(services: Services, actor: Actor, asked: Asked, now: datetime) -> Answ
 
 def _match(services: Services, where: Location, now: datetime) -> tuple[int, Outcome]:
     with services.index.lock:
-        outcome = match(
-            where, services.index, services.gazetteer, services.categories, services.area.distances, now
-        )
+        outcome = match(where, services.index, services.gazetteer, services.categories, services.area.distances, now)
         position = services.index.position
     if where.spot is not None and not services.area.contains(where.spot.centre):
         outcome = replace(outcome, warnings=(*outcome.warnings, f"That position is outside {services.area.name}."))
@@ -108,9 +106,7 @@ def _match(services: Services, where: Location, now: datetime) -> tuple[int, Out
     return position, outcome
 
 
-def _compose(
-    services: Services, actor: Actor, asked: Asked, outcome: Outcome, check_id: str, now: datetime
-) -> Answer:
+def _compose(services: Services, actor: Actor, asked: Asked, outcome: Outcome, check_id: str, now: datetime) -> Answer:
     shown = for_actor(outcome.matches, actor, services.categories, now)
     applying = frozenset(item.category for item in shown if item.category is not None)
     return Answer(
@@ -119,7 +115,7 @@ def _compose(
         reason=outcome.reason,
         advice="Treat as unknown until it is checked." if outcome.status is Status.COULD_NOT_CHECK else None,
         as_of=now,
-        store="current",
+        store=Basis.CURRENT,
         understood=Understood(outcome.understood, outcome.precision.value, outcome.known),
         warnings=outcome.warnings,
         matches=shown,
@@ -189,7 +185,7 @@ def _last_known(
         ),
         advice=f"Treat as unknown. {services.area.on_call}",
         as_of=as_of,
-        store="last_known",
+        store=Basis.LAST_KNOWN,
         ledger_entry=str(uuid.uuid4()),
     )
     try:

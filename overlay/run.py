@@ -39,7 +39,9 @@ def run(settings: Settings, prepare: Callable[[Services], None], ready: Callable
     data_folders(settings.data)
     lock = RunLock(settings.data)
     if not _taken(lock):
-        raise CannotRun(f"Another overlay run already uses {settings.data}. Stop it, or choose another folder with --data.")
+        raise CannotRun(
+            f"Another overlay run already uses {settings.data}. Stop it, or choose another folder with --data."
+        )
     _wait_for_port(settings)
     key_ring(settings)
     embedded = None if settings.store_url else EmbeddedServer(settings.data / "store")
@@ -65,7 +67,10 @@ def run(settings: Settings, prepare: Callable[[Services], None], ready: Callable
 
 def _taken(lock: RunLock) -> bool:
     """A command that only looks whether the folder is in use holds the lock for an instant: ask twice."""
-    return lock.take() or (time.sleep(0.3) or lock.take())
+    if lock.take():
+        return True
+    time.sleep(0.3)
+    return lock.take()
 
 
 def worker_app() -> Any:

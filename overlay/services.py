@@ -8,7 +8,7 @@ import os
 import threading
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
@@ -165,7 +165,7 @@ class Services:
         if collection == "markers":
             self.index.replace(news.position, [_marker(r.plain) for r in news.records if r.plain is not None])
         else:
-            self.access.apply(replace(news, reload=True))
+            self.access.replace(news)
 
     def _follow(self) -> None:
         while not self._stopping.is_set():
@@ -204,7 +204,9 @@ def data_folders(data: Path) -> None:
         for part in ("store", "keys", "gazetteer", "spool", "logs"):
             (data / part).mkdir(mode=0o700, exist_ok=True)
     except OSError as error:
-        raise SettingsError(f"The data folder {data} can't be written ({error.strerror}). Set OVERLAY_DATA to one that can.") from error
+        raise SettingsError(
+            f"The data folder {data} can't be written ({error.strerror}). Set OVERLAY_DATA to one that can."
+        ) from error
     if not os.access(data, os.W_OK | os.X_OK):
         raise SettingsError(f"The data folder {data} can't be written. Set OVERLAY_DATA to one that can.")
 

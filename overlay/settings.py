@@ -1,4 +1,4 @@
-"""One frozen settings object, from `overlay.toml` in the data folder, then the environment; wrong ones fail at boot, in words."""
+"""One frozen settings object, from the environment and `overlay.toml`; wrong ones fail at boot, in words."""
 
 from __future__ import annotations
 
@@ -38,10 +38,12 @@ class Settings(BaseModel):
 
     @classmethod
     def read(cls, environment: Mapping[str, str] = os.environ, **given: Any) -> Self:
-        """Given values (from the command line) first, then the environment, then `overlay.toml`. Raises SettingsError."""
+        """Given values (of the command line), then the environment, then `overlay.toml`. Raises SettingsError."""
         chosen = {name: value for name, value in given.items() if value is not None}
         from_environment = {
-            name: value for name in cls.model_fields if (value := _variable(environment, f"OVERLAY_{name.upper()}")) is not None
+            name: value
+            for name in cls.model_fields
+            if (value := _variable(environment, f"OVERLAY_{name.upper()}")) is not None
         }
         data = Path(chosen.get("data") or from_environment.get("data") or cls.model_fields["data"].default)
         merged = {**_from_file(data / "overlay.toml"), **from_environment, **chosen, "data": data.absolute()}

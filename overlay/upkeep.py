@@ -20,8 +20,6 @@ from overlay.services import Services
 
 _ROWS_A_COMMIT = 100
 _TRIES = 8
-# What an import does not compare: who recorded it and when says nothing about the marker itself.
-_BOOKKEEPING = {"version": 1, "recorded_at": datetime.fromisoformat("2000-01-01T00:00:00+00:00"), "proposed_by": "", "approved_by": ""}
 
 
 class UpkeepError(Exception):
@@ -141,14 +139,12 @@ def _entry(services: Services, actor: Actor, marker: Marker, now: datetime) -> L
         actor_id=actor.actor_id,
         actor_role=actor.role,
         via=actor.via,
-        incident=None,
         reason="import",
-        check_id=None,
-        status=None,
-        store="current",
         about=tuple(services.vault.token(kind, text) for kind, text in named.items() if text),
         records=(
-            RecordSeen(marker.marker_id, marker.version, None, tuple(sorted(name for name in content if content[name]))),
+            RecordSeen(
+                marker.marker_id, marker.version, None, tuple(sorted(name for name in content if content[name]))
+            ),
         ),
     )
 
@@ -158,9 +154,14 @@ def _against(index: MarkerIndex, marker: Marker) -> Marker | None:
     known = index.get(marker.marker_id)
     if known is None:
         return replace(marker, version=1)
-    if replace(known, **_BOOKKEEPING) == replace(marker, **_BOOKKEEPING):
+    if _content(known) == _content(marker):
         return None
     return replace(marker, version=known.version + 1)
+
+
+def _content(marker: Marker) -> Marker:
+    """The marker without its bookkeeping: who recorded it, when and as which version is not what it says."""
+    return replace(marker, version=1, recorded_at=datetime.min, proposed_by="", approved_by="")
 
 
 def _chunks(rows: tuple[Marker, ...], size: int) -> Iterator[tuple[Marker, ...]]:

@@ -1,0 +1,180 @@
+"""`overlay bench check`: the whole check and its parts, beside the floors it can't go below.
+
+Floors, measured in the same run on the same store and server: a PING, one durable XADD of a ledger entry's size
+through the plain client, and an HTTP route that does nothing.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import redis
+
+from markers.gazetteer import Gazetteer
+from markers.ledger import Via
+from markers.location import RawLocation, read_location
+from markers.matching import match
+from overlay.bench import town
+from overlay.bench.timing import Timing, time_callers, time_calls
+from overlay.identity import create_token
+from overlay.lookup import Asked, check
+from overlay.roles import Actor
+from overlay.services import Services, data_folders
+from overlay.settings import Settings
+from overlay.upkeep import import_markers, plan_import
+
+_ACTOR = Actor("os:bench", "bench", "service", Via.CLI)
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Timings by name in the order measured, and the ratios worth quoting: name, value, aim."""
+
+    timings: dict[str, Timing]
+    ratios: tuple[tuple[str, float, float], ...]
+
+
+def bench_check(settings: Settings, homes: int, markers: int, rounds: int, say: Callable[[str], None]) -> Report:
+    """Lay out an invented town in a temporary folder, measure, and remove it again."""
+    with tempfile.TemporaryDirectory(prefix="overlay-bench-") as folder:
+        own = settings.model_copy(update={"data": Path(folder) / "data", "store_url": None, "port": _free_port()})
+        data_folders(own.data)
+        services = Services.start(own, follow=False)
+        try:
+            say(f"Laying out {homes:,} homes and {markers:,} markers ...")
+            laid_out = _lay_out(services, homes, markers)
+            bearer = create_token(services.store, services.access, "bench", "service", services.now(), 1)
+            timings = _in_process(services, laid_out, rounds, say)
+            with _served(own):
+                timings |= _over_http(own, laid_out, bearer, rounds, say)
+        finally:
+            services.close()
+    return Report(timings, _ratios(timings))
+
+
+def _lay_out(services: Services, homes: int, markers: int) -> town.Town:
+    laid_out = town.build(homes, markers, 2_000, dict(services.categories))
+    services.gazetteer = Gazetteer.load(services.settings.data / "gazetteer", laid_out.homes)
+    import_markers(services, _ACTOR, plan_import(services, laid_out.markers), services.now())
+    return laid_out
+
+
+def _in_process(services: Services, laid_out: town.Town, rounds: int, say: Callable[[str], None]) -> dict[str, Timing]:
+    assert services.embedded is not None
+    queries = laid_out.queries
+    now = datetime.now(UTC)
+    checked = check(services, _ACTOR, Asked(RawLocation(address=queries[0]), "BENCH-1"), now)
+    entry = next(record.entry for record in services.store.ledger() if checked.ledger_entry.encode() in record.entry)
+    plain = redis.Redis.from_url(services.embedded.ensure())
+    payload = os.urandom(len(entry) + 34)
+
+    def match_alone(number: int) -> object:
+        where = read_location(RawLocation(address=queries[number % len(queries)]))
+        return match(
+            where, services.index, services.gazetteer, services.categories, services.area.distances, now
+        )
+
+    def whole_check(number: int) -> object:
+        asked = Asked(RawLocation(address=queries[number % len(queries)]), f"BENCH-{number}")
+        return check(services, _ACTOR, asked, datetime.now(UTC))
+
+    timings = {}
+    for name, call in (
+        ("PING", lambda _: plain.ping()),
+        ("fsynced XADD", lambda _: plain.xadd("bench", {"e": payload})),
+        ("match alone", match_alone),
+        ("durable check in process", whole_check),
+    ):
+        say(f"Measuring {name} ...")
+        timings[name] = time_calls(call, rounds)
+    plain.close()
+    return timings
+
+
+def _over_http(
+    settings: Settings, laid_out: town.Town, bearer: str, rounds: int, say: Callable[[str], None]
+) -> dict[str, Timing]:
+    headers = {"Authorization": f"Bearer {bearer}", "Content-Type": "application/json"}
+    bodies = [json.dumps({"location": {"address": text}}).encode() for text in laid_out.queries]
+
+    def empty_route() -> Callable[[int], object]:
+        line = http.client.HTTPConnection(settings.host, settings.port, timeout=10)
+        return lambda _: _ask(line, "GET", "/healthz", None, {})
+
+    def http_check() -> Callable[[int], object]:
+        line = http.client.HTTPConnection(settings.host, settings.port, timeout=10)
+        return lambda number: _ask(line, "POST", "/api/v1/checks", bodies[number % len(bodies)], headers)
+
+    timings = {}
+    for callers in (1, 16):
+        for name, make in (("empty HTTP route", empty_route), ("check over HTTP", http_check)):
+            title = f"{name}, {callers} connection{'s' if callers > 1 else ''}"
+            say(f"Measuring {title} ...")
+            timings[title] = time_callers(make, callers, rounds)
+    return timings
+
+
+def _ask(line: http.client.HTTPConnection, method: str, path: str, body: bytes | None, headers: dict[str, str]) -> None:
+    line.request(method, path, body, headers)
+    reply = line.getresponse()
+    content = reply.read()
+    if reply.status != 200:
+        raise RuntimeError(f"{method} {path} answered {reply.status}: {content[:200]!r}")
+
+
+@contextmanager
+def _served(settings: Settings) -> Iterator[None]:
+    """The real server, as `overlay run` starts it, on the same folder."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "overlay", "run"],
+        env={**os.environ, **settings.environment()},
+        stdout=subprocess.DEVNULL,
+    )
+    try:
+        _wait_ready(settings, process)
+        yield
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
+
+
+def _wait_ready(settings: Settings, process: subprocess.Popen[bytes]) -> None:
+    until = time.monotonic() + 60
+    while time.monotonic() < until and process.poll() is None:
+        try:
+            with urllib.request.urlopen(f"http://{settings.host}:{settings.port}/readyz", timeout=1):  # noqa: S310 - ours
+                return
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.1)
+    raise RuntimeError("the server did not become ready")
+
+
+def _ratios(timings: dict[str, Timing]) -> tuple[tuple[str, float, float], ...]:
+    xadd, matched = timings["fsynced XADD"].p50, timings["match alone"].p50
+    whole = timings["durable check in process"].p50
+    empty, over_http = timings["empty HTTP route, 1 connection"].p50, timings["check over HTTP, 1 connection"].p50
+    return (
+        ("durable check less its match / fsynced XADD", (whole - matched) / xadd, 1.5),
+        ("durable check in process, ms", whole, 1.5),
+        ("check over HTTP / (empty route + fsynced XADD + match)", over_http / (empty + xadd + matched), 2.0),
+    )
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

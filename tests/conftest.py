@@ -1,0 +1,135 @@
+"""Shared by every kind of test: a clock value, and a whole running console on a free port."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+import requests
+
+from overlay import quillmarket
+from overlay.demo import DEMO_PASSWORD
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture
+def now() -> datetime:
+    return datetime(2026, 11, 23, 3, 0, tzinfo=UTC)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@dataclass
+class Console:
+    """A real `overlay run --demo` in a process of its own."""
+
+    data: Path
+    port: int
+    extra: dict[str, str] = field(default_factory=dict)
+    process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def pid(self) -> int:
+        assert self.process is not None
+        return self.process.pid
+
+    @property
+    def store_pid(self) -> int:
+        import json
+
+        return int(json.loads((self.data / "store" / "server.json").read_text())["pid"])
+
+    @property
+    def accounts(self) -> dict[str, tuple[str, str]]:
+        return {role: (username, DEMO_PASSWORD) for username, _, role in quillmarket.DEMO_ACCOUNTS}
+
+    @property
+    def tries(self) -> list[tuple[str, str]]:
+        return [(example.address, example.expect) for example in quillmarket.build().tries]
+
+    def environment(self) -> dict[str, str]:
+        return {**os.environ, "OVERLAY_DATA": str(self.data), "OVERLAY_PORT": str(self.port), **self.extra}
+
+    def start(self) -> None:
+        log = (self.data.parent / f"{self.data.name}.log").open("ab")
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "overlay", "run", "--demo"],
+            env=self.environment(),
+            stdout=log,
+            stderr=log,
+            cwd=self.data.parent,
+        )
+        self.wait_ready()
+
+    def wait_ready(self, seconds: float = 60) -> None:
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            assert self.process is None or self.process.poll() is None, self.log()
+            try:
+                if requests.get(f"{self.url}/readyz", timeout=1).status_code == 200:
+                    return
+            except requests.RequestException:
+                pass
+            time.sleep(0.1)
+        raise AssertionError(f"the console did not become ready:\n{self.log()}")
+
+    def log(self) -> str:
+        return (self.data.parent / f"{self.data.name}.log").read_text(errors="replace")
+
+    def stop(self) -> int:
+        assert self.process is not None
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGINT)
+        return self.process.wait(timeout=30)
+
+    def run(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """The `overlay` command on the same folder."""
+        done = subprocess.run(
+            [sys.executable, "-m", "overlay", *arguments],
+            env=self.environment(),
+            capture_output=True,
+            text=True,
+            timeout=120,
+            cwd=self.data.parent,
+        )
+        assert not check or done.returncode == 0, done.stderr
+        return done
+
+    def token(self, role: str = "service") -> str:
+        return self.run("tokens", "create", "--role", role, "--name", f"test {role}").stdout.strip()
+
+
+@pytest.fixture(scope="session")
+def console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
+    """One console for all tests that leave it as they found it."""
+    running = Console(tmp_path_factory.mktemp("console") / "data", free_port())
+    running.start()
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def own_console(tmp_path: Path) -> Iterator[Console]:
+    """A console that a test may break."""
+    running = Console(tmp_path / "data", free_port())
+    running.start()
+    yield running
+    running.stop()
