@@ -124,6 +124,9 @@ function checkPage() {
 
   function showNoAnswer(problem) {
     answer.replaceChildren(byId(`no-answer-${problem}`).content.cloneNode(true));
+    if (["late", "unreachable", "fault"].includes(problem)) {
+      byId("store-state").replaceWith(byId("store-silent").content.cloneNode(true));
+    }
     settle();
   }
 

@@ -121,18 +121,26 @@ def _last_known(answer: Answer) -> str | None:
 
 
 def _cards(answer: Answer) -> tuple[tuple[Card, ...], tuple[Card, ...]]:
-    """Matches grouped by the place they speak of, in the order they came: what applies, then what is elsewhere."""
-    groups: dict[tuple[str, str, str, bool], list[Shown]] = {}
-    for match in answer.matches:
-        elsewhere = match.grade is Grade.BUILDING and match.sub_building is not SubBuilding.NOT_GIVEN
-        if match.grade is Grade.NEARBY:
-            elsewhere = answer.status is not Status.HIT or answer.matches[0].grade is not Grade.NEARBY
-        groups.setdefault((*_called(match), elsewhere), []).append(match)
-    cards = [(Card(shape, loud, ask, tuple(found)), aside) for (shape, loud, ask, aside), found in groups.items()]
-    return tuple(card for card, aside in cards if not aside), tuple(card for card, aside in cards if aside)
+    """Matches grouped by the place they speak of, in the order they came: what may be here, then what is elsewhere."""
+    groups: dict[tuple[bool, str, str, str], list[Shown]] = {}
+    for shown in answer.matches:
+        elsewhere = _is_elsewhere(shown, answer)
+        groups.setdefault((elsewhere, *_called(shown, elsewhere=elsewhere)), []).append(shown)
+    cards = [(key[0], Card(*key[1:], tuple(found))) for key, found in groups.items()]
+    return tuple(card for aside, card in cards if not aside), tuple(card for aside, card in cards if aside)
 
 
-def _called(shown: Shown) -> tuple[str, str, str]:
+def _is_elsewhere(shown: Shown, answer: Answer) -> bool:
+    """Whether a match is surely about another home. A home nearby is, once the answer knows which home was meant."""
+    if shown.grade is Grade.BUILDING:
+        return shown.sub_building is SubBuilding.DIFFERENT
+    if shown.grade is not Grade.NEARBY:
+        return False
+    decides = answer.status is Status.HIT and answer.matches[0].grade is Grade.NEARBY
+    return not decides and answer.understood.precision in (Precision.SUB_BUILDING, Precision.BUILDING)
+
+
+def _called(shown: Shown, *, elsewhere: bool) -> tuple[str, str, str]:
     """Shape, the loud part and the part to settle, of one match."""
     match shown.grade:
         case Grade.PREMISES:
@@ -145,9 +153,11 @@ def _called(shown: Shown) -> tuple[str, str, str]:
             return TRIANGLE, "MAY BE INSIDE A MARKED AREA", "confirm where"
         case Grade.POSSIBLE:
             return TRIANGLE, "MAY BE THIS HOME", "confirm the address"
-        case Grade.BUILDING if shown.sub_building is SubBuilding.NOT_GIVEN:
-            return TRIANGLE, "MARKER IN THIS BUILDING", "which flat?"
-        case Grade.BUILDING:
+        case Grade.BUILDING if elsewhere:
             return TRIANGLE, "IN THIS BUILDING", "not this home"
+        case Grade.BUILDING:
+            return TRIANGLE, "MARKER IN THIS BUILDING", "which flat?"
+        case Grade.NEARBY if elsewhere:
+            return TRIANGLE, "NEARBY", "not this home"
         case Grade.NEARBY:
             return TRIANGLE, "MARKER NEAR HERE", "which address?"
