@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import TypeVar
 
-from shapely import force_2d, from_wkt, get_coordinates
+from shapely import force_2d, from_wkt
 from shapely.errors import ShapelyError
 from shapely.geometry.base import BaseGeometry
 from shapely.validation import explain_validity
@@ -36,6 +36,8 @@ _UPRN = re.compile(r"'?(\d+)(?:\.0*)?", re.ASCII)
 _NUMBER = re.compile(r"([+-]?(?:\d+(?:\.\d*)?|\.\d+))(e[+-]?\d{1,3})?", re.ASCII | re.IGNORECASE)
 _LOST_DIGITS = re.compile(r"\d(?:[.,]\d+)?e\+?\d+", re.ASCII | re.IGNORECASE)
 _THOUSANDS = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?", re.ASCII)
+_PHONE = re.compile(r"[\d\s()+./\-\u2010-\u2015]+", re.ASCII)
+_NOT_FINITE = re.compile("nan|inf", re.IGNORECASE)
 _SRID = re.compile(r"srid=(\d+);", re.IGNORECASE)
 _KEEP_DIGITS = "Format the column as text or as a whole number in the spreadsheet and save the list again."
 
@@ -186,7 +188,10 @@ def read_phone_cell(text: str) -> str:
     """A telephone number in E.164, also one whose leading 0 a spreadsheet took. Raises CellError or LocationError."""
     if _LOST_DIGITS.fullmatch(text):
         raise CellError(f"'{shown(text)}' is a telephone number that has lost digits in a spreadsheet. {_KEEP_DIGITS}")
-    return read_phone(read_text(text, 40).lstrip("'").removesuffix(".0"))
+    number = read_text(text, 40).lstrip("'").removesuffix(".0")
+    if not _PHONE.fullmatch(number):
+        raise CellError(f"'{shown(text)}' is not one telephone number. Write figures only, for example 020 7946 0012.")
+    return read_phone(number)
 
 
 def read_zone(text: str) -> str:
@@ -196,6 +201,8 @@ def read_zone(text: str) -> str:
         if srid[1] != "27700":
             raise CellError(f"is in the reference system {srid[1]}. Give National Grid metres (EPSG:27700).")
         text = text[srid.end() :]
+    if _NOT_FINITE.search(text):
+        raise CellError("has a corner that is not a number. Give every corner as easting and northing in metres.")
     try:
         zone: BaseGeometry = force_2d(from_wkt(text))
     except ShapelyError:
@@ -223,13 +230,10 @@ def _check_zone(zone: BaseGeometry) -> None:
         raise CellError(f"is a {zone.geom_type}. A zone is a POLYGON; for a circle give a position and radius_m.")
     if zone.is_empty:
         raise CellError("is an empty polygon. Give its corners, or leave the cell empty.")
-    corners = get_coordinates(zone)
-    if not all(math.isfinite(number) for number in corners.flat):
-        raise CellError("has a corner that is not a number. Give every corner as easting and northing in metres.")
     west, south, east, north = zone.bounds
     if west >= -180 and east <= 180 and south >= -90 and north <= 90:
         raise CellError("looks like longitude and latitude. Give National Grid metres, easting before northing.")
-    if west < 0 or south < 0 or east >= EAST_LIMIT or north >= NORTH_LIMIT:
+    if not (west >= 0 and south >= 0 and east < EAST_LIMIT and north < NORTH_LIMIT):
         raise CellError("reaches outside Great Britain's grid. Give National Grid metres, easting before northing.")
     if not zone.is_valid:
         raise CellError(f"its outline crosses itself or is broken ({explain_validity(zone)}). Draw it again.")
