@@ -6,7 +6,6 @@ comes as RowError (a row may give several); what is wrong with the file as a who
 
 from __future__ import annotations
 
-import re
 import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ from markers.address import local_id
 from markers.cells import Cells, read_lines, read_phone_cell, read_radius, read_uprn, read_zone
 from markers.model import Category, Marker, Place, Premises
 from markers.results import ResultsWriter
-from markers.tables import RowError, TableError, Warn, count_lines, read_table, shown
+from markers.tables import RowError, TableError, Warn, count_lines, read_table, shown, squeeze
 
 __all__ = [
     "Query",
@@ -92,7 +91,7 @@ def read_markers(
     the owner is then `by`. `now` is when they are recorded (aware, UTC). The same reference always gives the same
     marker_id. The references seen are kept, about 100 bytes each, to refuse one that comes twice. Raises TableError.
     """
-    by_name = {_squeeze(name): category for category in categories.values() for name in (category.code, category.title)}
+    by_name = {squeeze(name): category for category in categories.values() for name in (category.code, category.title)}
     first_lines: dict[str, int] = {}
     for row in read_table(path, {"reference", "category"}, set(MARKER_COLUMNS), warn):
         if isinstance(row, RowError):
@@ -193,7 +192,7 @@ def _category(cells: Cells, by_name: Mapping[str, Category], categories: Mapping
     written = cells.text("category", LONGEST_TEXT["category"])
     if written is None:
         return None
-    category = by_name.get(_squeeze(written))
+    category = by_name.get(squeeze(written))
     if category is None:
         cells.refuse("category", f"'{shown(written)}' is not a category here. Write one of: {known}.")
     return category
@@ -248,7 +247,3 @@ def _dates(cells: Cells, category: Category | None, today: date) -> tuple[date, 
         end_text = ends.isoformat() if ends_on else f"{ends.isoformat()} (the longest {category.title} may run)"
         cells.refuse("review_on", f"{review.isoformat()} is after the end, {end_text}. Correct one of them.")
     return None if len(cells.errors) > before else (starts, review, ends)
-
-
-def _squeeze(name: str) -> str:
-    return re.sub(r"[\W_]", "", name.casefold())

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from markers.lines import Lines, TableError, Warn, reading
 
-__all__ = ["Row", "RowError", "TableError", "Warn", "count_lines", "read_table", "shown"]
+__all__ = ["Row", "RowError", "TableError", "Warn", "count_lines", "read_table", "shown", "squeeze"]
 
 MOST_COLUMNS = 200
 
@@ -143,10 +143,10 @@ def _find_header(lines: Lines, known: set[str]) -> tuple[str, str]:
                 f"{shown(header.strip())} names a separator that is not read. Use a comma, semicolon or tab."
             )
         return _first_line(lines), separator[1]
-    squeezed = {_squeeze(name) for name in known}
+    squeezed = {squeeze(name) for name in known}
 
     def names_found(delimiter: str) -> int:
-        return sum(_squeeze(cell) in squeezed for cell in header.split(delimiter))
+        return sum(squeeze(cell) in squeezed for cell in header.split(delimiter))
 
     return header, max(_DELIMITERS, key=names_found)
 
@@ -168,14 +168,14 @@ def _name_columns(
         written.pop()
     if len(written) > MOST_COLUMNS:
         raise lines.refuse(f"has {len(written)} columns. The most that is read is {MOST_COLUMNS}.")
-    known = {_squeeze(name): name for name in required | optional}
-    columns = [known.get(_squeeze(name)) for name in written]
+    known = {squeeze(name): name for name in required | optional}
+    columns = [known.get(squeeze(name)) for name in written]
     if not any(columns):
         raise lines.refuse(
             f"no header. The first line must name the columns ({', '.join(sorted(required))}), "
             f"and it reads: {shown(', '.join(written), 120)}"
         )
-    counts = Counter(column or _squeeze(text) or text for column, text in zip(columns, written, strict=True) if text)
+    counts = Counter(column or squeeze(text) or text for column, text in zip(columns, written, strict=True) if text)
     twice = [name for name, count in counts.items() if count > 1]
     if twice:
         raise lines.refuse(f"the column {shown(twice[0])} is there twice. Keep one.")
@@ -191,12 +191,13 @@ def _name_columns(
 
 
 def _nearest(name: str, choices: list[str]) -> str | None:
-    squeezed = {_squeeze(choice): choice for choice in choices}
-    near = get_close_matches(_squeeze(name), squeezed, n=1, cutoff=0.7)
+    squeezed = {squeeze(choice): choice for choice in choices}
+    near = get_close_matches(squeeze(name), squeezed, n=1, cutoff=0.7)
     return squeezed[near[0]] if near else None
 
 
-def _squeeze(name: str) -> str:
+def squeeze(name: str) -> str:
+    """A name as it is compared: "Review On", review_on and REVIEW-ON are one."""
     return re.sub(r"[\W_]", "", _INVISIBLE.sub("", name).casefold())
 
 

@@ -102,6 +102,8 @@ def test_month_first_is_refused_where_it_shows():
         read_date("12/25/2026")
     with pytest.raises(DateError, match=r"no month 13. If it is 13 January, write 2026-01-13\."):
         read_date("2026-13-01")
+    with pytest.raises(DateError, match=r"'2/31/2026' is not a date\. Write"):
+        read_date("2/31/2026")
     with pytest.raises(DateError, match=r"'13/25/2026' is not a date\. Write"):
         read_date("13/25/2026")
 

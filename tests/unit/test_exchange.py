@@ -578,6 +578,14 @@ def test_a_query_no_one_can_read_is_still_a_query(listed):
     assert query.address == "14\x07 " + "x" * 10_000
 
 
+def test_a_row_with_an_unquoted_comma_is_refused_by_every_reader(listed):
+    """Taken as it stands, the street would be lost from the address and the number checked alone."""
+    path = listed("query_id,reference,category,address\nq1,R1,child_protection,Flat 3, 14 Tallow Yard\n")
+    for found in (list(read_gazetteer(path)), markers(path), list(read_queries(path))):
+        (error,) = said(found)
+        assert error.startswith("line 2: has 5 cells where the header names 4 columns.")
+
+
 # --- any file at all
 
 PIECES = st.sampled_from(
