@@ -44,7 +44,7 @@ NEARLY_FULL = 4 * 1024 * 1024
 """Bytes free below which a failed start is put down to a full disk: the server then cannot even log why."""
 
 DAMAGE = ("append only file", "the AOF file", "AOF manifest", "MANIFEST FILE ERROR", "RDB reading")
-"""What the server's last lines contain when it refuses a log it cannot read back whole (tried out on 9.1.2)."""
+"""What the server's warnings contain when it refuses a log it cannot read back whole (tried out on 9.1.2)."""
 
 
 class ServerError(Exception):
@@ -346,7 +346,11 @@ class EmbeddedServer:
         said = self._folder.said_since(said_before)
         if self._disk_full():
             raise self._full(_last(said))
-        if any(sign in line for line in said[-4:] for sign in DAMAGE):
+        if process.returncode < 0:
+            raise ServerStartError(
+                f"the store server was ended by signal {-process.returncode} while it started: start again"
+            )
+        if any(sign in line for line in said if line.startswith(("# ", "***")) for sign in DAMAGE):
             raise LogDamaged(
                 f"the store's log in {self.folder / LOG_FOLDER} is damaged and needs a repair; the server refused it "
                 f"and nothing was changed. It said: {_last(said)}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import json
 import os
 import shutil
 import signal
@@ -397,10 +398,9 @@ def test_a_copied_folder_is_a_store_of_its_own(server: EmbeddedServer, store_url
         assert store.get("a") == "before"
 
 
-def test_a_server_still_loading_is_waited_for(store_folder: Path) -> None:
-    """The log is long enough to outlast the time given to a server that shows no sign of life."""
-    write_and_stop(EmbeddedServer(store_folder), records=1)
-    with log_of(store_folder).open("ab") as log:
+def lengthen(path: Path) -> None:
+    """Append 1.2 million records to a log, which take about a second to load."""
+    with path.open("ab") as log:
         for block in range(60):
             log.write(
                 b"".join(
@@ -408,6 +408,12 @@ def test_a_server_still_loading_is_waited_for(store_folder: Path) -> None:
                     for number in range(block * 20_000, block * 20_000 + 20_000)
                 )
             )
+
+
+def test_a_server_still_loading_is_waited_for(store_folder: Path) -> None:
+    """The log is long enough to outlast the time given to a server that shows no sign of life."""
+    write_and_stop(EmbeddedServer(store_folder), records=1)
+    lengthen(log_of(store_folder))
     starter = python("print(EmbeddedServer(folder).ensure(0.1))", store_folder)
     server = EmbeddedServer(store_folder)
     while not server.alive():
@@ -423,6 +429,25 @@ def test_a_server_still_loading_is_waited_for(store_folder: Path) -> None:
     assert out.strip() == url, error
     assert waited > 0.3
     assert starts_logged(store_folder) == 2
+
+
+def test_a_server_killed_while_it_loads_is_not_taken_for_a_damaged_log(store_folder: Path) -> None:
+    write_and_stop(EmbeddedServer(store_folder), records=1)
+    lengthen(log_of(store_folder))
+    program = python("EmbeddedServer(folder).ensure()", store_folder)
+    watcher = EmbeddedServer(store_folder)
+    record = store_folder / "server.json"
+    while not (watcher.alive() and (pid := json.loads(record.read_text())["pid"])):
+        assert program.poll() is None, program.communicate()
+        time.sleep(0.01)
+    while "RDB is base AOF" not in (store_folder / "server.log").read_text().rpartition("is starting")[2]:
+        time.sleep(0.01)
+    os.kill(pid, signal.SIGKILL)
+    _, error = program.communicate(timeout=20)
+    assert error.strip().endswith("was ended by signal 9 while it started: start again")
+    with client(watcher.ensure()) as store:
+        assert store.dbsize() == 1_200_001
+    watcher.stop()
 
 
 # --- what may hold a store -----------------------------------------------------------------------
