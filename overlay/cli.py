@@ -189,19 +189,21 @@ def _check_file(services: Services, queries: Path, results: Path) -> None:
     actor = _operator()
     counts = dict.fromkeys(Status, 0)
     refused: list[str] = []
+    unreadable = 0
     with _bar("Checking", count_lines(queries) - 1) as step, ResultsWriter(results) as writer:
         for query in read_queries(queries):
             step(1)
             if isinstance(query, RowError):
                 refused.append(str(query))
+                unreadable += 1
                 continue
             status = _check_row(services, actor, query, writer, refused)
             counts[status] += 1
     click.echo("  ".join(f"{status.value} {count:,}" for status, count in counts.items()), err=True)
     _say_errors(refused)
-    if refused:
+    if unreadable:
         raise click.ClickException(
-            f"{len(refused):,} rows could not be read; their results say could_not_check or are missing."
+            f"{unreadable:,} rows could not be read and have no result. Mend them and run again."
         )
 
 
@@ -501,19 +503,17 @@ def ledger_search(
     rows = [
         {
             "sequence": sequence,
-            "entry": entry.entry_id,
             "at": entry.at,
             "operation": entry.operation.value,
-            "actor": entry.actor_id,
+            "actor": entry.actor_id if len(entry.actor_id) <= 20 or as_json else f"{entry.actor_id[:12]}...",
             "role": entry.actor_role,
-            "via": entry.via,
+            "via": entry.via.value,
             "incident": entry.incident,
             "reason": entry.reason,
             "status": entry.status,
-            "store": entry.store,
-            "late": entry.late,
-            "check": entry.check_id,
-            "markers": [seen.record_id for seen in entry.records],
+            "records": [seen.record_id for seen in entry.records] if as_json else len(entry.records),
+            **({"store": entry.store, "late": entry.late, "check": entry.check_id} if as_json else {}),
+            "entry": entry.entry_id,
         }
         for sequence, entry in (found[-last:] if last else found)
     ]
@@ -622,12 +622,15 @@ def _say_rows(rows: list[dict[str, Any]], *, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(rows, default=_readable))
         return
-    table = Table(box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False, padding=(0, 1))
     for name in rows[0] if rows else ("nothing found",):
-        table.add_column(name)
+        table.add_column(name, overflow="fold")
     for row in rows:
         table.add_row(*("" if value is None else str(_readable(value)) for value in row.values()))
-    Console().print(table)
+    screen = Console()
+    if not screen.is_terminal:
+        screen = Console(width=250)  # a file or a pipe has no edge to fold at
+    screen.print(table)
 
 
 def _readable(value: Any) -> Any:

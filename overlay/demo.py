@@ -1,4 +1,4 @@
-"""`overlay run --demo`: the invented neighbourhood and one account a role, laid out by the walks that real lists take."""
+"""`overlay run --demo`: the invented neighbourhood and one account a role, through the walks real lists take."""
 
 from __future__ import annotations
 

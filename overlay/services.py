@@ -59,6 +59,7 @@ class Services:
     definitions: tuple[Definition, ...]
     incident_types: tuple[tuple[str, str], ...]
     vault: Vault
+    store_url: str
     store: Store
     spool: Spool
     index: MarkerIndex
@@ -94,6 +95,7 @@ class Services:
             definitions=load_definitions(),
             incident_types=_incident_types(settings.config / "incident_types.toml"),
             vault=vault,
+            store_url=url,
             store=store,
             spool=Spool(settings.data / "spool", vault),
             index=MarkerIndex(),

@@ -6,7 +6,7 @@ import json
 import uuid
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import islice
 
 from markers.address import read_address
@@ -20,6 +20,7 @@ from overlay.services import Services
 
 _ROWS_A_COMMIT = 100
 _TRIES = 8
+_EVER = datetime.min.replace(tzinfo=UTC)
 
 
 class UpkeepError(Exception):
@@ -161,7 +162,7 @@ def _against(index: MarkerIndex, marker: Marker) -> Marker | None:
 
 def _content(marker: Marker) -> Marker:
     """The marker without its bookkeeping: who recorded it, when and as which version is not what it says."""
-    return replace(marker, version=1, recorded_at=datetime.min, proposed_by="", approved_by="")
+    return replace(marker, version=1, recorded_at=_EVER, proposed_by="", approved_by="")
 
 
 def _chunks(rows: tuple[Marker, ...], size: int) -> Iterator[tuple[Marker, ...]]:

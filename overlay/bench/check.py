@@ -29,7 +29,7 @@ from markers.ledger import Via
 from markers.location import RawLocation, read_location
 from markers.matching import match
 from overlay.bench import town
-from overlay.bench.timing import Timing, time_callers, time_calls
+from overlay.bench.timing import Timing, time_callers, time_in_turn
 from overlay.identity import create_token
 from overlay.lookup import Asked, check
 from overlay.roles import Actor
@@ -74,33 +74,31 @@ def _lay_out(services: Services, homes: int, markers: int) -> town.Town:
 
 
 def _in_process(services: Services, laid_out: town.Town, rounds: int, say: Callable[[str], None]) -> dict[str, Timing]:
-    assert services.embedded is not None
     queries = laid_out.queries
     now = datetime.now(UTC)
     checked = check(services, _ACTOR, Asked(RawLocation(address=queries[0]), "BENCH-1"), now)
     entry = next(record.entry for record in services.store.ledger() if checked.ledger_entry.encode() in record.entry)
-    plain = redis.Redis.from_url(services.embedded.ensure())
+    plain = redis.Redis.from_url(services.store_url)
     payload = os.urandom(len(entry) + 34)
 
     def match_alone(number: int) -> object:
         where = read_location(RawLocation(address=queries[number % len(queries)]))
-        return match(
-            where, services.index, services.gazetteer, services.categories, services.area.distances, now
-        )
+        return match(where, services.index, services.gazetteer, services.categories, services.area.distances, now)
 
     def whole_check(number: int) -> object:
         asked = Asked(RawLocation(address=queries[number % len(queries)]), f"BENCH-{number}")
         return check(services, _ACTOR, asked, datetime.now(UTC))
 
-    timings = {}
-    for name, call in (
-        ("PING", lambda _: plain.ping()),
-        ("fsynced XADD", lambda _: plain.xadd("bench", {"e": payload})),
-        ("match alone", match_alone),
-        ("durable check in process", whole_check),
-    ):
-        say(f"Measuring {name} ...")
-        timings[name] = time_calls(call, rounds)
+    say("Measuring in process ...")
+    timings = time_in_turn(
+        {
+            "PING": lambda _: plain.ping(),
+            "fsynced XADD": lambda _: plain.xadd("bench", {"e": payload}),
+            "match alone": match_alone,
+            "durable check in process": whole_check,
+        },
+        rounds,
+    )
     plain.close()
     return timings
 
@@ -119,12 +117,13 @@ def _over_http(
         line = http.client.HTTPConnection(settings.host, settings.port, timeout=10)
         return lambda number: _ask(line, "POST", "/api/v1/checks", bodies[number % len(bodies)], headers)
 
-    timings = {}
-    for callers in (1, 16):
-        for name, make in (("empty HTTP route", empty_route), ("check over HTTP", http_check)):
-            title = f"{name}, {callers} connection{'s' if callers > 1 else ''}"
-            say(f"Measuring {title} ...")
-            timings[title] = time_callers(make, callers, rounds)
+    say("Measuring over HTTP, 1 connection ...")
+    timings = time_in_turn(
+        {"empty HTTP route, 1 connection": empty_route(), "check over HTTP, 1 connection": http_check()}, rounds
+    )
+    say("Measuring over HTTP, 16 connections ...")
+    timings["empty HTTP route, 16 connections"] = time_callers(empty_route, 16, rounds)
+    timings["check over HTTP, 16 connections"] = time_callers(http_check, 16, rounds)
     return timings
 
 
@@ -156,7 +155,7 @@ def _wait_ready(settings: Settings, process: subprocess.Popen[bytes]) -> None:
     until = time.monotonic() + 60
     while time.monotonic() < until and process.poll() is None:
         try:
-            with urllib.request.urlopen(f"http://{settings.host}:{settings.port}/readyz", timeout=1):  # noqa: S310 - ours
+            with urllib.request.urlopen(f"http://{settings.host}:{settings.port}/readyz", timeout=1):
                 return
         except (urllib.error.URLError, OSError):
             time.sleep(0.1)

@@ -9,11 +9,12 @@ from datetime import UTC, datetime, timedelta
 from markers.model import Category, Marker, Place, Point, Premises
 
 _FIRST = (
-    "Tallow Quill Inkhorn Vellum Sexton Pewter Lantern Rushlight Cordwain Fuller Saddler Chandler Tanner Cooper Wick "
-    "Candle Bobbin Spindle Thimble Shuttle Anvil Bellows Hammer Kiln Mortar Pestle Ladle Goblet Tankard Flagon Harrow "
-    "Sickle Scythe Millstone Hopper Barley Hop Malt Oat Rye Clover Teasel Yarrow Sorrel Tansy Bramble Hazel Alder Rowan"
-).split()
-_SECOND = "gate well bury ford field croft stead worth mere holt hurst combe".split()
+    *("Tallow", "Inkhorn", "Vellum", "Sexton", "Pewter", "Lantern", "Rushlight", "Cordwain", "Fuller", "Saddler"),
+    *("Chandler", "Tanner", "Cooper", "Candle", "Bobbin", "Spindle", "Thimble", "Shuttle", "Anvil", "Bellows"),
+    *("Hammer", "Mortar", "Pestle", "Ladle", "Goblet", "Tankard", "Flagon", "Harrow", "Sickle", "Scythe"),
+    *("Millstone", "Hopper", "Barley", "Malt", "Clover", "Teasel", "Yarrow", "Sorrel", "Bramble", "Hazel"),
+)
+_SECOND = ("gate", "well", "bury", "ford", "field", "croft", "stead", "worth", "mere", "holt", "hurst", "combe")
 _KINDS = ("Street", "Lane", "Yard", "Court", "Row", "Road", "Passage", "Square")
 _SHORT = {"Street": "st", "Lane": "ln", "Court": "ct", "Road": "rd", "Square": "sq", "Flat": "flt"}
 
@@ -46,7 +47,8 @@ def _homes(rng: random.Random, wanted: int) -> list[Premises]:
     streets = [f"{first}{second} {kind}" for first in _FIRST for second in _SECOND for kind in _KINDS]
     rng.shuffle(streets)
     for number, street in enumerate(streets):
-        postcode = f"EC9{'ABCDEFGHJK'[number % 10]} {number // 10 % 10}{'ABDEFGHJLN'[number // 100 % 10]}{'PQRSTUWXYZ'[number % 7]}"
+        sector, unit = "ABCDEFGHJK"[number % 10], "ABDEFGHJLN"[number // 100 % 10] + "PQRSTUW"[number % 7]
+        postcode = f"EC9{sector} {number // 10 % 10}{unit}"
         east, north = 595_000 + rng.random() * 2_000, 178_000 + rng.random() * 2_000
         for house in range(1, rng.randrange(8, 40)):
             point = Point(round(east + house * 6), round(north + house % 2 * 15))
