@@ -104,8 +104,12 @@ def _homes(places: Places, rng: random.Random) -> list[tuple[str, Premises]]:
 
 
 def _beginning(places: Places, start: str) -> Premises:
-    (home,) = [home for home in places.dwellings if home.address.startswith(f"{start},")]
-    return home
+    found = [home for home in places.dwellings if home.address.startswith(f"{start},")]
+    if len(found) != 1:
+        raise ValueError(
+            f"This seed draws a town with {len(found)} homes at {start!r}; one is needed. Use another seed."
+        )
+    return found[0]
 
 
 def _home_row(count: int, category: str, home: Premises, rng: random.Random) -> dict[str, str]:
@@ -135,9 +139,8 @@ def _dates(category: str, count: int, rng: random.Random) -> tuple[int, int, int
 
 
 def _row(category: str, count: int, headline: str, action: str, dates: tuple[int, int, int]) -> dict[str, str]:
-    initials = "".join(word[0] for word in category.split("_")).upper()
     return {
-        "reference": f"QM-{initials}-{count:04d}",
+        "reference": f"QM-{count:04d}",
         "category": category,
         "headline": headline,
         "action": action,
@@ -176,7 +179,7 @@ def _zones(places: Places) -> Iterator[dict[str, str]]:
     yield steps | {
         "easting": f"{places.quay_steps.easting:.1f}",
         "northing": f"{places.quay_steps.northing:.1f}",
-        "radius_m": "40",
+        "radius_m": "18",
     }
 
 

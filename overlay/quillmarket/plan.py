@@ -90,7 +90,7 @@ def _lane(name: str, postcode: str, line: tuple[Xy, ...], width: float = 6.0) ->
 
 
 def _court(name: str, postcode: str, line: tuple[Xy, ...], mouth: float) -> Street:
-    return Street(name, (postcode,), line, 4.5, (6.8, 9.6), (7.0, 9.0), _YARD, Numbering.AROUND, mouth)
+    return Street(name, (postcode,), line, 4.5, (6.6, 8.8), (7.0, 9.0), _YARD, Numbering.AROUND, mouth)
 
 
 STREETS: tuple[Street, ...] = (
@@ -220,5 +220,5 @@ FIXED: dict[tuple[str, str], tuple[Use, int]] = {
 EXCLUSION_ZONE: tuple[Xy, ...] = ((48, -212), (152, -206), (154, -150), (50, -154))
 """Verso Yard and Recto Yard with the stretch of Limner Street between them."""
 
-QUAY_STEPS: Xy = (-190, -240)
+QUAY_STEPS: Xy = (-190, -220)
 """Where the steps go down to the water from Deckle Quay."""

@@ -55,7 +55,7 @@ class Neighbourhood:
 
 
 def build(seed: int = 9) -> Neighbourhood:
-    """The neighbourhood of a seed: the same seed gives the same town, to the last digit, on every machine."""
+    """The neighbourhood of a seed: the same seed gives the same town, every time and everywhere."""
     rng = random.Random(seed)  # noqa: S311 - draws an invented town, guards nothing
     names = Names(rng)
     footprints: dict[str, Polygon] = {}
@@ -130,7 +130,11 @@ def _rounded(coordinates: Iterable[tuple[float, ...]]) -> list[tuple[float, floa
 
 def _boundary(footprints: Iterable[Polygon], streets: Iterable[LineString]) -> Polygon:
     """The town with 25 m around it, gaps closed and corners eased."""
-    built = unary_union([*footprints, *streets]).buffer(60).buffer(-35).simplify(4)
+    built = (
+        unary_union([shape.buffer(60, quad_segs=2) for shape in (*footprints, *streets)])
+        .buffer(-35, quad_segs=2)
+        .simplify(4)
+    )
     if not isinstance(built, Polygon):
         raise ValueError("The streets of the plan do not hang together: the boundary is in several pieces.")
     return Polygon(_rounded(built.exterior.coords))
