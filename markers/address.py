@@ -36,6 +36,7 @@ from markers.vocabulary import (
 
 __all__ = ["Number", "Reading", "Unit", "Written", "local_id", "normalise", "normalise_postcode", "read_address"]
 
+LONGEST_TEXT = 1000
 LONGEST_TOKENS = 60
 MOST_READINGS = 8
 MOST_NUMBERS = 5
@@ -188,18 +189,20 @@ def local_id(address: str, postcode: str | None) -> str:
 
 
 def read_address(text: str, postcode: str | None = None) -> Written:
-    """Every reading of a written address. Total: any string, any length, bounded work (the first 60 tokens)."""
-    normalised = normalise(text)
-    tokens = _TOKEN.findall(normalised[:2000])
-    cut = len(normalised) > 2000 or len(tokens) > LONGEST_TOKENS
+    """Every reading of a written address. Total: any string, any length, bounded work (the first 1,000 characters and 60 tokens)."""
+    normalised = normalise(text[:LONGEST_TEXT])
+    tokens = _TOKEN.findall(normalised)
+    cut = len(text) > LONGEST_TEXT or len(tokens) > LONGEST_TOKENS
     found, outward, tokens = take_postcode(tokens[:LONGEST_TOKENS])
-    given = normalise_postcode(postcode)
+    given = normalise_postcode(postcode[:20]) if postcode else None
     whole = given or found
     items, beside = _items(tokens)
     unit, rest, floating = _take_units(_join_numbers(items))
     plain = plain_text(normalised)
     if found:
         plain = " ".join(token for token in tokens if token != ",")
+    if cut:
+        plain += " #" + hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
     return Written(
         text=text,
         postcode=whole,
@@ -300,7 +303,12 @@ def _join_numbers(items: list[_Item]) -> list[_Item]:
             of_unit = bool(joined) and joined[-1].kind == "W" and joined[-1].text in FLAT_WORDS
             dash = after[0][0] == "D" if after else False
             linked = dash or (bool(after) and after[0] in (("W", "TO"), ("W", "AND")))
-            if second is not None and linked and not of_unit and number.lo < second.lo <= number.lo + 400:
+            if (
+                second is not None
+                and linked
+                and not (of_unit and after[0] != ("W", "TO"))
+                and number.lo < second.lo <= number.lo + 400
+            ):
                 joined.append(_Item("N", item.text, Number(number.lo, second.hi, number.suffix, second.last)))
                 i += 3
                 continue
@@ -399,8 +407,9 @@ def _take_units(items: list[_Item]) -> tuple[Unit | None, list[_Item], bool]:
             i += 1
         elif text in FLAT_WORDS and not (ident and kind):
             this = FLAT_WORDS[text]
-            start = i
             i += 1
+            if this == "UNIT":
+                rest.append(_Item("W", text))
             while word(i) in ("NO", "NUMBER", "NUM"):
                 i += 1
             took = ""
@@ -415,16 +424,12 @@ def _take_units(items: list[_Item]) -> tuple[Unit | None, list[_Item], bool]:
             if took:
                 ident = took
                 i += 1
-            if this == "UNIT":
-                rest.append(_Item("W", items[start].text)) if not took else rest.insert(
-                    len(rest) - (1 if rest and rest[-1].kind == "I" else 0), _Item("W", items[start].text)
-                )
             if took or this in ("FLAT", "PENTHOUSE", "ANNEXE") or floors:
                 if not kind or took:
                     kind = this
                 seen = True
             elif this != "UNIT":
-                rest.append(_Item("W", items[start].text))
+                rest.append(_Item("W", text))
         else:
             rest.append(item if text == item.text else _Item("W", text))
             i += 1
@@ -478,8 +483,8 @@ def _readings(unit: Unit | None, rest: list[_Item], floating: bool) -> tuple[Rea
         add(unit, None, -1, -1)
         if held is not None and floating and unit is not None:
             number, at = held
-            add(Unit(unit.kind, "", unit.floors, unit.side), number, at, -1, rank=1)
-            _lettered(add, Unit(unit.kind, "", unit.floors, unit.side), number, at, -1)
+            add(_without_ident(unit), number, at, -1, rank=1)
+            _lettered(add, unit, number, at, -1)
     elif unit is not None:
         for k in order[:3]:
             number, at, _ = usable[k]
@@ -523,6 +528,13 @@ def _lettered(add: object, unit: Unit | None, number: Number, at: int, used: int
         add(Unit(kind, number.suffix), Number(number.lo, number.hi), at, used, rank=1)
 
 
+def _without_ident(unit: Unit) -> Unit | None:
+    """The unit when its number turns out to be the building's; a bare `unit` or `shop` stays a word of the name."""
+    if unit.kind == "UNIT" and not unit.floors:
+        return None
+    return Unit(unit.kind, "", unit.floors, unit.side)
+
+
 def _open_streets(words: list[str], cuts: set[int], starts: set[int]) -> None:
     """`ST` is Street at the end of a name and Saint at its beginning."""
     last = len(words) - 1
@@ -530,7 +542,7 @@ def _open_streets(words: list[str], cuts: set[int], starts: set[int]) -> None:
         if word != "ST" or i == 0 or i in cuts or i in starts:
             continue
         ends = i == last or i + 1 in cuts or i + 1 in starts or words[i + 1] in KINDS or words[i + 1] in TOWNS
-        if ends or words[i - 1] not in PREFIXES and words[i - 1] not in KINDS:
+        if ends or (words[i - 1] not in PREFIXES and words[i - 1] not in KINDS):
             words[i] = "STREET"
 
 

@@ -14,7 +14,7 @@ from functools import lru_cache
 from rapidfuzz.distance import OSA
 
 from markers.address import Number, Reading, Unit, Written, is_block
-from markers.vocabulary import KINDS, PREFIXES, SAME_WORD, TOWNS
+from markers.vocabulary import BLOCK_KINDS, GENERIC, KINDS, PREFIXES, SAME_WORD, STREET_KINDS, TOWNS
 
 __all__ = ["Comparison", "Judged", "Verdict", "align", "compare", "judge", "sound", "word_cost"]
 
@@ -66,7 +66,7 @@ class Alignment:
 class Judged:
     """The verdict with everything a resolver needs to rule out a runner-up.
 
-    `cost` counts spelling slips. `loose` counts what was assumed rather than read: a number inside a range, a name
+    `leftover` counts asked words the home does not have. `cost` counts spelling slips. `loose` counts what was assumed rather than read: a number inside a range, a name
     left out, a reinterpretation such as 37A = Flat A. `doubts` name what stops it being the same home.
     """
 
@@ -79,6 +79,7 @@ class Judged:
     doubts: tuple[str, ...] = ()
     named: bool = False
     postcode: str = ""
+    leftover: int = 0
 
 
 _SOUNDS = (
@@ -214,7 +215,7 @@ def unit_fit(asked: Unit | None, home: Unit | None) -> str:
         return "not_given"
     if asked.ident and home.ident:
         if asked.ident != home.ident:
-            return "different"
+            return "unsure" if _letter_for_number(asked.ident, home.ident) else "different"
     elif asked.ident or home.ident:
         floors = bool(asked.floors) and bool(home.floors)
         if floors and not set(asked.floors) & set(home.floors):
@@ -224,7 +225,9 @@ def unit_fit(asked: Unit | None, home: Unit | None) -> str:
         return "unsure" if floors or (asked.side and asked.side == home.side) else "different"
     if set(asked.floors) != set(home.floors):
         if asked.floors and home.floors:
-            return "unsure" if set(asked.floors) & set(home.floors) else "different"
+            shared = set(asked.floors) & set(home.floors)
+            upper = max(asked.floors) > 96 or max(home.floors) > 96
+            return "unsure" if shared or (upper and min(*asked.floors, *home.floors) > 0) else "different"
         if not asked.ident:
             return "not_given" if not asked.floors else "unsure"
     if asked.side != home.side:
@@ -232,6 +235,12 @@ def unit_fit(asked: Unit | None, home: Unit | None) -> str:
     if asked.kind and home.kind and asked.kind != home.kind:
         return "unsure"
     return "same"
+
+
+def _letter_for_number(asked: str, home: str) -> bool:
+    """Flat B is often Flat 2 on another list: never the same, but worth asking."""
+    letter, digits = (asked, home) if asked.isalpha() else (home, asked)
+    return len(letter) == 1 and letter.isascii() and digits.isdecimal() and ord(letter) - 64 == int(digits)
 
 
 def _postcodes(asked: Written, home: Written) -> str:
@@ -266,7 +275,9 @@ def judge(asked: Written, home: Written) -> Judged:
 def _judge_readings(asked: Written, ours: Reading, theirs: Reading, postcode: str) -> Judged | None:
     if theirs.rank and not (ours.unit is not None and ours.rank == 0):
         return None
-    if theirs.bare and not (is_block(theirs.key) and ours.unit is not None):
+    if theirs.bare and not (theirs.key and theirs.key[-1] in BLOCK_KINDS and ours.unit is not None):
+        return None
+    if theirs.bare and (ours.bare or ours.spare or ours.number is not None):
         return None
     if theirs.spare and theirs.rank:
         return None
@@ -276,7 +287,7 @@ def _judge_readings(asked: Written, ours: Reading, theirs: Reading, postcode: st
     by_name = theirs.number is None
     if theirs.number is not None:
         if ours.number is None:
-            if not theirs.name or ours.bare:
+            if ours.bare or all(word in GENERIC for word in theirs.name):
                 return None
             key, by_name = theirs.name, True
             loose += 1
@@ -295,7 +306,7 @@ def _judge_readings(asked: Written, ours: Reading, theirs: Reading, postcode: st
     if not key:
         return None
     found = align(ours.words, key)
-    if found is None:
+    if found is None or (theirs.bare and found.kind):
         return None
     words = ours.words
     explained = set(range(found.start, found.end))
@@ -313,7 +324,7 @@ def _judge_readings(asked: Written, ours: Reading, theirs: Reading, postcode: st
                 explained.update(range(other.start, other.end))
                 named = named or phrase is theirs.name
             else:
-                known = set(phrase)
+                known = set(phrase) - KINDS
                 explained.update(i for i, word in enumerate(words) if word in known)
     if found.end < len(words) and found.end not in explained:
         follows = words[found.end]
@@ -329,6 +340,14 @@ def _judge_readings(asked: Written, ours: Reading, theirs: Reading, postcode: st
             if any(words[i] in KINDS for i in between) or ours.at <= found.start:
                 return None
             doubts.append(f"'{' '.join(words[i].lower() for i in between)}' between number and street")
+    if by_name and theirs.number is None and theirs.unit is None:
+        if key[-1] in STREET_KINDS:
+            doubts.append("only a street on record")
+        elif not any(word in KINDS for word in key) and ours.number is None:
+            beside = [i for i in (found.start - 1, found.end) if 0 <= i < len(words) and i not in explained]
+            if beside and words[beside[0]] not in TOWNS:
+                doubts.append(f"'{words[beside[0]].lower()}' not on record")
+    leftover = sum(1 for i, word in enumerate(words) if i not in explained and word not in TOWNS)
     unit = unit_fit(ours.unit, theirs.unit)
     if ours.spare:
         doubts.append(f"number {ours.spare[0]} unexplained")
@@ -341,8 +360,11 @@ def _judge_readings(asked: Written, ours: Reading, theirs: Reading, postcode: st
         stray = _stray_name(words, explained)
         if stray and theirs.name[-1] in KINDS:
             doubts.append(f"{stray.title()} / {' '.join(theirs.name).title()}")
-    if by_name and theirs.street and len(theirs.name) >= 1:
-        stray = _stray_name(words, explained)
+    if by_name and (theirs.street or theirs.bare):
+        kinds = [word for i, word in enumerate(words) if i not in explained and word in KINDS]
+        stray = _stray_name(words, explained) or " ".join(kinds)
+        if stray and theirs.bare:
+            return None
         if stray:
             doubts.append(f"'{stray.lower()}' not on record")
     if unit == "different":
@@ -357,7 +379,7 @@ def _judge_readings(asked: Written, ours: Reading, theirs: Reading, postcode: st
         doubts.append(f"{ours.unit.text if ours.unit else ''} / {theirs.unit.text if theirs.unit else ''}")
     else:
         verdict = Verdict.POSSIBLE if doubts else Verdict.SAME
-    return Judged(verdict, found.cost, loose, ours, theirs, found, tuple(doubts), named, postcode)
+    return Judged(verdict, found.cost, loose, ours, theirs, found, tuple(doubts), named, postcode, leftover)
 
 
 def _starts_phrase(words: tuple[str, ...], at: int, number_at: int) -> bool:

@@ -20,17 +20,19 @@ from pathlib import Path
 from typing import Any
 
 import tantivy
+from convertbng.cutil import convert_osgb36_to_ll
 from geopy.geocoders.base import Geocoder
 from geopy.location import Location as GeopyLocation
 
 from markers.address import Written, normalise_postcode, read_address
 from markers.compare import word_cost
 from markers.model import Point, Premises
-from markers.terms import asked_numbers, asked_words, building_key, filed_terms, filed_words
+from markers.terms import asked_numbers, asked_words, building_key, filed_terms, filed_words, joined_words, split_word
 
 __all__ = ["Gazetteer", "GazetteerError"]
 
 FORMAT = 1
+MOST_TERMS = 120
 _PROGRESS_EVERY = 2000
 _WRITER_MEMORY = 128_000_000
 _CACHED_HOMES = 20_000
@@ -169,9 +171,11 @@ class Gazetteer(Geocoder):  # type: ignore[misc] # geopy ships no types
         numbers = asked_numbers(asked)
         should: list[Any] = []
         occur = tantivy.Occur.Should
-        for word in words:
+        joined = tuple(word for word in joined_words(asked) if self._knows_word(word))
+        for word in (*words, *joined):
             spelt = self._alternatives(word, wide=wide)
-            terms = [f"{number}~{form}" for number in numbers for form in spelt]
+            room = MOST_TERMS - len(should)
+            terms = [f"{number}~{form}" for form in spelt for number in numbers][: max(room, 0)]
             should.extend((occur, tantivy.Query.term_query(HOMES, "term", term, "basic")) for term in terms)
         if not should:
             return ()
@@ -194,18 +198,19 @@ class Gazetteer(Geocoder):  # type: ignore[misc] # geopy ships no types
         found = resolve(read_address(query), self, MarkedHomes())
         if found.home is None or found.home.point is None:
             return None
-        from convertbng.cutil import convert_etrs89_to_lonlat, convert_osgb36_to_etrs89  # lazily: only geopy callers
-
-        east, north = convert_osgb36_to_etrs89(found.home.point.easting, found.home.point.northing)
-        longitude, latitude = convert_etrs89_to_lonlat(east, north)
+        longitude, latitude = convert_osgb36_to_ll(found.home.point.easting, found.home.point.northing)
         place = GeopyLocation(found.home.address, (latitude, longitude), {"premises_id": found.home.premises_id})
         return place if exactly_one else [place]
 
     def _alternatives(self, word: str, *, wide: bool) -> tuple[str, ...]:
-        known = bool(self._homes.doc_freq("word", word))
+        known = self._knows_word(word)
         if known and not wide:
             return (word,)
-        return tuple(dict.fromkeys((word, *self.spellings(word))))
+        parts = [left for left, right in split_word(word) if self._knows_word(left) and self._knows_word(right)]
+        return tuple(dict.fromkeys((word, *self.spellings(word), *parts)))
+
+    def _knows_word(self, word: str) -> bool:
+        return bool(self._homes.doc_freq("word", word))
 
     def _spellings(self, word: str) -> tuple[str, ...]:
         """Known words this one may be a slip of, nearest first."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from markers.address import Written, read_address
 from markers.compare import sound, word_cost
 from markers.model import Premises
-from markers.terms import asked_numbers, asked_words, filed_terms, filed_words
+from markers.terms import asked_numbers, asked_words, filed_terms, filed_words, joined_words, split_word
 
 __all__ = ["MarkedHomes"]
 
@@ -76,7 +76,7 @@ class MarkedHomes:
         """Homes worth comparing: any that shares a number beside a word, or stands in a named building."""
         found: dict[str, None] = dict.fromkeys(self._by_plain.get(asked.plain, ()))
         numbers = asked_numbers(asked)
-        for word in asked_words(asked):
+        for word in (*asked_words(asked), *(word for word in joined_words(asked) if word in self._words)):
             for form in self._spellings(word):
                 for number in numbers:
                     found.update(dict.fromkeys(self._terms.get(f"{number}~{form}", ())))
@@ -93,7 +93,8 @@ class MarkedHomes:
         for form in _forms(word):
             near.update(self._near.get(form, ()))
         known = [form for form in near if form != word and word_cost(word, form) >= 0]
-        return [word, *known]
+        parts = [] if word in self._words else [a for a, b in split_word(word) if a in self._words and b in self._words]
+        return [word, *known, *parts]
 
 
 def _forms(word: str) -> set[str]:

@@ -9,7 +9,7 @@ from markers.vocabulary import POSTCODE_AREAS
 _STRICT = re.compile(r"([A-Z]{1,2}[0-9][0-9A-Z]?)([0-9][A-Z]{2})")
 _LOOSE = re.compile(r"([A-Z]{1,2}[0-9OIL][0-9A-Z]?)([0-9OIL][A-Z01]{2})")
 _OUTWARD = re.compile(r"([A-Z]{1,2})[0-9][0-9A-Z]?")
-_ORDINALS = frozenset("1ST 2ND 3RD 4TH 5TH 6TH 7TH 8TH 9TH".split())
+_ORDINALS = frozenset({"1ST", "2ND", "3RD", "4TH", "5TH", "6TH", "7TH", "8TH", "9TH"})
 _TO_DIGIT = str.maketrans("OIL", "011")
 _TO_LETTER = str.maketrans("01", "OI")
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from markers.address import Reading, Written, normalise_postcode
-from markers.compare import Judged, Verdict, confidence, judge, reasons, word_cost
+from markers.compare import Judged, Verdict, align, confidence, judge, number_fit, reasons, unit_fit, word_cost
 from markers.gazetteer import Gazetteer
 from markers.homes import MarkedHomes
 from markers.model import Precision, Premises
@@ -70,8 +70,8 @@ class _Choice:
 
 def resolve(asked: Written, gazetteer: Gazetteer, marked: MarkedHomes) -> Resolution:
     """Understand a written address and find the marked homes it concerns. Never raises for any text."""
-    if not asked.readings or not any(reading.words for reading in asked.readings):
-        return _nothing(asked, marked, "No street or building in the text. Ask for the address.")
+    if not any(reading.words for reading in asked.readings):
+        return _without_words(asked, gazetteer, marked)
     choice = _choose(asked, gazetteer)
     warnings: list[str] = []
     if asked.cut:
@@ -115,6 +115,10 @@ def _choose(asked: Written, gazetteer: Gazetteer) -> _Choice:
     if len(leaders) > 1:
         return _Choice(None, tuple(leaders), neighbours, _which(leaders))
     leader = leaders[0]
+    if leader.judged.postcode in ("differs", "area") and leader.judged.loose >= 0:
+        nearer = [one for one in same if one.judged.postcode == "same" and one.judged.cost <= leader.judged.cost]
+        if nearer:
+            return _Choice(None, (leader, *nearer), neighbours, _which([leader, *nearer]))
     rivals = _rival_phrases(leader, gazetteer)
     if rivals and leader.judged.postcode != "same":
         others = tuple(home for phrase in rivals for home in gazetteer.on_phrase(phrase, 1))
@@ -129,12 +133,12 @@ def _choose(asked: Written, gazetteer: Gazetteer) -> _Choice:
     return _Choice(leader, tuple(same[:1]), neighbours)
 
 
-def _merit(one: _Weighed, asked: Written) -> tuple[int, int, int]:
+def _merit(one: _Weighed, asked: Written) -> tuple[int, int, int, int]:
     """Lower is better; only a categorically better home wins. Exact street before slips of spelling, exact number
-    before ranges, then the postcode where one was given."""
+    before ranges, a home that has every word before one that lacks some, then the postcode where one was given."""
     judged = one.judged
     agreement = {"same": 0, "part": 0, "": 1, "area": 2, "differs": 2}[judged.postcode]
-    return (judged.cost, max(-1, judged.loose - judged.named), agreement if asked.outward else 0)
+    return (judged.cost, max(-1, judged.loose - judged.named), judged.leftover, agreement if asked.outward else 0)
 
 
 def _settled(leader: _Weighed, neighbours: tuple[_Weighed, ...]) -> bool:
@@ -144,7 +148,11 @@ def _settled(leader: _Weighed, neighbours: tuple[_Weighed, ...]) -> bool:
     if judged.loose < 0 or judged.home is None or judged.asked is None:
         return True
     if judged.home.number is not None and judged.home.name and not judged.named and judged.asked.unit is None:
-        return not any(one.judged.verdict is Verdict.NOT_GIVEN for one in neighbours)
+        number = judged.home.number
+        return not any(
+            one.judged.verdict is Verdict.NOT_GIVEN and one.judged.home is not None and one.judged.home.number == number
+            for one in neighbours
+        )
     return True
 
 
@@ -208,14 +216,16 @@ def _marked_near_sure(
     if gazetteer.by_id(premises.premises_id) is not None:
         if resolved.verdict is Verdict.SAME or resolved.verdict is Verdict.POSSIBLE:
             verdict = Verdict.POSSIBLE
+            if judge(asked, theirs).verdict is Verdict.ELSEWHERE:
+                return None
+            if _other_ident(resolved):
+                verdict = Verdict.DIFFERENT
             if (
                 resolved.asked is not None
                 and resolved.asked.unit is not None
                 and "asked, no flat" in " ".join(resolved.doubts)
             ):
                 verdict = Verdict.DIFFERENT
-            if resolved.verdict is Verdict.SAME and resolved.postcode in ("differs", "area"):
-                verdict = Verdict.POSSIBLE
             return _marked(home_id, resolved, sure.written, theirs, verdict)
         if resolved.verdict is Verdict.ELSEWHERE:
             return None
@@ -231,6 +241,15 @@ def _marked_near_sure(
     if resolved.verdict is Verdict.ELSEWHERE:
         return None if typed.verdict is Verdict.ELSEWHERE else _marked(home_id, typed, asked, theirs)
     return _marked(home_id, resolved, sure.written, theirs)
+
+
+def _other_ident(judged: Judged) -> bool:
+    """Both have a flat number or letter, and not the same one."""
+    ours = judged.asked.unit if judged.asked is not None else None
+    theirs = judged.home.unit if judged.home is not None else None
+    return (
+        ours is not None and theirs is not None and ours.ident != theirs.ident and "" not in (ours.ident, theirs.ident)
+    )
 
 
 def _unsure(
@@ -278,7 +297,7 @@ def _unsure(
         name = _building_name(missing[0])
         precision, understood = Precision.BUILDING, name
         candidates = candidates or some[:MOST_CANDIDATES]
-        problem = f"Flat missing: {count} home{'s' if count != 1 else ''} at {name}. Ask for the flat."
+        problem = f"Flat missing: {_homes(count)} at {name}. Ask for the flat."
     elif choice.could_be:
         doubts = choice.could_be[0].judged.doubts
         precision = Precision.BUILDING
@@ -288,7 +307,7 @@ def _unsure(
         precision, decidable = Precision.SUB_BUILDING, True
         understood = f"{reading.unit.text}, {_building_name(others[0])}"
         warnings.append("not in the gazetteer: confirm it with the caller")
-    elif known_street is not None and reading.number is not None and not reading.spare and not asked.beside:
+    elif known_street is not None and _says_home(reading, known_street) and not asked.beside:
         precision = Precision.SUB_BUILDING if reading.unit is not None else Precision.BUILDING
         decidable = True
         unit = f"{reading.unit.text}, " if reading.unit is not None else ""
@@ -311,6 +330,14 @@ def _unsure(
         marked=_ordered(found),
         warnings=tuple(warnings),
     )
+
+
+def _says_home(reading: Reading, street: tuple[str, ...]) -> bool:
+    """Is there a number, right at this street, and no other number left over?"""
+    if reading.number is None or reading.spare:
+        return False
+    found = align(reading.words, street)
+    return found is not None and (found.start == reading.at or found.end == reading.at == len(reading.words))
 
 
 def _telling(asked: Written) -> Reading:
@@ -354,6 +381,10 @@ def _building_name(one: _Weighed) -> str:
     return f"{number}{' '.join(reading.key).title()}"
 
 
+def _homes(count: int) -> str:
+    return f"{count} home" if count == 1 else f"{count} homes"
+
+
 def _label(home: Premises) -> str:
     if home.postcode and normalise_postcode(home.postcode) and home.postcode not in home.address:
         return f"{home.address}, {home.postcode}"
@@ -371,10 +402,49 @@ def _ordered(found: list[MarkedHome]) -> tuple[MarkedHome, ...]:
     return tuple(sorted(found, key=lambda one: (order.index(one.verdict), -one.confidence, one.home_id)))
 
 
-def _nothing(asked: Written, marked: MarkedHomes, problem: str) -> Resolution:
+def _without_words(asked: Written, gazetteer: Gazetteer, marked: MarkedHomes) -> Resolution:
+    """Only numbers, a flat or a postcode: the homes of that postcode it could be, never decided."""
     found = [
-        _marked(home_id, judge(asked, marked.written(home_id)), asked, marked.written(home_id))
+        _marked(home_id, judge(asked, theirs), asked, theirs)
         for home_id in marked.candidates(asked)
-        if asked.plain and marked.written(home_id).plain == asked.plain
+        if asked.plain and (theirs := marked.written(home_id)).plain == asked.plain
     ]
-    return Resolution(Precision.UNKNOWN, None, None, (), False, False, problem, _ordered(found), ())
+    could_be: list[Premises] = []
+    for home in gazetteer.in_postcode(asked.postcode) if asked.postcode else ():
+        if _could_be(asked, gazetteer.written(home)):
+            could_be.append(home)
+            found.extend(
+                MarkedHome(home_id, Verdict.POSSIBLE, (f"{asked.postcode} and number agree", "street not given"), 0.4)
+                for home_id in marked.at_premises(home.premises_id)
+            )
+    problem = "No street or building in the text. Ask for the address."
+    if could_be:
+        problem = (
+            f"Street missing: {_homes(len(could_be))} of {asked.postcode} it could be. Ask for the street or building."
+        )
+    return Resolution(
+        Precision.UNKNOWN,
+        asked.postcode if could_be else None,
+        None,
+        tuple(could_be[:MOST_CANDIDATES]),
+        known=False,
+        decidable=False,
+        problem=problem,
+        marked=_ordered(found),
+        warnings=(),
+    )
+
+
+def _could_be(asked: Written, home: Written) -> bool:
+    """Do unit and number, as far as they were written, agree?"""
+    for ours in asked.readings:
+        for theirs in home.readings[:1]:
+            if ours.number is not None and (theirs.number is None or number_fit(ours.number, theirs.number) < 0):
+                continue
+            if (ours.unit is None and ours.number is None) or unit_fit(ours.unit, theirs.unit) in (
+                "different",
+                "extra",
+            ):
+                continue
+            return True
+    return False

@@ -86,3 +86,16 @@ def building_key(reading: Reading) -> str:
     if reading.number is not None:
         return f"{reading.number.text}|{' '.join(reading.street)}"
     return f"|{' '.join(reading.name)}|{' '.join(reading.street)}"
+
+
+def joined_words(asked: Written) -> tuple[str, ...]:
+    """Neighbouring words written as one (`grace church` -> GRACECHURCH): candidates to look up where they exist."""
+    if not asked.readings:
+        return ()
+    words = asked.readings[0].words[: MOST_WORDS + 1]
+    return tuple(a + b for a, b in zip(words, words[1:], strict=False) if len(a) + len(b) > 5 and b.isalpha())
+
+
+def split_word(word: str) -> list[tuple[str, str]]:
+    """A long word as two (`gracechurch` -> GRACE CHURCH): candidates to look up where both exist."""
+    return [(word[:i], word[i:]) for i in range(3, len(word) - 2)] if 7 <= len(word) <= 24 else []
