@@ -52,7 +52,7 @@ _WORDS: dict[str, tuple[tuple[str, str], ...]] = {
 }
 
 OWNER = "PPU Quillmarket"
-OWNER_CONTACT = "PPU desk 020 7946 0120 ext 301 (Mon to Fri 08:00-16:00); on call 07700 900120"
+OWNER_CONTACT = "020 7946 0120 ext 301 (Mon to Fri 08:00-16:00); on call 07700 900120"
 
 _REVIEW_DAYS = {_CPP: 91, _DA: 56, _RSO: 91, "temporary": 7, "court_order": 28, "phone_number": 91}
 _LONGEST_DAYS = {_CPP: 365, _DA: 365, _RSO: 365, "temporary": 28, "court_order": 365, "phone_number": 182}
