@@ -23,7 +23,7 @@ from overlay.services import Services
 
 View = TypeVar("View", bound=Callable[..., Any])
 
-LARGEST_BODY = 64 * 1024
+LARGEST_BODY = 64 * 1024  # bytes
 API = "/api/"
 
 _FEATURES = (
@@ -257,7 +257,8 @@ def _with_headers(response: Response) -> Response:
     for name, value in _FIXED_HEADERS.items():
         response.headers[name] = value
     # Styles and scripts hold nothing secret; they may be kept, and asked after each time.
-    response.headers["Cache-Control"] = "no-cache" if request.endpoint == "static" else "no-store"
+    is_static = request.endpoint == "static" and response.status_code < 400
+    response.headers["Cache-Control"] = "no-cache" if is_static else "no-store"
     if request.is_secure:
         response.headers["Strict-Transport-Security"] = "max-age=31536000"
     return response

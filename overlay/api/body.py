@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from flask import request
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
-from werkzeug.exceptions import UnsupportedMediaType
+from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -46,8 +46,11 @@ def read_body(model: type[Model]) -> Model:
     """The request's JSON as `model`. Raises `BodyRefused`, 415 for another content type, 413 when too large."""
     if request.mimetype != "application/json":
         raise UnsupportedMediaType
+    raw = request.get_data(cache=False)
+    if len(raw) >= (request.max_content_length or 0):
+        raise RequestEntityTooLarge  # a body without a length is cut off at the limit
     try:
-        return model.model_validate_json(request.get_data(cache=False))
+        return model.model_validate_json(raw)
     except ValidationError as error:
         raise refusal(error) from None
 

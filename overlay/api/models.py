@@ -11,13 +11,11 @@ from markers.ledger import Basis
 from markers.location import LONGEST_ADDRESS, RawLocation
 from markers.model import Grade, Precision, Status, SubBuilding
 from overlay.lookup import Answer, Asked
-
-_ALLOWED_CONTROLS = "\t\r\n"
+from overlay.plain_text import is_plain_text
 
 
 def _plain_text(text: str) -> str:
-    """Refuse what is not text: control characters, and the sign left where a character could not be read."""
-    if any((ord(letter) < 32 and letter not in _ALLOWED_CONTROLS) or letter in "\x7f\ufffd" for letter in text):
+    if not is_plain_text(text):
         raise ValueError("holds characters that are not text")
     return text
 

@@ -9,6 +9,7 @@ from flask.typing import ResponseReturnValue
 
 from markers.location import LocationError, RawLocation
 from overlay import lookup, security
+from overlay.plain_text import is_plain_text
 from overlay.security import requires
 from overlay.web.chrome import chrome_for
 from overlay.web.views import CheckForm, CheckPage
@@ -73,7 +74,7 @@ def _unusable(form: CheckForm, incident_types: tuple[tuple[str, str], ...]) -> t
         text = getattr(form, name)
         if len(text) > longest:
             return name, f"That is {len(text):,} characters; up to {longest:,} can be taken. No check was made."
-        if any((ord(letter) < 32 and letter not in "\t\r\n") or letter in "\x7f\ufffd" for letter in text):
+        if not is_plain_text(text):
             return name, "That holds characters that are not text. Type it again. No check was made."
     if form.incident_type and form.incident_type not in dict(incident_types):
         return "incident_type", "Choose the incident's type from the list. No check was made."
