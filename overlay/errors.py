@@ -12,25 +12,37 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import structlog
-from flask import Flask, Response, jsonify, make_response, redirect, render_template, request
-from jinja2 import TemplateError
-from markupsafe import escape
+from flask import Flask, Response, jsonify, make_response, request
 from werkzeug.exceptions import HTTPException
 
 from markers.location import LocationError
 from markers.store import StoreUnavailable, VersionConflict
-from overlay.api.body import BodyRefused, FieldError
 from overlay.identity import AccessBusy, Refused, SignInBusy, SignInRefused, SlowDown
 from overlay.lookup import NotAllowedAnyMore, NothingDisclosed
 from overlay.security import CrossSite, Forbidden, SignInFirst, is_api
-from overlay.web.chrome import chrome_for_anyone
-from overlay.web.views import ProblemPage
 
 log = structlog.get_logger()
 
 UNCHANGED = "Nothing was changed."
 NOT_CHECKED = "No check was made: treat any location you asked about as unknown."
 _CHECKS = "/api/v1/checks"
+
+
+@dataclass(frozen=True, slots=True)
+class FieldError:
+    """What is wrong with one field: where (dotted) and why, never what it held."""
+
+    field: str
+    reason: str
+
+
+class BodyRefused(Exception):
+    """The body of a request can't be used. `malformed` means it is not JSON at all."""
+
+    def __init__(self, errors: tuple[FieldError, ...], *, malformed: bool) -> None:
+        super().__init__("; ".join(error.reason for error in errors))
+        self.errors = errors
+        self.malformed = malformed
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,23 +191,24 @@ def problem_of(error: Exception) -> Problem:
         slug, title, happened, to_do = _BY_STATUS.get(error.code, _BY_STATUS[400])
         headers = {name: value for name, value in error.get_headers() if name == "Allow"}
         return Problem(error.code, slug, title, happened, to_do, headers=headers)
-    return _fault(error)
+    return fault(error)
 
 
-def install(app: Flask) -> None:
-    """Answer every error of the application from the table."""
+def install(app: Flask, as_page: Callable[[Problem], Response]) -> None:
+    """Answer every error of the application from the table: `as_page` to people, problem+json to programs."""
 
     @app.errorhandler(Exception)
     def answer(error: Exception) -> Response:
         if isinstance(error, HTTPException) and (error.code is None or error.code < 400):
             return make_response(error.get_response())  # a redirect of the router's
         problem = problem_of(error)
-        response = _as_json(problem) if is_api(request) else _as_page(problem)
+        response = _as_json(problem) if is_api(request) else as_page(problem)
         response.headers.update(problem.headers)
         return response
 
 
-def _fault(error: Exception) -> Problem:
+def fault(error: Exception) -> Problem:
+    """A fault of this program: logged without content under a new id, told with the id alone."""
     error_id = uuid.uuid4().hex[:12]
     # Where, never what: an exception's text may hold an address.
     where = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(error.__traceback__)]
@@ -225,24 +238,3 @@ def _as_json(problem: Problem) -> Response:
     response.status_code = problem.status
     response.mimetype = "application/problem+json"
     return response
-
-
-def _as_page(problem: Problem) -> Response:
-    # A page sent for by script keeps what was typed and says in its own words that nobody is signed in.
-    if problem.sign_in and request.method in ("GET", "HEAD") and "HX-Request" not in request.headers:
-        return make_response(redirect("/sign-in", 303))
-    try:
-        page = ProblemPage(
-            chrome=chrome_for_anyone(),
-            status=problem.status,
-            title=problem.title,
-            happened=problem.happened,
-            kept=problem.kept,
-            to_do=problem.to_do,
-            error_id=problem.error_id,
-            sign_in=problem.sign_in,
-        )
-        return make_response(render_template("pages/problem.html", page=page), problem.status)
-    except TemplateError as error:
-        fault = _fault(error)
-        return make_response(f"<!doctype html><title>Problem</title><p>{escape(fault.words())}</p>", 500)

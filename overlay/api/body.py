@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from flask import request
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
+
+from overlay.errors import BodyRefused, FieldError
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -23,23 +24,6 @@ _WORDS = {
     "model_attributes_type": "must be an object.",
     "extra_forbidden": "holds a field that this interface does not know. Nothing unknown is passed over in silence.",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class FieldError:
-    """What is wrong with one field: where (dotted) and why, never what it held."""
-
-    field: str
-    reason: str
-
-
-class BodyRefused(Exception):
-    """The body can't be used. `malformed` means it is not JSON at all."""
-
-    def __init__(self, errors: tuple[FieldError, ...], *, malformed: bool) -> None:
-        super().__init__("; ".join(error.reason for error in errors))
-        self.errors = errors
-        self.malformed = malformed
 
 
 def read_body(model: type[Model]) -> Model:

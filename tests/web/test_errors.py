@@ -15,8 +15,8 @@ from flask import Flask
 from markers.location import LocationError
 from markers.store import StoreUnavailable, VersionConflict
 from overlay import errors, identity
-from overlay.api.body import BodyRefused, FieldError
 from overlay.app import create_app
+from overlay.errors import BodyRefused, FieldError
 from overlay.lookup import NotAllowedAnyMore, NothingDisclosed
 from overlay.security import CrossSite, Forbidden, SignInFirst, public
 from overlay.services import Services
