@@ -162,12 +162,15 @@ def grid_square(reference: str) -> Polygon:
 
 def read_phone(text: str) -> str:
     """A telephone number as people write it to E.164 (`+447700900123`). Raises LocationError."""
+    refused = LocationError("phone", "not a telephone number. Write it with its area code, for example 020 7946 0012.")
+    if any(character.isalpha() for character in text):
+        raise refused  # the library would read letters as keypad digits
     try:
         number = phonenumbers.parse(text.strip(), "GB")
     except phonenumbers.NumberParseException:
-        number = None
-    if number is None or not phonenumbers.is_possible_number(number):
-        raise LocationError("phone", "not a telephone number. Write it with its area code, for example 020 7946 0012.")
+        raise refused from None
+    if not phonenumbers.is_possible_number(number):
+        raise refused
     return str(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
 
 
@@ -184,6 +187,8 @@ def _recognise(raw: RawLocation) -> RawLocation:
         return replace(raw, address=None, postcode=text)
     if raw.grid_reference is None and _GRID_REFERENCE.fullmatch(text):
         return replace(raw, address=None, grid_reference=text)
+    if raw.phone is None and _PHONE.fullmatch(text) and sum(map(str.isdigit, text)) in (10, 11):
+        return replace(raw, address=None, phone=text)
     nowhere = raw.easting is None and raw.northing is None and raw.longitude is None and raw.latitude is None
     if nowhere and (degrees := _DEGREES.fullmatch(text)):
         latitude, longitude = float(degrees[1]), float(degrees[2])  # people and phones write latitude first
@@ -278,7 +283,11 @@ def _read_metres(easting: float | None, northing: float | None) -> Point:
     if not (math.isfinite(northing) and 0 <= northing < NORTH_LIMIT):
         raise LocationError("northing", f"outside Great Britain. Give metres between 0 and {NORTH_LIMIT:,.0f}.")
     point = Point(easting, northing)
-    to_degrees(point)
+    longitude, latitude = to_degrees(point)
+    try:
+        to_grid(longitude, latitude)
+    except LocationError:
+        raise LocationError("easting", "that point is outside Great Britain. Check the figures.") from None
     return point
 
 

@@ -191,7 +191,7 @@ def _check_file(services: Services, queries: Path, results: Path) -> None:
     refused: list[str] = []
     unreadable = 0
     with _bar("Checking", count_lines(queries) - 1) as step, ResultsWriter(results) as writer:
-        for query in read_queries(queries):
+        for query in read_queries(queries, _warn):
             step(1)
             if isinstance(query, RowError):
                 refused.append(str(query))
@@ -282,7 +282,7 @@ def markers_import(
     with running(Settings.read(data=data)) as services:
         now = datetime.now(UTC)
         rows = read_markers(
-            file, services.categories, now.astimezone(LONDON).date(), by.strip(), approved_by.strip(), now
+            file, services.categories, now.astimezone(LONDON).date(), by.strip(), approved_by.strip(), now, _warn
         )
         with _bar("Reading", count_lines(file) - 1) as step:
             good, errors = _sort_out(rows, Marker, step)
@@ -339,7 +339,7 @@ def gazetteer_load(file: Path, dry_run: bool, skip_bad_rows: bool, data: Path | 
     settings = Settings.read(data=data)
     data_folders(settings.data)
     with _bar("Reading", count_lines(file) - 1) as step:
-        homes, errors = _sort_out(read_gazetteer(file), Premises, step)
+        homes, errors = _sort_out(read_gazetteer(file, _warn), Premises, step)
     _say_errors(errors)
     if errors and not skip_bad_rows and not dry_run:
         raise click.ClickException(
@@ -591,6 +591,10 @@ def _say_answer(answer: Answer) -> None:
     for prompt in answer.prompts:
         click.echo(f"  opens: {prompt.title} ({prompt.why})")
     click.echo(f"  checked {answer.as_of.astimezone(LONDON):%H:%M:%S}, ledger entry {answer.ledger_entry}")
+
+
+def _warn(line: str) -> None:
+    click.echo(f"Note: {line}", err=True)
 
 
 def _sort_out(rows: Iterable[Any], kind: type[_Good], step: Callable[[int], None]) -> tuple[list[_Good], list[str]]:

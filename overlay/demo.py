@@ -49,7 +49,7 @@ def prepare(services: Services, now: datetime) -> Demo:
         today = now.astimezone(LONDON).date()
         _load_markers(services, folder, neighbourhood, today, now)
     for username, name, role in quillmarket.DEMO_ACCOUNTS:
-        if services.access.account(services.vault.token("account", username.casefold())) is None:
+        if services.access.account(username) is None:
             create_account(services.store, services.access, username, name, role, DEMO_PASSWORD, now)
     return Demo(
         accounts=tuple((username, services.roles.title(role)) for username, _, role in quillmarket.DEMO_ACCOUNTS),

@@ -14,6 +14,7 @@ from markers.matching import Outcome, match
 from markers.model import LONDON, Status
 from markers.spool import SpoolFailed
 from markers.store import Commit, Committed, StoreUnavailable
+from markers.vault import VaultError
 from overlay.disclosure import Shown, for_actor
 from overlay.roles import Actor
 from overlay.services import Services
@@ -87,8 +88,8 @@ def check(services: Services, actor: Actor, asked: Asked, now: datetime) -> Answ
         expect = {"markers": position, "access": access_position}
         try:
             done = services.commit(Commit(entry.entry_id, expect, (), (entry.canonical(),)), now)
-        except StoreUnavailable:
-            return _last_known(services, actor, asked, where, outcome, answer, now)
+        except (StoreUnavailable, VaultError) as error:
+            return _last_known(services, actor, asked, where, outcome, answer, now, error)
         if isinstance(done, Committed):
             return answer
         services.take_in(done.changes)
@@ -169,16 +170,18 @@ def _last_known(
     outcome: Outcome,
     answer: Answer,
     now: datetime,
+    error: Exception,
 ) -> Answer:
-    """The store did not answer: say so, show what was last known, and log it in the spool first."""
+    """The store can't be relied on: say so, show what was last known, and log it in the spool first."""
     as_of = services.last_contact
+    trouble = "The store is not answering." if isinstance(error, StoreUnavailable) else "A record can't be opened."
     stale = replace(
         answer,
         status=Status.COULD_NOT_CHECK,
         reason=" ".join(
             part
             for part in (
-                f"The store is not answering. What follows was last known at {as_of.astimezone(LONDON):%H:%M:%S}.",
+                f"{trouble} What follows was last known at {as_of.astimezone(LONDON):%H:%M:%S}.",
                 outcome.reason,
             )
             if part

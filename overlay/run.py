@@ -38,7 +38,7 @@ def run(settings: Settings, prepare: Callable[[Services], None], ready: Callable
     """
     data_folders(settings.data)
     lock = RunLock(settings.data)
-    if not _taken(lock):
+    if not lock.take():
         raise CannotRun(
             f"Another overlay run already uses {settings.data}. Stop it, or choose another folder with --data."
         )
@@ -46,6 +46,7 @@ def run(settings: Settings, prepare: Callable[[Services], None], ready: Callable
     key_ring(settings)
     embedded = None if settings.store_url else EmbeddedServer(settings.data / "store")
     stopping = threading.Event()
+    watches: list[threading.Thread] = []
     try:
         if embedded is not None:
             embedded.ensure()
@@ -53,24 +54,21 @@ def run(settings: Settings, prepare: Callable[[Services], None], ready: Callable
         try:
             prepare(services)
         finally:
-            services.store.close()
+            services.close()
         if embedded is not None:
-            threading.Thread(target=_keep_store, args=(embedded, stopping), name="store-watch", daemon=True).start()
-        threading.Thread(target=_announce, args=(settings, ready, stopping), name="announce", daemon=True).start()
+            watches.append(threading.Thread(target=_keep_store, args=(embedded, stopping), name="store-watch"))
+        watches.append(threading.Thread(target=_announce, args=(settings, ready, stopping), name="announce"))
+        for watch in watches:
+            watch.daemon = True
+            watch.start()
         _serve(settings)
     finally:
         stopping.set()
+        for watch in watches:
+            watch.join(timeout=20)
         if embedded is not None:
             embedded.stop()
         lock.release()
-
-
-def _taken(lock: RunLock) -> bool:
-    """A command that only looks whether the folder is in use holds the lock for an instant: ask twice."""
-    if lock.take():
-        return True
-    time.sleep(0.3)
-    return lock.take()
 
 
 def worker_app() -> Any:

@@ -22,12 +22,3 @@ class RunLock:
 
     def release(self) -> None:
         os.close(self._descriptor)
-
-
-def is_running(data: Path) -> bool:
-    """Whether an `overlay run` uses this folder now."""
-    lock = RunLock(data)
-    try:
-        return not lock.take()
-    finally:
-        lock.release()

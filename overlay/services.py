@@ -28,7 +28,6 @@ from overlay.area import Area, load_area
 from overlay.disclosure import check_table
 from overlay.identity import AccessBook
 from overlay.roles import Roles
-from overlay.runlock import is_running
 from overlay.settings import Settings, SettingsError
 
 log = structlog.get_logger()
@@ -118,13 +117,13 @@ class Services:
         return services
 
     def close(self) -> None:
-        """Stop following, close connections, and stop the embedded store if this process started it for itself."""
+        """Stop following, close connections, and stop the embedded store if nobody else uses it."""
         self._stopping.set()
         if self._follower is not None:
             self._follower.join(timeout=_WAIT_S * 3)
         self.store.close()
-        if self.embedded is not None and self.embedded.owned and not is_running(self.settings.data):
-            self.embedded.stop()
+        if self.embedded is not None:
+            self.embedded.release()
 
     def now(self) -> datetime:
         """The one clock: read once at the edge and passed down."""

@@ -65,13 +65,14 @@ def test_what_is_no_grid_reference_is_refused(reference: str) -> None:
         (RawLocation(easting=1e308, northing=181680), "easting"),
         (RawLocation(easting=532660, northing=math.nan), "northing"),
         (RawLocation(easting=532660), "northing"),
-        (RawLocation(easting=640000, northing=30000), "easting"),
+        (RawLocation(easting=695000, northing=100000), "easting"),
         (RawLocation(easting=532660, northing=181680, longitude=-0.09, latitude=51.5), "longitude"),
         (RawLocation(address="14 Tallow Yard", uncertainty_m=50), "uncertainty_m"),
         (RawLocation(longitude=-0.09, latitude=51.5, uncertainty_m=-1), "uncertainty_m"),
         (RawLocation(longitude=-0.09, latitude=51.5, uncertainty_m=math.nan), "uncertainty_m"),
         (RawLocation(phone="ring me"), "phone"),
         (RawLocation(phone="12"), "phone"),
+        (RawLocation(phone="999 or so"), "phone"),
     ],
 )
 def test_bad_input_names_its_field(raw: RawLocation, field: str) -> None:
