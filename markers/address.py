@@ -189,7 +189,10 @@ def local_id(address: str, postcode: str | None) -> str:
 
 
 def read_address(text: str, postcode: str | None = None) -> Written:
-    """Every reading of a written address. Total: any string, any length, bounded work (the first 1,000 characters and 60 tokens)."""
+    """Every reading of a written address.
+
+    Total: any string, any length; work is bounded by reading the first 1,000 characters and 60 tokens.
+    """
     normalised = normalise(text[:LONGEST_TEXT])
     tokens = _TOKEN.findall(normalised)
     cut = len(text) > LONGEST_TEXT or len(tokens) > LONGEST_TOKENS
@@ -200,13 +203,13 @@ def read_address(text: str, postcode: str | None = None) -> Written:
     unit, rest, floating = _take_units(_join_numbers(items))
     plain = plain_text(normalised)
     if found:
-        plain = " ".join(token for token in tokens if token != ",")
+        plain = " ".join(typed for typed in tokens if typed != ",") or plain
     if cut:
         plain += " #" + hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
     return Written(
         text=text,
         postcode=whole,
-        readings=_readings(unit, rest, floating),
+        readings=_readings(unit, rest, floating=floating),
         plain=plain,
         outward=whole.split(" ")[0] if whole else outward,
         beside=beside,
@@ -214,7 +217,7 @@ def read_address(text: str, postcode: str | None = None) -> Written:
     )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Item:
     """kind: W word, N number, C comma, L unit ident such as B4, D lone dash, I a unit's number that may be the
     building's instead."""
@@ -239,44 +242,44 @@ def _number(lo: str, suffix: str, hi: str = "", last: str = "") -> Number:
 def _items(tokens: list[str]) -> tuple[list[_Item], bool]:
     items: list[_Item] = []
     beside = False
-    for token in tokens:
-        if token.isalpha():
-            beside = beside or token in BESIDE
-            items.append(_Item("W", ABBREVIATIONS.get(token, token)))
-        elif token == ",":
+    for typed in tokens:
+        if typed.isalpha():
+            beside = beside or typed in BESIDE
+            items.append(_Item("W", ABBREVIATIONS.get(typed, typed)))
+        elif typed == ",":
             items.append(_COMMA)
-        elif token == "-":
+        elif typed == "-":
             items.append(_Item("D", "-"))
-        elif token == "&":
+        elif typed == "&":
             items.append(_Item("W", "AND"))
-        elif token in _SLASHED:
-            items.append(_Item("W", _SLASHED[token]))
-        elif token in _ORDINAL:
-            items.append(_Item("W", _ORDINAL[token]))
-        elif match := _NUMBER.fullmatch(token):
-            items.append(_Item("N", token, _number(match[1], match[2])))
-        elif match := _GLUED.fullmatch(token):
+        elif typed in _SLASHED:
+            items.append(_Item("W", _SLASHED[typed]))
+        elif typed in _ORDINAL:
+            items.append(_Item("W", _ORDINAL[typed]))
+        elif match := _NUMBER.fullmatch(typed):
+            items.append(_Item("N", typed, _number(match[1], match[2])))
+        elif match := _GLUED.fullmatch(typed):
             items.append(_Item("W", "FLAT" if match[1] == "F" else match[1]))
             digits = _NUMBER.fullmatch(match[2])
             if digits:
                 items.append(_Item("N", match[2], _number(digits[1], digits[2])))
-        elif _IDENT.fullmatch(token):
-            items.append(_Item("L", token))
-        elif (match := _RANGE.fullmatch(token)) or (match := _SLASH.fullmatch(token)):
+        elif _IDENT.fullmatch(typed):
+            items.append(_Item("L", typed))
+        elif (match := _RANGE.fullmatch(typed)) or (match := _SLASH.fullmatch(typed)):
             number = _number(match[1], match[2], match[3], match[4])
-            slash = "/" in token
+            slash = "/" in typed
             if number.hi >= number.lo:
-                items.append(_Item("N", token, number, slash=slash))
+                items.append(_Item("N", typed, number, slash=slash))
             else:
                 items.append(_Item("N", match[1], _number(match[1], match[2])))
                 items.append(_Item("N", match[3], _number(match[3], match[4])))
         else:
-            _split(token, items)
+            _split(typed, items)
     return items, beside
 
 
-def _split(token: str, items: list[_Item]) -> None:
-    for piece in re.split(r"[-/&]", token)[:8]:
+def _split(typed: str, items: list[_Item]) -> None:
+    for piece in re.split(r"[-/&]", typed)[:8]:
         if not piece:
             continue
         match = _NUMBER.fullmatch(piece)
@@ -438,7 +441,7 @@ def _take_units(items: list[_Item]) -> tuple[Unit | None, list[_Item], bool]:
     return Unit(kind, ident, tuple(sorted(set(floors))), side), rest, floating
 
 
-def _readings(unit: Unit | None, rest: list[_Item], floating: bool) -> tuple[Reading, ...]:
+def _readings(unit: Unit | None, rest: list[_Item], *, floating: bool) -> tuple[Reading, ...]:
     words: list[str] = []
     cuts: set[int] = set()
     numbers: list[tuple[Number, int, bool]] = []

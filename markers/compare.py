@@ -66,8 +66,10 @@ class Alignment:
 class Judged:
     """The verdict with everything a resolver needs to rule out a runner-up.
 
-    `leftover` counts asked words the home does not have. `cost` counts spelling slips. `loose` counts what was assumed rather than read: a number inside a range, a name
-    left out, a reinterpretation such as 37A = Flat A. `doubts` name what stops it being the same home.
+    `cost` counts spelling slips. `loose` counts what was assumed rather than read: a number inside a range, a name
+    left out, a reinterpretation such as 37A = Flat A; -1 means written letter for letter the same. `doubts` name what
+    stops it being the same home. `named` says that the home's name was among the asked words, `leftover` how many
+    asked words the home does not have, `postcode` is same, part (outward half), area or differs, "" if not compared.
     """
 
     verdict: Verdict
@@ -118,10 +120,10 @@ def word_cost(asked: str, known: str) -> int:
     One slip of the fingers (a letter missing, added, changed, or two swapped) or the same sound costs 1; a slip in a
     three-letter word, or two in a long one, cost 2. Two different street or building types are never one another.
     """
-    if asked == known:
+    if asked == known or (asked, known) in SAME_WORD:
         return 0
-    if frozenset((asked, known)) in SAME_WORD:
-        return 0
+    if asked[0] != known[0] and asked[-1] != known[-1]:
+        return -1
     if asked in KINDS and known in KINDS:
         return -1
     shorter = min(len(asked), len(known))
@@ -255,20 +257,21 @@ def judge(asked: Written, home: Written) -> Judged:
     """The verdict with what it rests on; `compare` puts it into words."""
     postcode = _postcodes(asked, home)
     if asked.plain and asked.plain == home.plain and postcode in ("", "same", "part"):
-        first = asked.readings[0] if asked.readings else None
-        return Judged(Verdict.SAME, 0, -1, first, home.readings[0] if home.readings else None, None, (), True, postcode)
+        ours = asked.readings[0] if asked.readings else None
+        theirs = home.readings[0] if home.readings else None
+        return Judged(Verdict.SAME, 0, -1, ours, theirs, None, named=True, postcode=postcode)
     best: Judged | None = None
     best_rank: tuple[int, int, int, int] | None = None
-    for theirs in home.readings:
-        for ours in asked.readings:
-            found = _judge_readings(asked, ours, theirs, postcode)
+    for its in home.readings:
+        for mine in asked.readings:
+            found = _judge_readings(asked, mine, its, postcode)
             if found is None:
                 continue
             rank = (_ORDER[found.verdict], found.cost + found.loose, found.cost, len(found.doubts))
             if best_rank is None or rank < best_rank:
                 best, best_rank = found, rank
     if best is None:
-        return Judged(Verdict.ELSEWHERE, 0, 0, None, None, None, (), False, postcode)
+        return Judged(Verdict.ELSEWHERE, 0, 0, None, None, None, postcode=postcode)
     return best
 
 

@@ -24,8 +24,8 @@ from convertbng.cutil import convert_osgb36_to_ll
 from geopy.geocoders.base import Geocoder
 from geopy.location import Location as GeopyLocation
 
-from markers.address import Written, normalise_postcode, read_address
-from markers.compare import word_cost
+from markers.address import Number, Reading, Unit, Written, normalise_postcode, read_address
+from markers.compare import sound, word_cost
 from markers.model import Point, Premises
 from markers.terms import asked_numbers, asked_words, building_key, filed_terms, filed_words, joined_words, split_word
 
@@ -33,7 +33,12 @@ __all__ = ["Gazetteer", "GazetteerError"]
 
 FORMAT = 1
 MOST_TERMS = 120
+WORTH_COMPARING = 0.35
+"""Candidates below this share of the best search score are not compared: they lack most of its words."""
+Known = tuple[Premises, Written]
 _PROGRESS_EVERY = 2000
+_WARM_WORD = "WARMING"
+"""Looked up once at opening: the search engine builds its tables for two slips then, not under the first caller."""
 _WRITER_MEMORY = 128_000_000
 _CACHED_HOMES = 20_000
 
@@ -77,8 +82,9 @@ class Gazetteer(Geocoder):  # type: ignore[misc] # geopy ships no types
         self._homes: Any = None
         self._words: Any = None
         self._reach = lru_cache(maxsize=_CACHED_HOMES)(self._fetch)
-        self.spellings = lru_cache(maxsize=50_000)(self._spellings)
-        self.knows_phrase = lru_cache(maxsize=50_000)(self._knows_phrase)
+        self._of_id = lru_cache(maxsize=_CACHED_HOMES)(self._find_id)
+        self._spelt = lru_cache(maxsize=50_000)(self._find_spellings)
+        self._phrase = lru_cache(maxsize=50_000)(self._find_phrase)
         generation = _current(folder)
         if generation is None:
             return
@@ -90,6 +96,7 @@ class Gazetteer(Geocoder):  # type: ignore[misc] # geopy ships no types
             self._words = tantivy.Index.open(str(generation / "words")).searcher()
         except (OSError, ValueError, KeyError) as error:
             raise GazetteerError(f"the gazetteer in {folder} cannot be read ({error}): load it again") from error
+        self._search_words(tantivy.Query.fuzzy_term_query(WORDS, "word", _WARM_WORD, distance=2))
         self.version, self.count, self.duplicates = about["version"], about["count"], about["duplicates"]
 
     @classmethod
@@ -132,7 +139,7 @@ class Gazetteer(Geocoder):  # type: ignore[misc] # geopy ships no types
 
     def by_id(self, premises_id: str) -> Premises | None:
         """The home of that id."""
-        return self._one("id", premises_id)
+        return self._of_id(premises_id)
 
     def by_uprn(self, uprn: str) -> Premises | None:
         """The home of that UPRN."""
@@ -156,12 +163,24 @@ class Gazetteer(Geocoder):  # type: ignore[misc] # geopy ships no types
         """The readings of a home's address."""
         return _written(home.address, home.postcode)
 
+    def spellings(self, word: str) -> tuple[str, ...]:
+        """Known words this one may be a slip of, nearest first."""
+        return self._spelt(word)
+
+    def knows_phrase(self, phrase: tuple[str, ...]) -> bool:
+        """Is there a street or building of exactly that name?"""
+        return self._phrase(phrase)
+
     def on_phrase(self, phrase: tuple[str, ...], limit: int = 10) -> tuple[Premises, ...]:
         """Some homes on a street, or in a building, of exactly that name."""
         return self._all("phrase", " ".join(phrase), limit)
 
     def candidates(self, asked: Written, limit: int = 40, *, wide: bool = False) -> tuple[Premises, ...]:
-        """Homes worth comparing with an asked address, likeliest first.
+        """Homes worth comparing with an asked address, likeliest first."""
+        return tuple(home for home, _ in self.comparable(asked, limit, wide=wide))
+
+    def comparable(self, asked: Written, limit: int = 40, *, wide: bool = False) -> tuple[Known, ...]:
+        """The same, each with its readings.
 
         Words the gazetteer does not have are looked up by their near spellings; `wide` does so for every word.
         """
@@ -177,12 +196,15 @@ class Gazetteer(Geocoder):  # type: ignore[misc] # geopy ships no types
             room = MOST_TERMS - len(should)
             terms = [f"{number}~{form}" for form in spelt for number in numbers][: max(room, 0)]
             should.extend((occur, tantivy.Query.term_query(HOMES, "term", term, "basic")) for term in terms)
+            if wide or not any(numbers):
+                should.extend((occur, tantivy.Query.term_query(HOMES, "word", form, "basic")) for form in spelt[:6])
         if not should:
             return ()
         if asked.postcode:
             should.append((occur, tantivy.Query.term_query(HOMES, "postcode", asked.postcode, "basic")))
-        result = self._homes.search(tantivy.Query.boolean_query(should), limit, count=False)
-        return tuple(self._reach(at)[0] for at in _places(result))
+        hits = self._homes.search(tantivy.Query.boolean_query(should), limit, count=False).hits
+        least = hits[0][0] * WORTH_COMPARING if hits else 0.0
+        return tuple(self._reach((at.segment_ord, at.doc)) for score, at in hits if score >= least)
 
     def geocode(
         self,
@@ -198,7 +220,8 @@ class Gazetteer(Geocoder):  # type: ignore[misc] # geopy ships no types
         found = resolve(read_address(query), self, MarkedHomes())
         if found.home is None or found.home.point is None:
             return None
-        longitude, latitude = convert_osgb36_to_ll(found.home.point.easting, found.home.point.northing)
+        longitudes, latitudes = convert_osgb36_to_ll(found.home.point.easting, found.home.point.northing)
+        latitude, longitude = float(latitudes[0]), float(longitudes[0])
         place = GeopyLocation(found.home.address, (latitude, longitude), {"premises_id": found.home.premises_id})
         return place if exactly_one else [place]
 
@@ -212,18 +235,15 @@ class Gazetteer(Geocoder):  # type: ignore[misc] # geopy ships no types
     def _knows_word(self, word: str) -> bool:
         return bool(self._homes.doc_freq("word", word))
 
-    def _spellings(self, word: str) -> tuple[str, ...]:
-        """Known words this one may be a slip of, nearest first."""
+    def _find_spellings(self, word: str) -> tuple[str, ...]:
         if self._words is None or len(word) < 3 or len(word) > 30:
             return ()
-        from markers.compare import sound
-
-        near = tantivy.Query.fuzzy_term_query(WORDS, "word", word, 1, True)
+        near = tantivy.Query.fuzzy_term_query(WORDS, "word", word, distance=1)
         alike = tantivy.Query.term_query(WORDS, "sound", sound(word), "basic")
         occur = tantivy.Occur.Should
         found = self._search_words(tantivy.Query.boolean_query([(occur, near), (occur, alike)]))
         if not found and len(word) >= 8:
-            found = self._search_words(tantivy.Query.fuzzy_term_query(WORDS, "word", word, 2, True))
+            found = self._search_words(tantivy.Query.fuzzy_term_query(WORDS, "word", word, distance=2))
         costs = sorted((word_cost(word, known), known) for known in found)
         return tuple(known for cost, known in costs if cost > 0)[:12]
 
@@ -231,8 +251,11 @@ class Gazetteer(Geocoder):  # type: ignore[misc] # geopy ships no types
         result = self._words.search(query, 40, count=False)
         return [str(self._words.doc(at).get_first("word")) for _, at in result.hits]
 
-    def _knows_phrase(self, phrase: tuple[str, ...]) -> bool:
+    def _find_phrase(self, phrase: tuple[str, ...]) -> bool:
         return self._homes is not None and bool(self._homes.doc_freq("phrase", " ".join(phrase)))
+
+    def _find_id(self, premises_id: str) -> Premises | None:
+        return self._one("id", premises_id)
 
     def _one(self, field: str, value: str) -> Premises | None:
         found = self._all(field, value, 1)
@@ -244,10 +267,53 @@ class Gazetteer(Geocoder):  # type: ignore[misc] # geopy ships no types
         result = self._homes.search(tantivy.Query.term_query(HOMES, field, value, "basic"), limit, count=False)
         return tuple(self._reach(at)[0] for at in _places(result))
 
-    def _fetch(self, place: tuple[int, int]) -> tuple[Premises]:
-        body = json.loads(self._homes.doc(tantivy.DocAddress(*place)).get_first("body"))
-        point = Point(body[4], body[5]) if body[4] is not None else None
-        return (Premises(body[0], body[1], body[2], body[3], point),)
+    def _fetch(self, place: tuple[int, int]) -> Known:
+        return _unpack(json.loads(self._homes.doc(tantivy.DocAddress(*place)).get_first("body")))
+
+
+def _pack(home: Premises, written: Written) -> str:
+    point = (home.point.easting, home.point.northing) if home.point else None
+    readings = [
+        (
+            (r.unit.kind, r.unit.ident, r.unit.floors, r.unit.side) if r.unit else None,
+            (r.number.lo, r.number.hi, r.number.suffix, r.number.last) if r.number else None,
+            r.words,
+            r.at,
+            len(r.name),
+            len(r.street),
+            r.spare,
+            r.rank,
+            r.bare,
+        )
+        for r in written.readings
+    ]
+    about = (written.postcode, written.plain, written.outward, written.beside, written.cut)
+    body = (home.premises_id, home.address, home.postcode, home.uprn, point, about, readings)
+    return json.dumps(body, separators=(",", ":"), ensure_ascii=False)
+
+
+def _unpack(body: list[Any]) -> Known:
+    premises_id, address, postcode, uprn, point, about, readings = body
+    home = Premises(premises_id, address, postcode, uprn, Point(*point) if point else None)
+    read = []
+    for unit, number, words, at, name, street, spare, rank, bare in readings:
+        said = tuple(words)
+        read.append(
+            Reading(
+                Unit(unit[0], unit[1], tuple(unit[2]), unit[3]) if unit else None,
+                Number(*number) if number else None,
+                said,
+                at,
+                said[:name],
+                said[name : name + street],
+                said[name + street :],
+                tuple(spare),
+                rank,
+                bare,
+            )
+        )
+    whole, plain, outward, beside, cut = about
+    return home, Written(address, whole, tuple(read), plain, outward, beside, cut)
 
 
 @lru_cache(maxsize=_CACHED_HOMES)
@@ -288,8 +354,6 @@ def _sync(path: Path) -> None:
 
 
 def _build(building: Path, homes: Iterable[Premises], progress: Callable[[int], None] | None) -> dict[str, Any]:
-    from markers.compare import sound
-
     if building.exists():
         shutil.rmtree(building)
     for name in ("homes", "words"):
@@ -303,22 +367,12 @@ def _build(building: Path, homes: Iterable[Premises], progress: Callable[[int], 
         read += 1
         if home.premises_id in seen:
             duplicates += 1
-            writer.delete_documents("id", home.premises_id)
+            writer.delete_documents_by_term("id", home.premises_id)
         seen.add(home.premises_id)
         written = read_address(home.address, home.postcode)
         words = filed_words(written)
         vocabulary.update(words)
-        point = home.point
-        body = json.dumps(
-            [
-                home.premises_id,
-                home.address,
-                home.postcode,
-                home.uprn,
-                point.easting if point else None,
-                point.northing if point else None,
-            ]
-        )
+        body = _pack(home, written)
         digest.update(body.encode())
         document = tantivy.Document()
         document.add_text("id", home.premises_id)

@@ -10,6 +10,7 @@ _STRICT = re.compile(r"([A-Z]{1,2}[0-9][0-9A-Z]?)([0-9][A-Z]{2})")
 _LOOSE = re.compile(r"([A-Z]{1,2}[0-9OIL][0-9A-Z]?)([0-9OIL][A-Z01]{2})")
 _OUTWARD = re.compile(r"([A-Z]{1,2})[0-9][0-9A-Z]?")
 _ORDINALS = frozenset({"1ST", "2ND", "3RD", "4TH", "5TH", "6TH", "7TH", "8TH", "9TH"})
+_FIRST = frozenset("0123456789OIL")
 _TO_DIGIT = str.maketrans("OIL", "011")
 _TO_LETTER = str.maketrans("01", "OI")
 
@@ -46,11 +47,13 @@ def take_postcode(tokens: list[str]) -> tuple[str | None, str | None, list[str]]
     only where it ends the text (a post town may follow), so that `Flat B4` stays a flat."""
     for at in range(len(tokens) - 1, -1, -1):
         token = tokens[at]
-        if at + 1 < len(tokens) and len(tokens[at + 1]) == 3 and 2 <= len(token) <= 4:
+        if not token[0].isalpha() or len(token) > 7:
+            continue
+        if at + 1 < len(tokens) and len(tokens[at + 1]) == 3 and 2 <= len(token) <= 4 and tokens[at + 1][0] in _FIRST:
             joined = normalise_postcode(token + tokens[at + 1])
             if joined and tokens[at + 1] not in _ORDINALS and (_area(token) in POSTCODE_AREAS or at + 2 == len(tokens)):
                 return joined, joined.split(" ")[0], tokens[:at] + tokens[at + 2 :]
-        if 5 <= len(token) <= 7 and token[0].isalpha() and token[-3:] not in _ORDINALS:
+        if len(token) >= 5 and not token.isalpha() and token[-3:] not in _ORDINALS:
             joined = normalise_postcode(token)
             if joined and _area(joined) in POSTCODE_AREAS:
                 return joined, joined.split(" ")[0], tokens[:at] + tokens[at + 1 :]

@@ -70,7 +70,7 @@ class _Choice:
 
 def resolve(asked: Written, gazetteer: Gazetteer, marked: MarkedHomes) -> Resolution:
     """Understand a written address and find the marked homes it concerns. Never raises for any text."""
-    if not any(reading.words for reading in asked.readings):
+    if all(TOWNS.issuperset(reading.words) for reading in asked.readings):
         return _without_words(asked, gazetteer, marked)
     choice = _choose(asked, gazetteer)
     warnings: list[str] = []
@@ -88,10 +88,9 @@ def resolve_premises(home: Premises, gazetteer: Gazetteer, marked: MarkedHomes) 
     return _sure(written, weighed, gazetteer, marked, [])
 
 
-def _weigh(asked: Written, homes: Iterable[Premises], gazetteer: Gazetteer) -> list[_Weighed]:
+def _weigh(asked: Written, homes: Iterable[tuple[Premises, Written]]) -> list[_Weighed]:
     weighed = []
-    for home in homes:
-        written = gazetteer.written(home)
+    for home, written in homes:
         judged = judge(asked, written)
         if judged.verdict is not Verdict.ELSEWHERE:
             weighed.append(_Weighed(home, written, judged))
@@ -99,10 +98,10 @@ def _weigh(asked: Written, homes: Iterable[Premises], gazetteer: Gazetteer) -> l
 
 
 def _choose(asked: Written, gazetteer: Gazetteer) -> _Choice:
-    weighed = _weigh(asked, gazetteer.candidates(asked), gazetteer)
+    weighed = _weigh(asked, gazetteer.comparable(asked))
     same = [one for one in weighed if one.judged.verdict is Verdict.SAME]
     if not same and gazetteer.count:
-        wider = _weigh(asked, gazetteer.candidates(asked, wide=True), gazetteer)
+        wider = _weigh(asked, gazetteer.comparable(asked, wide=True))
         known = {one.home.premises_id for one in weighed}
         weighed += [one for one in wider if one.home.premises_id not in known]
         same = [one for one in weighed if one.judged.verdict is Verdict.SAME]
@@ -231,7 +230,7 @@ def _marked_near_sure(
             return None
         return _marked(home_id, resolved, sure.written, theirs)
     typed = judge(asked, theirs)
-    if resolved.verdict is Verdict.SAME and resolved.cost == 0:
+    if resolved.verdict is Verdict.SAME and resolved.cost == 0 and resolved.loose <= 0:
         return _marked(home_id, resolved, sure.written, theirs)
     if typed.verdict is Verdict.SAME and typed.cost == 0 and typed.loose <= 0:
         return _marked(home_id, typed, asked, theirs)
@@ -258,7 +257,6 @@ def _unsure(
     known_street = _known_street(asked, gazetteer)
     possible_ids = {one.home.premises_id for one in choice.could_be}
     found = []
-    sames = []
     for home_id in marked.candidates(asked):
         premises, theirs = marked.premises(home_id), marked.written(home_id)
         judged = judge(asked, theirs)
@@ -268,11 +266,10 @@ def _unsure(
             continue
         verdict = judged.verdict
         if verdict is Verdict.SAME and judged.loose >= 0:
-            sames.append(judged)
             in_gazetteer = premises.premises_id in possible_ids or gazetteer.by_id(premises.premises_id) is not None
-            exact = judged.cost == 0 and judged.loose == 0
-            on_street = known_street is not None and judged.home is not None and judged.home.key == known_street
-            if in_gazetteer or not (exact or on_street):
+            on_street = judged.home is not None and judged.home.key == known_street
+            spelt = judged.cost == 0 or on_street
+            if in_gazetteer or choice.could_be or judged.loose or not spelt:
                 verdict = Verdict.POSSIBLE
         found.append(_marked(home_id, judged, asked, theirs, verdict))
     for one in choice.could_be:
@@ -311,7 +308,7 @@ def _unsure(
         precision = Precision.SUB_BUILDING if reading.unit is not None else Precision.BUILDING
         decidable = True
         unit = f"{reading.unit.text}, " if reading.unit is not None else ""
-        understood = f"{unit}{reading.number.text} {' '.join(known_street).title()}"
+        understood = f"{unit}{reading.number.text if reading.number else ''} {' '.join(known_street).title()}"
         warnings.append("not in the gazetteer: confirm it with the caller")
     elif known_street is not None:
         precision = Precision.STREET

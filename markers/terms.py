@@ -6,14 +6,13 @@ where a street has a thousand homes. A home with no number at all is filed under
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from itertools import pairwise
 
 from markers.address import Number, Reading, Written
 from markers.vocabulary import KINDS, TOWNS
 
 MOST_IN_RANGE = 60
 MOST_WORDS = 10
-Spell = Callable[[str], Iterable[str]]
 
 
 def key_words(phrase: tuple[str, ...]) -> tuple[str, ...]:
@@ -50,7 +49,8 @@ def filed_terms(home: Written) -> set[str]:
     """The joined terms a home is filed under."""
     terms: set[str] = set()
     for reading in home.readings:
-        words = {*key_words(reading.name), *key_words(reading.street)} - TOWNS or {*reading.words}
+        phrases = [phrase for phrase in (reading.name, reading.street) if not TOWNS.issuperset(phrase)]
+        words = {word for phrase in phrases for word in key_words(phrase)} or {*reading.words}
         for number in reading_numbers(reading) or [""]:
             terms.update(f"{number}~{word}" for word in words)
     return terms
@@ -93,7 +93,7 @@ def joined_words(asked: Written) -> tuple[str, ...]:
     if not asked.readings:
         return ()
     words = asked.readings[0].words[: MOST_WORDS + 1]
-    return tuple(a + b for a, b in zip(words, words[1:], strict=False) if len(a) + len(b) > 5 and b.isalpha())
+    return tuple(a + b for a, b in pairwise(words) if len(a) + len(b) > 5 and b.isalpha())
 
 
 def split_word(word: str) -> list[tuple[str, str]]:

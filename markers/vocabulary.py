@@ -114,18 +114,16 @@ ABBREVIATIONS = {
 }
 """Typed form -> canonical word. `ST` stays itself: Saint or Street is decided by its place."""
 
-SAME_WORD = {
-    frozenset(pair)
-    for pair in (
-        ("ST", "STREET"),
-        ("N", "NORTH"),
-        ("S", "SOUTH"),
-        ("E", "EAST"),
-        ("W", "WEST"),
-        ("GARDEN", "GDN"),
-        ("BROS", "BROTHERS"),
-    )
-}
+_PAIRS = (
+    ("ST", "STREET"),
+    ("N", "NORTH"),
+    ("S", "SOUTH"),
+    ("E", "EAST"),
+    ("W", "WEST"),
+    ("BROS", "BROTHERS"),
+)
+SAME_WORD = frozenset(_PAIRS) | frozenset((long, short) for short, long in _PAIRS)
+"""Pairs that are one word, in both orders."""
 
 FLAT_WORDS = {
     "FLAT": "FLAT",
