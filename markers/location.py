@@ -212,6 +212,8 @@ def _read_text(address: str | None) -> str | None:
         )
     if any(character == "\0" or "\ud800" <= character <= "\udfff" for character in address):
         raise LocationError("address", "holds characters that are not text. Type the address again.")
+    if address.strip() and not any(character.isalnum() for character in address):
+        raise LocationError("address", "holds no letter or figure. Type the address again.")
     return address.strip() or None
 
 

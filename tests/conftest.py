@@ -19,6 +19,7 @@ import requests
 from overlay import quillmarket
 from overlay.demo import DEMO_PASSWORD
 
+TRIES = tuple((example.address, example.expect) for example in quillmarket.build().tries)
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 
@@ -63,7 +64,7 @@ class Console:
 
     @property
     def tries(self) -> list[tuple[str, str]]:
-        return [(example.address, example.expect) for example in quillmarket.build().tries]
+        return list(TRIES)
 
     def environment(self) -> dict[str, str]:
         return {**os.environ, "OVERLAY_DATA": str(self.data), "OVERLAY_PORT": str(self.port), **self.extra}

@@ -53,6 +53,8 @@ def test_what_is_no_grid_reference_is_refused(reference: str) -> None:
         (RawLocation(address="x" * 10_000), "address"),
         (RawLocation(address="14 Tallow\0 Yard"), "address"),
         (RawLocation(address="14 Tallow \ud800 Yard"), "address"),
+        (RawLocation(address="\N{FIRE}\N{HOUSE BUILDING}"), "address"),
+        (RawLocation(address=" - . - "), "address"),
         (RawLocation(uprn="1234567890123"), "uprn"),
         (RawLocation(uprn="12a"), "uprn"),
         (RawLocation(uprn="١٢٣"), "uprn"),
