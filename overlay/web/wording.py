@@ -6,6 +6,7 @@ circle found nothing, a cross was not checked. Anything this module does not kno
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,7 @@ _NOTHING_FOUND = {
     Precision.POINT: "NO MARKER AT THIS POSITION",
 }
 TREAT_AS_UNKNOWN = "COULD NOT CHECK: treat as unknown"
+_TO_DO = ("Ask ", "Give ", "Ring ", "Correct ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,8 @@ class Words:
     @property
     def spoken(self) -> str:
         """What a screen reader says when the answer arrives."""
-        return ". ".join(part for part in (self.heading, *self.lines, self.last_known, self.advice) if part)
+        parts = (self.heading, self.last_known, *self.lines, self.advice)
+        return " ".join(part if part[-1] in ".?!" else f"{part}." for part in parts if part)
 
 
 def words_of(answer: Answer) -> Words:
@@ -93,9 +96,19 @@ def words_of(answer: Answer) -> Words:
         lines = tuple(line for line in (answer.understood.text, checked) if line)
         return Words(CIRCLE, nothing, "", lines, None, answer.advice, (), context, last_known)
     loud, _, ask = TREAT_AS_UNKNOWN.partition(": ")
-    why = answer.reason or "This location is too wide to say whether a marker applies. Ask for number, street and flat."
-    advice = answer.advice or "Treat as unknown until it is checked."
-    return Words(CROSS, loud, ask, (why,), None, advice, cards, context, last_known)
+    why, advice = _why_and_advice(answer)
+    return Words(CROSS, loud, ask, (why,) if why else (), None, advice, cards, context, last_known)
+
+
+def _why_and_advice(answer: Answer) -> tuple[str, str]:
+    """What could not be decided, and what to do now; sentences of the reason that say what to do lead the advice."""
+    reason = (
+        answer.reason or "This location is too wide to say whether a marker applies. Ask for number, street and flat."
+    )
+    sentences = re.split(r"(?<=[.?!]) +", reason)
+    why = [sentence for sentence in sentences if not sentence.startswith(_TO_DO)]
+    to_do = [sentence for sentence in sentences if sentence.startswith(_TO_DO)]
+    return " ".join(why), " ".join([*to_do, answer.advice or "Treat as unknown until it is checked."])
 
 
 def _place(understood: Understood) -> str | None:
