@@ -1,0 +1,108 @@
+"""In the whole invented neighbourhood: a marked home's own address is that home, a neighbour's never is."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from markers.categories import load_categories
+from markers.gazetteer import Gazetteer
+from markers.index import MarkerIndex
+from markers.location import RawLocation, read_location
+from markers.matching import Distances, Outcome, match
+from markers.model import Grade, Marker, Place, Premises, Status
+from overlay import quillmarket
+
+NOW = datetime(2026, 11, 23, 3, 0, tzinfo=UTC)
+TOWN = quillmarket.build()
+CATEGORIES = load_categories(Path(__file__).resolve().parents[2] / "config" / "categories.toml")
+
+
+def at(home: Premises) -> Marker:
+    return Marker(
+        marker_id=f"id-{home.premises_id}",
+        reference=home.premises_id,
+        category="child_protection_plan",
+        place=Place(home.address, home.postcode, home.uprn, home.premises_id, home.point),
+        headline="h",
+        action="a",
+        owner="PPU",
+        owner_contact="",
+        starts_on=date(2026, 1, 1),
+        review_on=date(2027, 1, 1),
+        ends_on=date(2027, 6, 1),
+        source="s",
+        source_reference="",
+        proposed_by="a",
+        approved_by="b",
+        recorded_at=NOW,
+    )
+
+
+@pytest.fixture(scope="module")
+def gazetteer(tmp_path_factory: pytest.TempPathFactory) -> Gazetteer:
+    return Gazetteer.load(tmp_path_factory.mktemp("gazetteer"), TOWN.homes)
+
+
+@pytest.fixture(scope="module")
+def every_home_marked() -> MarkerIndex:
+    index = MarkerIndex()
+    index.replace(0, [at(home) for home in TOWN.homes])
+    return index
+
+
+def asking(text: str, postcode: str | None, index: MarkerIndex, gazetteer: Gazetteer) -> Outcome:
+    location = read_location(RawLocation(address=text, postcode=postcode))
+    return match(location, index, gazetteer, CATEGORIES, Distances(), NOW)
+
+
+def claimed(outcome: Outcome) -> set[str]:
+    return {found.marker.reference for found in outcome.matches if found.grade is Grade.PREMISES}
+
+
+def retyped(text: str, data: st.DataObject) -> str:
+    """As people type: other case, other spacing, commas lost or added at the ends."""
+    text = data.draw(st.sampled_from([text, text.lower(), text.upper(), text.title()]), "case")
+    gap = data.draw(st.sampled_from([" ", "  ", " \t", "\N{NO-BREAK SPACE}"]), "gap")
+    edge = data.draw(st.sampled_from(["", " ", ",", ".", " ,"]), "edge")
+    return edge + text.replace(" ", gap) + edge
+
+
+@settings(max_examples=300, deadline=None)
+@given(data=st.data(), home=st.sampled_from(TOWN.homes))
+def test_a_marked_homes_own_address_is_that_home_and_no_other(
+    data: st.DataObject, home: Premises, gazetteer: Gazetteer, every_home_marked: MarkerIndex
+) -> None:
+    outcome = asking(retyped(home.address, data), home.postcode, every_home_marked, gazetteer)
+    assert outcome.status is Status.HIT
+    assert claimed(outcome) == {home.premises_id}
+
+
+@settings(max_examples=300, deadline=None)
+@given(home=st.sampled_from(TOWN.homes), data=st.data())
+def test_a_neighbours_address_is_never_this_home(home: Premises, data: st.DataObject, gazetteer: Gazetteer) -> None:
+    building = TOWN.building_of[home.premises_id]
+    neighbours = [
+        other
+        for other in TOWN.homes
+        if other.premises_id != home.premises_id and TOWN.building_of[other.premises_id] == building
+    ]
+    other = data.draw(st.sampled_from(neighbours or [h for h in TOWN.homes if h is not home]), "neighbour")
+    index = MarkerIndex()
+    index.replace(0, [at(other)])
+    outcome = asking(home.address, home.postcode, index, gazetteer)
+    assert claimed(outcome) == set()
+
+
+@settings(max_examples=300, deadline=None)
+@given(home=st.sampled_from(TOWN.homes), noise=st.sampled_from(["male shouting", "loud music", "o/s", "caller upset"]))
+def test_words_about_the_incident_never_make_another_flat_this_home(
+    home: Premises, noise: str, gazetteer: Gazetteer, every_home_marked: MarkerIndex
+) -> None:
+    outcome = asking(f"{home.address} {noise}", home.postcode, every_home_marked, gazetteer)
+    assert claimed(outcome) <= {home.premises_id}
+    assert outcome.status is not Status.CLEAR
