@@ -1,0 +1,224 @@
+"""The walk on a real store: logged before shown, never stale, honest when the store is away."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from markers.gazetteer import Gazetteer
+from markers.ledger import LedgerEntry, Operation, Via
+from markers.location import LocationError, RawLocation
+from markers.model import Marker, Place, Status
+from overlay.identity import create_token, revoke_token
+from overlay.lookup import Answer, Asked, NotAllowedAnyMore, NothingDisclosed, check
+from overlay.roles import Actor
+from overlay.services import Services
+from overlay.settings import Settings
+from overlay.upkeep import import_markers, plan_import
+from tests.unit.test_matching import FLAT_3, HOMES, NOW, marker
+
+OPERATOR = Actor("os:test", "test", "service", Via.CLI)
+HOME = RawLocation(address="flat 3 14 tallow yard ec9a 1ab")
+QUIET = RawLocation(address="18 Tallow Yard, EC9A 1AB")
+
+
+@pytest.fixture
+def services(tmp_path: Path) -> Iterator[Services]:
+    started = Services.start(Settings(data=tmp_path / "data"), follow=False)
+    started.gazetteer = Gazetteer.load(tmp_path / "data" / "gazetteer", HOMES)
+    load(started, FLAT_3)
+    yield started
+    started.close()
+
+
+@pytest.fixture
+def other(services: Services) -> Iterator[Services]:
+    """A second process's view of the same store, which nothing keeps in step but its own checks."""
+    started = Services.start(services.settings, follow=False)
+    yield started
+    started.close()
+
+
+def load(services: Services, *markers: Marker) -> int:
+    return import_markers(services, OPERATOR, plan_import(services, markers), NOW)
+
+
+def ask(services: Services, location: RawLocation = HOME, actor: Actor = OPERATOR) -> Answer:
+    return check(services, actor, Asked(location, "CAD-1", "domestic"), services.now())
+
+
+def logged(services: Services) -> list[LedgerEntry]:
+    return [LedgerEntry.from_bytes(record.entry) for record in services.store.ledger()]
+
+
+def test_a_look_is_in_the_ledger_with_who_why_and_what_but_not_where(services: Services) -> None:
+    answer = ask(services)
+    assert (answer.status, answer.store) == (Status.HIT, "current")
+    entry = logged(services)[-1]
+    assert (entry.entry_id, entry.check_id) == (answer.ledger_entry, answer.check_id)
+    assert (entry.operation, entry.actor_id, entry.incident) == (Operation.CONSULTATION, "os:test", "CAD-1")
+    assert [(seen.record_id, seen.version, seen.grade) for seen in entry.records] == [("id-M3", 1, "premises")]
+    assert b"allow" not in entry.canonical()
+    assert services.vault.token("premises", HOMES[2].premises_id) in entry.about
+
+
+def test_a_location_that_cannot_be_read_is_not_logged_as_a_look(services: Services) -> None:
+    before = len(logged(services))
+    with pytest.raises(LocationError):
+        ask(services, RawLocation(uprn="1234567890123"))
+    assert len(logged(services)) == before
+
+
+def test_a_marker_added_elsewhere_is_in_the_very_next_check(services: Services, other: Services) -> None:
+    assert ask(other, QUIET).status is Status.CLEAR
+    load(services, marker("NEW", Place("18 Tallow Yard", "EC9A 1AB")))
+    answer = ask(other, QUIET)
+    assert answer.status is Status.HIT
+    assert [found.reference for found in answer.matches] == ["NEW"]
+    assert other.index.position == services.index.position
+
+
+def test_more_changes_than_a_reply_holds_make_the_copy_load_again(services: Services, other: Services) -> None:
+    load(services, *(marker(f"N{number}", Place(phone=f"+4477009{number:05d}")) for number in range(700)))
+    assert ask(other).status is Status.HIT
+    assert len(other.index) == 701
+
+
+def test_a_token_revoked_elsewhere_gets_nothing_more(services: Services, other: Services) -> None:
+    bearer = create_token(services.store, services.access, "bridge", "service", NOW, 300)
+    other.access.apply(other.store.changes("access", other.access.position))
+    actor = other.access.actor_for_token(bearer, other.now())
+    assert actor is not None
+    assert ask(other, actor=actor).status is Status.HIT
+    revoke_token(services.store, services.access, actor.actor_id, services.now())
+    before = len(logged(services))
+    with pytest.raises(NotAllowedAnyMore):
+        ask(other, actor=actor)
+    assert len(logged(services)) == before
+
+
+def test_roles_see_different_things_of_one_marker(services: Services) -> None:
+    load(services, marker("R1", Place("18 Tallow Yard", "EC9A 1AB"), "registered_sex_offender"))
+    by_role = {
+        role: ask(services, QUIET, replace(OPERATOR, role=role)).matches[0] for role in ("call_handler", "dispatcher")
+    }
+    assert by_role["call_handler"].category is None
+    assert by_role["call_handler"].action
+    assert by_role["dispatcher"].category == "registered_sex_offender"
+    assert logged(services)[-2].records[0].fields == ("existence", "action")
+
+
+def test_prompts_come_from_the_type_and_from_what_was_shown(services: Services) -> None:
+    assert [prompt.checklist for prompt in ask(services).prompts] == ["domestic_abuse_20", "thrive"]
+    plain = check(services, OPERATOR, Asked(HOME), services.now())
+    assert [prompt.checklist for prompt in plain.prompts] == ["thrive"]
+
+
+def test_a_position_outside_the_area_is_answered_and_said(services: Services) -> None:
+    answer = ask(services, RawLocation(longitude=-0.0890, latitude=51.5129))
+    assert answer.status is Status.CLEAR
+    assert any("outside" in warning for warning in answer.warnings)
+
+
+def freeze(services: Services) -> None:
+    assert services.embedded is not None
+    assert services.embedded.pid is not None
+    os.kill(services.embedded.pid, signal.SIGSTOP)
+
+
+def thaw(services: Services) -> None:
+    assert services.embedded is not None
+    assert services.embedded.pid is not None
+    os.kill(services.embedded.pid, signal.SIGCONT)
+
+
+@pytest.mark.parametrize("location", [HOME, QUIET])
+def test_a_frozen_store_is_could_not_check_with_what_was_last_known(services: Services, location: RawLocation) -> None:
+    ask(services)
+    freeze(services)
+    try:
+        began = time.monotonic()
+        answer = ask(services, location)
+        took = time.monotonic() - began
+        assert services.spool.pending() == 1
+    finally:
+        thaw(services)
+    assert (answer.status, answer.store) == (Status.COULD_NOT_CHECK, "last_known")
+    assert "not answering" in (answer.reason or "")
+    assert bool(answer.matches) is (location is HOME)
+    assert took < 5
+    assert services.spool.replay(services.store) == 1
+    entry = next(found for found in logged(services) if found.entry_id == answer.ledger_entry)
+    assert (entry.late, entry.store, entry.status) == (True, "last_known", "could_not_check")
+
+
+def test_what_can_be_logged_nowhere_is_not_shown(services: Services) -> None:
+    full = services.settings.data / "spool"
+    for file in full.iterdir():
+        file.unlink()
+    full.rmdir()
+    full.write_text("in the way")
+    freeze(services)
+    try:
+        with pytest.raises(NothingDisclosed, match="nothing is shown"):
+            ask(services)
+    finally:
+        thaw(services)
+
+
+def test_a_restarted_store_is_current_again_at_the_first_check(services: Services) -> None:
+    ask(services)
+    assert services.embedded is not None
+    assert services.embedded.pid is not None
+    os.kill(services.embedded.pid, signal.SIGKILL)
+    services.embedded.wait_gone(5)
+    services.embedded.ensure()
+    assert ask(services).store == "current"
+
+
+def test_a_swapped_record_is_could_not_check_and_not_a_fault(services: Services, other: Services) -> None:
+    import redis
+
+    load(services, replace(FLAT_3, headline="changed"))
+    plain = redis.Redis.from_url(services.store_url)
+    area = services.area.code
+    records = f"wmo:{{{area}}}:records:markers"
+    sealed = plain.hget(records, "id-M3")
+    assert isinstance(sealed, bytes)
+    plain.hset(records, "id-M3", sealed[:-1] + bytes([sealed[-1] ^ 1]))
+    plain.close()
+    answer = ask(other)
+    assert (answer.status, answer.store) == (Status.COULD_NOT_CHECK, "last_known")
+
+
+def test_an_import_places_its_markers_on_the_gazetteer(services: Services) -> None:
+    plan = plan_import(
+        services,
+        [
+            marker("A", Place("16 tallow yd", "EC9A 1AB")),
+            marker("B", Place(uprn=HOMES[4].uprn)),
+            marker("C", Place("1 Nowhere Street", "EC9Z 9ZZ")),
+            FLAT_3,
+        ],
+    )
+    assert [placed.place.premises_id for placed in plan.new] == [HOMES[3].premises_id, HOMES[4].premises_id, None]
+    assert plan.new[1].place.address == HOMES[4].address
+    assert (plan.unchanged, plan.unplaced) == (1, ("C",))
+
+
+def test_two_importers_of_one_marker_leave_one_and_both_in_the_ledger(services: Services, other: Services) -> None:
+    here = plan_import(services, [replace(FLAT_3, headline="here")])
+    there = plan_import(other, [replace(FLAT_3, headline="there")])
+    assert import_markers(services, OPERATOR, here, NOW) == 1
+    assert import_markers(other, OPERATOR, there, NOW) == 1
+    kept = other.index.get("id-M3")
+    assert kept is not None
+    assert (kept.headline, kept.version) == ("there", 3)
+    alterations = [entry for entry in logged(services) if entry.operation is Operation.ALTERATION]
+    assert len(alterations) == 2
