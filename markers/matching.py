@@ -105,7 +105,7 @@ def match(
     grounds = _grounds(settled, location, gazetteer)
     if grounds is not None:
         _in_zones(grounds, index, now, found)
-    elif _has_zones(index, now) and (location.address or location.uprn):
+    elif (location.address or location.uprn) and not found.problems and _has_zones(index, now):
         found.problems.append(
             "This address has no position, so exclusion and other zones could not be checked. "
             "Give its postcode, a grid reference or the caller's position."
