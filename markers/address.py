@@ -504,8 +504,9 @@ def _readings(unit: Unit | None, rest: list[_Item], *, floating: bool) -> tuple[
         for k in order[:3]:
             number, at, slash = usable[k]
             for other in range(len(usable)):
-                if other != k and usable[other][0].lo == usable[other][0].hi:
-                    ident = usable[other][0].text
+                one, _, scottish = usable[other]
+                if other != k and (one.lo == one.hi or scottish):
+                    ident = one.text.replace("-", "/")
                     add(Unit("", ident), number, at, k, rank=0 if other < k else 1, kept=other, bare=True)
             add(None, number, at, k)
             _lettered(add, None, number, at, k)

@@ -276,7 +276,7 @@ def judge(asked: Written, home: Written) -> Judged:
 
 
 def _judge_readings(asked: Written, ours: Reading, theirs: Reading, postcode: str) -> Judged | None:
-    if theirs.rank and not (ours.unit is not None and ours.rank == 0):
+    if theirs.rank and (ours.unit is None or ours.rank or ours.bare):
         return None
     if theirs.bare and not (theirs.key and theirs.key[-1] in BLOCK_KINDS and ours.unit is not None):
         return None

@@ -31,10 +31,12 @@ from markers.terms import asked_numbers, asked_words, building_key, filed_terms,
 
 __all__ = ["Gazetteer", "GazetteerError"]
 
-FORMAT = 1
+FORMAT = 2
 MOST_TERMS = 120
 WORTH_COMPARING = 0.35
 """Candidates below this share of the best search score are not compared: they lack most of its words."""
+ALWAYS_COMPARED = 8
+"""So many of the first candidates are compared whatever their score."""
 Known = tuple[Premises, Written]
 _PROGRESS_EVERY = 2000
 _WARM_WORD = "WARMING"
@@ -204,7 +206,8 @@ class Gazetteer(Geocoder):  # type: ignore[misc] # geopy ships no types
             should.append((occur, tantivy.Query.term_query(HOMES, "postcode", asked.postcode, "basic")))
         hits = self._homes.search(tantivy.Query.boolean_query(should), limit, count=False).hits
         least = hits[0][0] * WORTH_COMPARING if hits else 0.0
-        return tuple(self._reach((at.segment_ord, at.doc)) for score, at in hits if score >= least)
+        worth = (at for k, (score, at) in enumerate(hits) if k < ALWAYS_COMPARED or score >= least)
+        return tuple(self._reach((at.segment_ord, at.doc)) for at in worth)
 
     def geocode(
         self,

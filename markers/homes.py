@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from markers.address import Written, read_address
 from markers.compare import sound, word_cost
 from markers.model import Premises
-from markers.terms import asked_numbers, asked_words, filed_terms, filed_words, joined_words, split_word
+from markers.terms import asked_numbers, asked_words, filed_terms, filed_words, joined_words, key_words, split_word
 
 __all__ = ["MarkedHomes"]
 
@@ -23,6 +23,7 @@ class MarkedHomes:
         self._by_plain: dict[str, set[str]] = {}
         self._terms: dict[str, set[str]] = {}
         self._words: dict[str, set[str]] = {}
+        self._named: dict[str, set[str]] = {}
         self._near: dict[str, set[str]] = {}
 
     def __len__(self) -> int:
@@ -37,6 +38,8 @@ class MarkedHomes:
         self._by_plain.setdefault(written.plain, set()).add(home_id)
         for term in filed_terms(written):
             self._terms.setdefault(term, set()).add(home_id)
+        if name := _name_word(written):
+            self._named.setdefault(name, set()).add(home_id)
         for word in filed_words(written):
             if word not in self._words:
                 self._words[word] = set()
@@ -54,6 +57,8 @@ class MarkedHomes:
         _drop(self._by_plain, written.plain, home_id)
         for term in filed_terms(written):
             _drop(self._terms, term, home_id)
+        if name := _name_word(written):
+            _drop(self._named, name, home_id)
         for word in filed_words(written):
             _drop(self._words, word, home_id)
             if word not in self._words:
@@ -80,10 +85,7 @@ class MarkedHomes:
             for form in self._spellings(word):
                 for number in numbers:
                     found.update(dict.fromkeys(self._terms.get(f"{number}~{form}", ())))
-                for home_id in self._words.get(form, ()):
-                    reading = self._homes[home_id][1].readings[0]
-                    if reading.number is None and form in reading.name:
-                        found[home_id] = None
+                found.update(dict.fromkeys(self._named.get(form, ())))
                 if len(found) > MOST_CANDIDATES:
                     break
         return iter(found)
@@ -103,6 +105,13 @@ def _forms(word: str) -> set[str]:
     if 3 <= len(word) <= 20:
         forms.update(word[:i] + word[i + 1 :] for i in range(len(word)))
     return forms
+
+
+def _name_word(home: Written) -> str:
+    """The word a building without a number is filed under: the longest of its name."""
+    if not home.readings or home.readings[0].number is not None:
+        return ""
+    return max(key_words(home.readings[0].name), key=len, default="")
 
 
 def _drop(table: dict[str, set[str]], key: str, value: str) -> None:

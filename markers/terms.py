@@ -51,7 +51,7 @@ def filed_terms(home: Written) -> set[str]:
     for reading in home.readings:
         phrases = [phrase for phrase in (reading.name, reading.street) if not TOWNS.issuperset(phrase)]
         words = {word for phrase in phrases for word in key_words(phrase)} or {*reading.words}
-        for number in reading_numbers(reading) or [""]:
+        for number in reading_numbers(reading) or ([] if reading.rank else [""]):
             terms.update(f"{number}~{word}" for word in words)
     return terms
 

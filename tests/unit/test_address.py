@@ -67,6 +67,14 @@ def test_a_flat_without_a_number_may_be_the_building_number() -> None:
     assert readings == [("74", ""), ("", "74")]
 
 
+def test_a_scottish_flat_before_its_number() -> None:
+    reading = plain("1/3 168 Quill Street")
+    assert (reading.unit.ident if reading.unit else None, reading.number.text if reading.number else None) == (
+        "1/3",
+        "168",
+    )
+
+
 def test_comma_parts_of_a_gazetteer_address() -> None:
     reading = plain("Flat 18, Inkwell House, Golden Quill, London")
     assert (reading.name, reading.street, reading.locality) == (("INKWELL", "HOUSE"), ("GOLDEN", "QUILL"), ("LONDON",))
@@ -134,9 +142,9 @@ def test_local_ids_are_stable_and_blind_to_case_and_commas() -> None:
     ],
 )
 def test_hostile_text_is_read_in_bounded_time(text: str) -> None:
-    started = time.perf_counter()
+    started = time.thread_time()
     written = read_address(text[:10_000], text[:10_000])
-    assert time.perf_counter() - started < 0.05
+    assert time.thread_time() - started < 0.05
     assert len(written.readings) <= 8
 
 

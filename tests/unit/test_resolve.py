@@ -209,3 +209,11 @@ def test_without_a_gazetteer_the_marked_homes_are_searched(tmp_path: Path, marke
     found = resolve(read_address("3 tallow yard"), Gazetteer.open(tmp_path / "none"), marked)
     assert ids(found, Verdict.SAME) == ["yard"]
     assert not resolve(read_address("4 tallow yard"), Gazetteer.open(tmp_path / "none"), marked).decidable
+
+
+def test_an_annexe_does_not_stand_for_its_house(tmp_path: Path) -> None:
+    house, annexe = home("8, Church Gardens, Quillfield"), home("Annexe at, 8, Church Gardens, Quillfield")
+    found = resolve(
+        read_address("8, Church Gardens, Quillfield"), Gazetteer.load(tmp_path, [annexe, house]), MarkedHomes()
+    )
+    assert found.home == house
