@@ -432,7 +432,7 @@ def reasons(judged: Judged, asked: Written, home: Written) -> tuple[str, ...]:
             if judged.verdict is not Verdict.POSSIBLE or ours.unit.ident == theirs.unit.ident:
                 why.append(f"{ours.unit.text.lower()} {sign} {theirs.unit.text}")
         elif theirs.unit is not None:
-            why.append(f"flat not given ({theirs.unit.text})")
+            why.append("flat not given")
         if ours.number is not None and theirs.number is not None:
             within = "within" if theirs.number != ours.number else "="
             why.append(f"{ours.number.text} {within} {theirs.number.text}")

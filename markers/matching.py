@@ -42,7 +42,7 @@ class Distances:
     """
 
     point_tolerance_m: float = 25.0
-    vague_above_m: float = 250.0
+    vague_above_m: float = 100.0
     mismatch_m: float = 100.0
 
 
@@ -118,7 +118,7 @@ def match(
     if location.phone:
         _by_phone(location, index, now, found)
     found.warnings += location.warnings
-    return _conclude(location, settled, found)
+    return _conclude(location, settled, distances, found)
 
 
 def _by_address(
@@ -298,7 +298,7 @@ def _in_force(index: MarkerIndex, marker_id: str, now: datetime) -> Marker | Non
     return marker if marker is not None and marker.state_at(now) is State.IN_FORCE else None
 
 
-def _conclude(location: Location, settled: Resolution | None, found: _Findings) -> Outcome:
+def _conclude(location: Location, settled: Resolution | None, distances: Distances, found: _Findings) -> Outcome:
     applies = [item for marker_id, item in found.matches.items() if marker_id not in found.context]
     only_somewhere_near = found.vague_position and all(item.grade is Grade.NEARBY for item in applies)
     if applies and not only_somewhere_near:
@@ -322,7 +322,7 @@ def _conclude(location: Location, settled: Resolution | None, found: _Findings) 
         matches=tuple(ordered),
         reason=" ".join(dict.fromkeys(found.problems)) or None,
         understood=_understood(location, settled),
-        precision=_precision(location, settled),
+        precision=_precision(location, settled, distances),
         known=settled is not None and settled.known,
         home=settled.home if settled is not None else None,
         warnings=tuple(dict.fromkeys(found.warnings)),
@@ -338,9 +338,9 @@ def _understood(location: Location, settled: Resolution | None) -> str | None:
     return location.postcode or location.phone
 
 
-def _precision(location: Location, settled: Resolution | None) -> Precision:
+def _precision(location: Location, settled: Resolution | None, distances: Distances) -> Precision:
     if settled is not None and (settled.decidable or location.spot is None):
         return settled.precision
     if location.spot is not None:
-        return Precision.POINT if location.spot.radius_m <= 100 else Precision.AREA
+        return Precision.POINT if location.spot.radius_m <= distances.vague_above_m else Precision.AREA
     return Precision.AREA if location.postcode else Precision.UNKNOWN

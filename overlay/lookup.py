@@ -186,7 +186,7 @@ def _last_known(
             )
             if part
         ),
-        advice=f"Treat as unknown. {services.area.on_call}",
+        advice=f"Treat as unknown. Ring {services.area.office_hours}; {services.area.on_call}.",
         as_of=as_of,
         store=Basis.LAST_KNOWN,
         ledger_entry=str(uuid.uuid4()),
@@ -196,6 +196,6 @@ def _last_known(
     except SpoolFailed as error:
         raise NothingDisclosed(
             "The store is not answering and this look could not be logged here either, so nothing is shown. "
-            f"Treat as unknown. {services.area.on_call}"
+            f"Treat as unknown. Ring {services.area.office_hours}; {services.area.on_call}."
         ) from error
     return stale

@@ -55,8 +55,8 @@ def make_check() -> ResponseReturnValue:
         field = _FIELDS.get(error.field, "location")
         return _page(replace(page, problem=f"{error.reason} No check was made.", field=field), 422)
     except lookup.NothingDisclosed as error:
-        return _page(replace(page, problem=str(error)), 503)
-    return _page(replace(page, answer=answer), 200)
+        return _page(replace(page, chrome=chrome_for(security.actor()), problem=str(error)), 503)
+    return _page(replace(page, chrome=chrome_for(security.actor()), answer=answer), 200)
 
 
 def _blank(form: CheckForm) -> CheckPage:
