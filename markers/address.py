@@ -27,6 +27,7 @@ from markers.vocabulary import (
     GLUE,
     KINDS,
     NOISE,
+    NUMBER_WORDS,
     PREFIXES,
     SIDES,
     STREET_KINDS,
@@ -199,8 +200,10 @@ def read_address(text: str, postcode: str | None = None) -> Written:
     found, outward, tokens = take_postcode(tokens[:LONGEST_TOKENS])
     given = normalise_postcode(postcode[:20]) if postcode else None
     whole = given or found
-    items, beside = _items(tokens)
-    unit, rest, floating = _take_units(_join_numbers(items))
+    readings, beside = _read(tokens)
+    spelt_out = _figures(tokens)
+    if spelt_out != tokens:
+        readings += _read(spelt_out)[0]
     plain = plain_text(normalised)
     if found:
         plain = " ".join(typed for typed in tokens if typed != ",") or plain
@@ -209,12 +212,38 @@ def read_address(text: str, postcode: str | None = None) -> Written:
     return Written(
         text=text,
         postcode=whole,
-        readings=_readings(unit, rest, floating=floating),
+        readings=readings,
         plain=plain,
         outward=whole.split(" ")[0] if whole else outward,
         beside=beside,
         cut=cut,
     )
+
+
+def _figures(tokens: list[str]) -> list[str]:
+    """Number words as figures: `TWENTY ONE` and `TWENTY-ONE` are 21."""
+    figures: list[str] = []
+    tens = 0
+    for typed in (part for token in tokens for part in _said(token)):
+        number = NUMBER_WORDS.get(typed, 0)
+        if tens and 0 < number < 10:
+            figures[-1] = str(tens + number)
+        else:
+            figures.append(str(number) if number else typed)
+        tens = number if number >= 20 else 0
+    return figures
+
+
+def _said(token: str) -> list[str]:
+    parts = token.split("-")
+    return parts if all(part in NUMBER_WORDS for part in parts) else [token]
+
+
+def _read(tokens: list[str]) -> tuple[tuple[Reading, ...], bool]:
+    """The readings of a text's tokens, and whether its words put the place beside the address."""
+    items, beside = _items(tokens)
+    unit, rest, floating = _take_units(_join_numbers(items))
+    return _readings(unit, rest, floating=floating), beside
 
 
 @dataclass(slots=True)

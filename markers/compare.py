@@ -14,7 +14,17 @@ from functools import lru_cache
 from rapidfuzz.distance import OSA
 
 from markers.address import Number, Reading, Unit, Written, is_block
-from markers.vocabulary import BLOCK_KINDS, GENERIC, KINDS, PREFIXES, SAME_WORD, STREET_KINDS, TOWNS
+from markers.vocabulary import (
+    BLOCK_KINDS,
+    BUILDING_KINDS,
+    GENERIC,
+    KINDS,
+    NUMBER_WORDS,
+    PREFIXES,
+    SAME_WORD,
+    STREET_KINDS,
+    TOWNS,
+)
 
 __all__ = ["Comparison", "Judged", "Verdict", "align", "compare", "judge", "sound", "word_cost"]
 
@@ -278,7 +288,7 @@ def judge(asked: Written, home: Written) -> Judged:
 def _judge_readings(asked: Written, ours: Reading, theirs: Reading, postcode: str) -> Judged | None:
     if theirs.rank and (ours.unit is None or ours.rank or ours.bare):
         return None
-    if theirs.bare and not (theirs.key and theirs.key[-1] in BLOCK_KINDS and ours.unit is not None):
+    if theirs.bare and not _may_be_flat(ours, theirs):
         return None
     if theirs.bare and (ours.bare or ours.spare or ours.number is not None):
         return None
@@ -290,9 +300,14 @@ def _judge_readings(asked: Written, ours: Reading, theirs: Reading, postcode: st
     by_name = theirs.number is None
     if theirs.number is not None:
         if ours.number is None:
-            if ours.bare or all(word in GENERIC for word in theirs.name):
+            if ours.bare:
                 return None
-            key, by_name = theirs.name, True
+            if not all(word in GENERIC for word in theirs.name):
+                key, by_name = theirs.name, True
+            elif _only_number_missing(ours, theirs):
+                doubts.append(f"number {theirs.number.text} not given")
+            else:
+                return None
             loose += 1
         else:
             fit = number_fit(ours.number, theirs.number)
@@ -352,6 +367,9 @@ def _judge_readings(asked: Written, ours: Reading, theirs: Reading, postcode: st
                 doubts.append(f"'{words[beside[0]].lower()}' not on record")
     leftover = sum(1 for i, word in enumerate(words) if i not in explained and word not in TOWNS)
     unit = unit_fit(ours.unit, theirs.unit)
+    doubts += [
+        f"'{word.lower()}' unexplained" for i, word in enumerate(words) if word in NUMBER_WORDS and i not in explained
+    ]
     if ours.spare:
         doubts.append(f"number {ours.spare[0]} unexplained")
     if asked.beside:
@@ -383,6 +401,23 @@ def _judge_readings(asked: Written, ours: Reading, theirs: Reading, postcode: st
     else:
         verdict = Verdict.POSSIBLE if doubts else Verdict.SAME
     return Judged(verdict, found.cost, loose, ours, theirs, found, tuple(doubts), named, postcode, leftover)
+
+
+def _only_number_missing(ours: Reading, theirs: Reading) -> bool:
+    """The same flat of the same street, the building's number left out: worth asking, never the same."""
+    return bool(ours.unit and ours.unit.ident) and not ours.spare and unit_fit(ours.unit, theirs.unit) == "same"
+
+
+def _may_be_flat(ours: Reading, theirs: Reading) -> bool:
+    """May the bare number of the home's reading (`12 Quarto Tower`) be a flat, in the light of what was asked?
+
+    A flat was asked in a block or a court, or nothing but the block itself.
+    """
+    if not theirs.key:
+        return False
+    if ours.unit is not None:
+        return theirs.key[-1] in BLOCK_KINDS
+    return ours.number is None and not ours.spare and theirs.key[-1] in BUILDING_KINDS
 
 
 def _starts_phrase(words: tuple[str, ...], at: int, number_at: int) -> bool:

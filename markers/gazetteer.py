@@ -31,7 +31,7 @@ from markers.terms import asked_numbers, asked_words, building_key, filed_terms,
 
 __all__ = ["Gazetteer", "GazetteerError"]
 
-FORMAT = 2
+FORMAT = 3
 MOST_TERMS = 120
 WORTH_COMPARING = 0.35
 """Candidates below this share of the best search score are not compared: they lack most of its words."""
@@ -156,7 +156,7 @@ class Gazetteer(Geocoder):  # type: ignore[misc] # geopy ships no types
         """How many homes stand in the building of this one, and the first of them."""
         if self._homes is None or not home.readings:
             return 0, ()
-        key = building_key(home.readings[0])
+        key = building_key(home)
         query = tantivy.Query.term_query(HOMES, "building", key, "basic")
         result = self._homes.search(query, limit, count=True)
         return int(result.count or 0), tuple(self._reach(at)[0] for at in _places(result))
@@ -392,7 +392,7 @@ def _build(building: Path, homes: Iterable[Premises], progress: Callable[[int], 
             first = written.readings[0]
             for phrase in {first.name, first.street} - {()}:
                 document.add_text("phrase", " ".join(phrase))
-            document.add_text("building", building_key(first))
+            document.add_text("building", building_key(written))
         writer.add_document(document)
         if progress is not None and read % _PROGRESS_EVERY == 0:
             progress(read)

@@ -8,6 +8,7 @@ from markers.address import Written, read_address
 from markers.compare import sound, word_cost
 from markers.model import Premises
 from markers.terms import asked_numbers, asked_words, filed_terms, filed_words, joined_words, key_words, split_word
+from markers.vocabulary import BUILDING_KINDS
 
 __all__ = ["MarkedHomes"]
 
@@ -38,7 +39,7 @@ class MarkedHomes:
         self._by_plain.setdefault(written.plain, set()).add(home_id)
         for term in filed_terms(written):
             self._terms.setdefault(term, set()).add(home_id)
-        if name := _name_word(written):
+        for name in _name_words(written):
             self._named.setdefault(name, set()).add(home_id)
         for word in filed_words(written):
             if word not in self._words:
@@ -57,7 +58,7 @@ class MarkedHomes:
         _drop(self._by_plain, written.plain, home_id)
         for term in filed_terms(written):
             _drop(self._terms, term, home_id)
-        if name := _name_word(written):
+        for name in _name_words(written):
             _drop(self._named, name, home_id)
         for word in filed_words(written):
             _drop(self._words, word, home_id)
@@ -107,11 +108,15 @@ def _forms(word: str) -> set[str]:
     return forms
 
 
-def _name_word(home: Written) -> str:
-    """The word a building without a number is filed under: the longest of its name."""
-    if not home.readings or home.readings[0].number is not None:
-        return ""
-    return max(key_words(home.readings[0].name), key=len, default="")
+def _name_words(home: Written) -> set[str]:
+    """The words a named building is filed under: the longest of each name one of the readings gives it."""
+    names = {
+        reading.name
+        for reading in home.readings
+        if reading.name
+        and (reading.name[-1] in BUILDING_KINDS or (reading.number is None and not reading.bare and not reading.rank))
+    }
+    return {max(key_words(name), key=len) for name in names}
 
 
 def _drop(table: dict[str, set[str]], key: str, value: str) -> None:

@@ -114,6 +114,10 @@ def _choose(asked: Written, gazetteer: Gazetteer) -> _Choice:
     if len(leaders) > 1:
         return _Choice(None, tuple(leaders), neighbours, _which(leaders))
     leader = leaders[0]
+    if leader.judged.home is not None and leader.judged.home.bare:
+        unnumbered = [one for one in possible if any("not given" in doubt for doubt in one.judged.doubts)]
+        if unnumbered:
+            return _Choice(None, (leader, *unnumbered), neighbours, _which([leader, *unnumbered]))
     if leader.judged.postcode in ("differs", "area") and leader.judged.loose >= 0:
         nearer = [one for one in same if one.judged.postcode == "same" and one.judged.cost <= leader.judged.cost]
         if nearer:

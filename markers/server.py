@@ -67,6 +67,10 @@ class ServerStopError(ServerError):
     """The server did not end when asked to."""
 
 
+class ServerUnreachable(ServerError):  # noqa: N818 - names what was found
+    """An external server did not answer, so nothing is known of it."""
+
+
 class UnsafeServer(ServerError):  # noqa: N818 - names what was found
     """The server would answer, but is known, or set, to lose acknowledged writes."""
 
@@ -121,6 +125,32 @@ def refuse_known_bad(info: Mapping[str, Any]) -> None:
     fault = KNOWN_BAD.get((name, int(found[1]), int(found[2])))
     if fault:
         raise UnsafeServer(f"the store server is {name} {version}, which {fault}: use Valkey 9.1 or newer")
+
+
+def check_external(url: str, timeout_s: float) -> Durability:
+    """Ask the server at `url` for its release and settings; `timeout_s` (seconds) bounds each answer.
+
+    Raises `UnsafeServer` for one that could lose an acknowledged write, `ServerUnreachable` for one that does not
+    answer now, `ServerError` for a URL or user that can't be used. No message repeats the URL: it may hold a password.
+    """
+    try:
+        client = redis.Redis.from_url(
+            url, socket_timeout=timeout_s, socket_connect_timeout=timeout_s, retry=Retry(NoBackoff(), 0)
+        )
+    except ValueError as error:
+        raise ServerError(
+            "the store's URL is not one of unix://PATH, redis://HOST:PORT or rediss://HOST:PORT"
+        ) from error
+    with client:
+        try:
+            refuse_known_bad(_call(client.info, "server"))
+        except (redis.AuthenticationError, redis.ResponseError) as error:
+            raise ServerError(f"the store server refuses this user ({_one_line(error)}): check its URL") from error
+        except redis.RedisError as error:
+            raise ServerUnreachable(
+                f"the store server does not answer ({_one_line(error)}): start it, or check its URL"
+            ) from error
+        return check_durability_settings(client)
 
 
 def check_durability_settings(client: redis.Redis) -> Durability:

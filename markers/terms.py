@@ -9,7 +9,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 from markers.address import Number, Reading, Written
-from markers.vocabulary import KINDS, TOWNS
+from markers.vocabulary import BUILDING_KINDS, KINDS, TOWNS
 
 MOST_IN_RANGE = 60
 MOST_WORDS = 10
@@ -81,8 +81,10 @@ def asked_numbers(asked: Written) -> tuple[str, ...]:
     return (*list(found)[:8], "")
 
 
-def building_key(reading: Reading) -> str:
-    """Homes with one key stand in one building: number and street, or the name."""
+def building_key(home: Written) -> str:
+    """Homes with one key stand in one building: number and street, or the name (`12 Quarto Tower` is in the tower)."""
+    blocks = (r for r in home.readings if r.bare and r.name and r.name[-1] in BUILDING_KINDS)
+    reading = next(blocks, home.readings[0])
     if reading.number is not None:
         return f"{reading.number.text}|{' '.join(reading.street)}"
     return f"|{' '.join(reading.name)}|{' '.join(reading.street)}"

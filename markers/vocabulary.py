@@ -225,15 +225,12 @@ POSTCODE_AREAS = _words(
 )
 """Postcode areas in use (Royal Mail)."""
 
-NUMBER_WORDS = {
-    "ONE": 1,
-    "TWO": 2,
-    "THREE": 3,
-    "FOUR": 4,
-    "FIVE": 5,
-    "SIX": 6,
-    "SEVEN": 7,
-    "EIGHT": 8,
-    "NINE": 9,
-    "TEN": 10,
+_ONES = (
+    *("ONE", "TWO", "THREE", "FOUR", "FIVE", "SIX", "SEVEN", "EIGHT", "NINE", "TEN", "ELEVEN", "TWELVE", "THIRTEEN"),
+    *("FOURTEEN", "FIFTEEN", "SIXTEEN", "SEVENTEEN", "EIGHTEEN", "NINETEEN"),
+)
+_TENS = ("TWENTY", "THIRTY", "FORTY", "FIFTY", "SIXTY", "SEVENTY", "EIGHTY", "NINETY")
+NUMBER_WORDS = {word: number for number, word in enumerate(_ONES, start=1)} | {
+    word: 10 * tens for tens, word in enumerate(_TENS, start=2)
 }
+"""Numbers as callers say them; `TWENTY ONE` is put together where it is read."""

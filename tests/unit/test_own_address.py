@@ -106,3 +106,37 @@ def test_words_about_the_incident_never_make_another_flat_this_home(
     outcome = asking(f"{home.address} {noise}", home.postcode, every_home_marked, gazetteer)
     assert claimed(outcome) <= {home.premises_id}
     assert outcome.status is not Status.CLEAR
+
+
+def named(outcome: Outcome, grade: Grade) -> set[str | None]:
+    return {found.marker.place.address for found in outcome.matches if found.grade is grade}
+
+
+def test_number_words_are_numbers(gazetteer: Gazetteer, every_home_marked: MarkerIndex) -> None:
+    outcome = asking("fourteen tallow yard flat three", None, every_home_marked, gazetteer)
+    assert named(outcome, Grade.PREMISES) == {"Flat 3, 14 Tallow Yard, London"}
+    outcome = asking("flat twenty-one quarto tower", None, every_home_marked, gazetteer)
+    assert named(outcome, Grade.PREMISES) == {"21 Quarto Tower, Scriptor Walk, London"}
+
+
+def test_a_flat_without_its_buildings_number_may_be_either(
+    gazetteer: Gazetteer, every_home_marked: MarkerIndex
+) -> None:
+    outcome = asking("flat 3 tallow yard", None, every_home_marked, gazetteer)
+    assert claimed(outcome) == set()
+    assert named(outcome, Grade.POSSIBLE) == {"3 Tallow Yard, London", "Flat 3, 14 Tallow Yard, London"}
+
+
+@pytest.mark.parametrize(
+    "flat", ["7 Quarto Tower, Scriptor Walk, London", "Penthouse 2, Quarto Tower, Scriptor Walk, London"]
+)
+def test_a_tower_without_its_flat_surfaces_whichever_flat_is_marked(flat: str, gazetteer: Gazetteer) -> None:
+    home = next(home for home in TOWN.homes if home.address == flat)
+    index = MarkerIndex()
+    index.replace(0, [at(home)])
+    outcome = asking("quarto tower", None, index, gazetteer)
+    assert outcome.status is Status.HIT
+    assert named(outcome, Grade.BUILDING) == {flat}
+    assert not any("7" in reason or "2" in reason for found in outcome.matches for reason in found.why)
+    index.replace(1, [])
+    assert asking("quarto tower", None, index, gazetteer).status is Status.COULD_NOT_CHECK
