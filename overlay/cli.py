@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import getpass
 import json
-import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+from pydantic import ValidationError
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from rich.text import Text
 
 from checklists.definition import DefinitionError
 from markers import ledger as ledgers
@@ -28,18 +29,19 @@ from markers.exchange import (
     read_markers,
     read_queries,
 )
-from markers.gazetteer import Gazetteer
+from markers.gazetteer import Gazetteer, GazetteerError
 from markers.ledger import Via
 from markers.location import LocationError, RawLocation
-from markers.model import LONDON, Marker, Premises, Status
+from markers.model import LONDON, Status
 from markers.server import ServerError
 from markers.store import StoreError
 from markers.vault import VaultError
-from overlay import demo, identity
-from overlay.api.models import CheckResponse
+from overlay import demo, identity, logs
+from overlay.api.models import CheckResponse, IncidentIn
 from overlay.bench.check import bench_check
 from overlay.disclosure import DisclosureError
 from overlay.lookup import Answer, Asked, NothingDisclosed, check
+from overlay.plain_text import is_plain_text
 from overlay.roles import Actor, RolesError
 from overlay.run import CannotRun
 from overlay.run import run as run_console
@@ -52,6 +54,7 @@ _REFUSALS = (
     CategoryError,
     DefinitionError,
     DisclosureError,
+    GazetteerError,
     LocationError,
     NothingDisclosed,
     RolesError,
@@ -64,6 +67,8 @@ _REFUSALS = (
     identity.IdentityError,
 )
 _ERRORS_SHOWN = 20
+_LONGEST_PASSWORD_FILE = 65_536
+_LONGEST_PERSON = 120
 _Good = TypeVar("_Good")
 
 
@@ -74,9 +79,12 @@ class _Commands(click.Group):
         try:
             return super().invoke(ctx)
         except _REFUSALS as error:
-            raise click.ClickException(str(error)) from error
+            raise click.ClickException(_one_line(str(error))) from error
         except BrokenPipeError:
-            sys.exit(1)
+            raise  # whoever read our output has seen enough; click ends quietly
+        except OSError as error:
+            where = f"{error.filename}: " if error.filename else ""
+            raise click.ClickException(_one_line(f"{where}{error.strerror or error}")) from error
 
 
 data_option = click.option(
@@ -89,6 +97,7 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON f
 @click.version_option(package_name="overlay")
 def main() -> None:
     """Warning markers beside the CAD: check a location, keep markers, run the console."""
+    logs.to_stderr()
 
 
 @main.command()
@@ -117,8 +126,10 @@ def run(with_demo: bool, data: Path | None, port: int | None) -> None:
             _say_demo(outcome)
 
     click.echo("Starting the store and the console ...")
-    run_console(settings, prepare, ready)
-    click.echo("Stopped: console and store.")
+    if run_console(settings, prepare, ready):
+        click.echo("Stopped: console and store.")
+    else:
+        click.echo("Stopped: the console. The store goes on for those who use it.")
 
 
 def _say_demo(laid_out: demo.Demo) -> None:
@@ -171,14 +182,22 @@ def check_command(
     if (queries is None) != (results is None):
         raise click.UsageError("--input and --output go together.")
     if queries is not None and results is not None:
-        if address or any(value is not None for value in parts.values()):
-            raise click.UsageError("Give one location or --input, not both.")
+        if as_json or any(value is not None for value in (address, incident, incident_type, *parts.values())):
+            raise click.UsageError("With --input everything about a location stands in the file; results are CSV.")
+        if results.exists() and results.samefile(queries):
+            raise click.ClickException(
+                f"{results} is the file of queries. Nothing was checked; write results elsewhere."
+            )
         with running(Settings.read(data=data)) as services:
             _check_file(services, queries, results)
         return
     raw = RawLocation(address=address, **parts)
+    asked = Asked(raw, *_incident(incident, incident_type))
     with running(Settings.read(data=data)) as services:
-        answer = check(services, _operator(), Asked(raw, incident, incident_type), datetime.now(UTC))
+        if asked.incident_type is not None and asked.incident_type not in dict(services.incident_types):
+            known = ", ".join(code for code, _ in services.incident_types)
+            _warn(f"--type is not one this service knows, so it suggests no checklist. Known are: {known}.")
+        answer = check(services, _operator(), asked, datetime.now(UTC))
     if as_json:
         click.echo(json.dumps(_plain(answer), indent=2))
     else:
@@ -189,13 +208,13 @@ def _check_file(services: Services, queries: Path, results: Path) -> None:
     actor = _operator()
     counts = dict.fromkeys(Status, 0)
     refused: list[str] = []
-    unreadable = 0
+    unreadable: set[int] = set()
     with _bar("Checking", count_lines(queries) - 1) as step, ResultsWriter(results) as writer:
         for query in read_queries(queries, _warn):
             step(1)
             if isinstance(query, RowError):
                 refused.append(str(query))
-                unreadable += 1
+                unreadable.add(query.line)
                 continue
             status = _check_row(services, actor, query, writer, refused)
             counts[status] += 1
@@ -203,13 +222,14 @@ def _check_file(services: Services, queries: Path, results: Path) -> None:
     _say_errors(refused)
     if unreadable:
         raise click.ClickException(
-            f"{unreadable:,} rows could not be read and have no result. Mend them and run again."
+            f"{_rows(len(unreadable))} could not be read, so there is no result for them. Mend them and run again."
         )
 
 
 def _check_row(services: Services, actor: Actor, query: Query, writer: ResultsWriter, refused: list[str]) -> Status:
     try:
-        answer = check(services, actor, Asked(_raw(query), query.incident, None), datetime.now(UTC))
+        asked = Asked(_raw(query), *_incident(query.incident, None))
+        answer = check(services, actor, asked, datetime.now(UTC))
     except LocationError as error:
         refused.append(f"query {query.query_id}, {error}")
         writer.none(query.query_id, Status.COULD_NOT_CHECK, str(error))
@@ -230,6 +250,17 @@ def _check_row(services: Services, actor: Actor, query: Query, writer: ResultsWr
             why="; ".join(match.why),
         )
     return answer.status
+
+
+def _incident(reference: str | None, incident_type: str | None) -> tuple[str | None, str | None]:
+    """An incident's reference and type, as the HTTP interface takes them. Raises LocationError naming the field."""
+    try:
+        given = IncidentIn(reference=(reference or "").strip() or None, type=incident_type or None)
+    except ValidationError as error:
+        if error.errors()[0]["loc"] == ("type",):
+            raise LocationError("type", "not the code of an incident type, for example domestic.") from None
+        raise LocationError("incident", "not a reference. Give up to 64 characters of plain text.") from None
+    return given.reference, given.type
 
 
 def _raw(query: Query) -> RawLocation:
@@ -277,19 +308,18 @@ def markers_import(
 
     Example: overlay markers import list.csv --by "A Officer" --approved-by "B Supervisor" --dry-run
     """
-    if not by.strip() or by.strip().casefold() == approved_by.strip().casefold():
+    by, approved_by = _person("--by", by), _person("--approved-by", approved_by)
+    if by.casefold() == approved_by.casefold():
         raise click.ClickException("A marker is approved by a second person: --by and --approved-by must differ.")
     with running(Settings.read(data=data)) as services:
         now = datetime.now(UTC)
-        rows = read_markers(
-            file, services.categories, now.astimezone(LONDON).date(), by.strip(), approved_by.strip(), now, _warn
-        )
+        rows = read_markers(file, services.categories, now.astimezone(LONDON).date(), by, approved_by, now, _warn)
         with _bar("Reading", count_lines(file) - 1) as step:
-            good, errors = _sort_out(rows, Marker, step)
+            good, errors = _sort_out(rows, step)
         _say_errors(errors)
         if errors and not skip_bad_rows and not dry_run:
             raise click.ClickException(
-                f"{len(errors):,} bad rows: nothing was loaded. Mend them, or use --skip-bad-rows."
+                f"{_rows(_bad(errors), 'bad')}: nothing was loaded. Mend what is bad, or use --skip-bad-rows."
             )
         with _bar("Placing", len(good)) as step:
             plan = plan_import(services, _counted(good, step))
@@ -300,17 +330,18 @@ def markers_import(
     _say_plan(plan, errors, written, dry_run=dry_run, as_json=as_json)
 
 
-def _say_plan(plan: Plan, errors: list[str], written: int, *, dry_run: bool, as_json: bool) -> None:
+def _say_plan(plan: Plan, errors: list[RowError], written: int, *, dry_run: bool, as_json: bool) -> None:
     figures = {
         "new": len(plan.new),
         "changed": len(plan.changed),
         "unchanged": plan.unchanged,
-        "bad_rows": len(errors),
+        "bad_rows": _bad(errors),
         "not_in_gazetteer": len(plan.unplaced),
         "written": written,
     }
     if as_json:
-        click.echo(json.dumps({**figures, "dry_run": dry_run, "errors": errors, "unplaced": list(plan.unplaced)}))
+        more = {"dry_run": dry_run, "errors": list(map(str, errors)), "unplaced": list(plan.unplaced)}
+        click.echo(json.dumps({**figures, **more}))
         return
     click.echo("  ".join(f"{name.replace('_', ' ')} {count:,}" for name, count in figures.items()))
     if plan.unplaced:
@@ -339,11 +370,11 @@ def gazetteer_load(file: Path, dry_run: bool, skip_bad_rows: bool, data: Path | 
     settings = Settings.read(data=data)
     data_folders(settings.data)
     with _bar("Reading", count_lines(file) - 1) as step:
-        homes, errors = _sort_out(read_gazetteer(file, _warn), Premises, step)
+        homes, errors = _sort_out(read_gazetteer(file, _warn), step)
     _say_errors(errors)
     if errors and not skip_bad_rows and not dry_run:
         raise click.ClickException(
-            f"{len(errors):,} bad rows: the gazetteer was left as it was. Mend them, or use --skip-bad-rows."
+            f"{_rows(_bad(errors), 'bad')}: the gazetteer was left as it was. Mend what is bad, or use --skip-bad-rows."
         )
     if not homes:
         raise click.ClickException("The file holds no premises: the gazetteer was left as it was.")
@@ -352,10 +383,11 @@ def gazetteer_load(file: Path, dry_run: bool, skip_bad_rows: bool, data: Path | 
         with _bar("Indexing", count) as step:
             count = Gazetteer.load(settings.data / "gazetteer", _counted(homes, step)).count
     if as_json:
-        click.echo(json.dumps({"premises": count, "bad_rows": len(errors), "errors": errors, "dry_run": dry_run}))
+        told = {"premises": count, "bad_rows": _bad(errors), "errors": list(map(str, errors)), "dry_run": dry_run}
+        click.echo(json.dumps(told))
     else:
         click.echo(
-            f"premises {count:,}  bad rows {len(errors):,}" + ("  nothing was changed (--dry-run)" if dry_run else "")
+            f"premises {count:,}  bad rows {_bad(errors):,}" + ("  nothing was changed (--dry-run)" if dry_run else "")
         )
 
 
@@ -420,7 +452,7 @@ def users() -> None:
 @click.argument("username")
 @click.option("--role", required=True)
 @click.option("--name", required=True, help="The person's name as others see it.")
-@click.option("--password-file", type=click.File("r"), help="Read the password from a file, - for standard input.")
+@click.option("--password-file", type=click.File("rb"), help="Read the password from a file, - for standard input.")
 @data_option
 def users_create(username: str, role: str, name: str, password_file: Any, data: Path | None) -> None:
     """Make an account; asks for the password.
@@ -428,7 +460,7 @@ def users_create(username: str, role: str, name: str, password_file: Any, data: 
     Example: overlay users create jsmith --role call_handler --name "J Smith"
     """
     password = (
-        password_file.readline().rstrip("\r\n")
+        _password(password_file.read(_LONGEST_PASSWORD_FILE))
         if password_file
         else click.prompt("Password", hide_input=True, confirmation_prompt=True)
     )
@@ -526,8 +558,8 @@ def bench() -> None:
 
 
 @bench.command("check")
-@click.option("--homes", default=10_000, show_default=True)
-@click.option("--markers", "marker_count", default=10_000, show_default=True)
+@click.option("--homes", default=10_000, show_default=True, type=click.IntRange(100, 100_000))
+@click.option("--markers", "marker_count", default=10_000, show_default=True, type=click.IntRange(100, 100_000))
 @click.option("--rounds", default=2_000, show_default=True, type=click.IntRange(100))
 @json_option
 def bench_check_command(homes: int, marker_count: int, rounds: int, as_json: bool) -> None:
@@ -597,15 +629,44 @@ def _warn(line: str) -> None:
     click.echo(f"Note: {line}", err=True)
 
 
-def _sort_out(rows: Iterable[Any], kind: type[_Good], step: Callable[[int], None]) -> tuple[list[_Good], list[str]]:
+def _person(option: str, name: str) -> str:
+    """A name as it will stand in the record, its spaces tidied."""
+    name = " ".join(name.split())
+    if not name or len(name) > _LONGEST_PERSON or not is_plain_text(name):
+        raise click.ClickException(f"{option}: give the person's name, up to {_LONGEST_PERSON} characters.")
+    return name
+
+
+def _password(content: bytes) -> str:
+    """The first line of a password file, however an editor saved it."""
+    try:
+        return content.decode("utf-8-sig").partition("\n")[0].rstrip("\r")
+    except UnicodeDecodeError:
+        raise click.ClickException("The password file is not UTF-8 text. No account was made.") from None
+
+
+def _one_line(words: str) -> str:
+    return " ".join(words.split())
+
+
+def _rows(count: int, kind: str = "") -> str:
+    return f"{count:,} {kind} row".replace("  ", " ") + ("" if count == 1 else "s")
+
+
+def _bad(errors: Iterable[RowError]) -> int:
+    """How many rows are bad: one row may have several errors."""
+    return len({error.line for error in errors})
+
+
+def _sort_out(rows: Iterable[_Good | RowError], step: Callable[[int], None]) -> tuple[list[_Good], list[RowError]]:
     good: list[_Good] = []
-    errors: list[str] = []
+    errors: list[RowError] = []
     for row in rows:
         step(1)
-        if isinstance(row, kind):
-            good.append(row)
+        if isinstance(row, RowError):
+            errors.append(row)
         else:
-            errors.append(str(row))
+            good.append(row)
     return good, errors
 
 
@@ -615,9 +676,9 @@ def _counted(rows: Iterable[_Good], step: Callable[[int], None]) -> Iterator[_Go
         step(1)
 
 
-def _say_errors(errors: list[str]) -> None:
+def _say_errors(errors: Sequence[RowError | str]) -> None:
     for error in errors[:_ERRORS_SHOWN]:
-        click.echo(error, err=True)
+        click.echo(str(error), err=True)
     if len(errors) > _ERRORS_SHOWN:
         click.echo(f"... and {len(errors) - _ERRORS_SHOWN:,} more", err=True)
 
@@ -630,7 +691,7 @@ def _say_rows(rows: list[dict[str, Any]], *, as_json: bool) -> None:
     for name in rows[0] if rows else ("nothing found",):
         table.add_column(name, overflow="fold")
     for row in rows:
-        table.add_row(*("" if value is None else str(_readable(value)) for value in row.values()))
+        table.add_row(*(Text("" if value is None else str(_readable(value))) for value in row.values()))
     screen = Console()
     if not screen.is_terminal:
         screen = Console(width=250)  # a file or a pipe has no edge to fold at
@@ -647,14 +708,16 @@ class _bar:  # noqa: N801 - used as a verb in `with`
     """A progress bar on standard error, where that is a screen."""
 
     def __init__(self, title: str, total: int) -> None:
+        screen = Console(stderr=True)
         self._progress = Progress(
             SpinnerColumn(),
             TextColumn(title),
             BarColumn(),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
-            console=Console(stderr=True),
+            console=screen,
             transient=True,
+            disable=not screen.is_terminal,
         )
         self._task = self._progress.add_task(title, total=max(total, 0))
 

@@ -8,7 +8,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import TypeVar
 
-from markers.exchange import RowError, read_gazetteer, read_markers
+from markers.exchange import RowError, marker_id, read_gazetteer, read_markers
 from markers.gazetteer import Gazetteer
 from markers.ledger import Via
 from markers.model import LONDON
@@ -45,8 +45,9 @@ def prepare(services: Services, now: datetime) -> Demo:
         quillmarket.write_gazetteer_csv(neighbourhood, folder / "gazetteer.csv")
         homes = _all_good(read_gazetteer(folder / "gazetteer.csv"))
         services.gazetteer = Gazetteer.load(services.settings.data / "gazetteer", homes)
-    if len(services.index) == 0:
-        today = now.astimezone(LONDON).date()
+    today = now.astimezone(LONDON).date()
+    listed = (marker_id(row["reference"]) for row in quillmarket.marker_rows(neighbourhood, today))
+    if any(services.index.get(known) is None for known in listed):
         _load_markers(services, folder, neighbourhood, today, now)
     for username, name, role in quillmarket.DEMO_ACCOUNTS:
         if services.access.account(username) is None:
@@ -64,7 +65,8 @@ def _load_markers(
     path = folder / "markers.csv"
     quillmarket.write_markers_csv(neighbourhood, path, today)
     rows = read_markers(path, services.categories, today, "demo.officer", "demo.supervisor", now)
-    import_markers(services, _LOADER, plan_import(services, _all_good(rows)), now)
+    missing = [marker for marker in _all_good(rows) if services.index.get(marker.marker_id) is None]
+    import_markers(services, _LOADER, plan_import(services, missing), now)
 
 
 def _all_good(rows: Iterable[_Good | RowError]) -> list[_Good]:

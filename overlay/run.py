@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import sys
 import threading
 import time
 import urllib.request
+from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import structlog
@@ -16,42 +19,58 @@ from granian.constants import Interfaces
 from granian.server import Server
 
 from markers.server import EmbeddedServer, ServerError
+from markers.store import StoreUnavailable
+from overlay import logs
 from overlay.runlock import RunLock
-from overlay.services import Services, data_folders, key_ring
+from overlay.services import Configuration, Services, data_folders
 from overlay.settings import Settings
 
 log = structlog.get_logger()
 
 _WATCH_S = 0.5
 _PORT_WAIT_S = 4.0
+_LOCK_WAIT_S = 2.0
+_STORE_PAUSE_S = 1.0
+_MOST_COLLAPSES = 5
+_COLLAPSES_WITHIN_S = 60.0
 
 
 class CannotRun(Exception):
     """Why the console can't start, in one line."""
 
 
-def run(settings: Settings, prepare: Callable[[Services], None], ready: Callable[[str], None]) -> None:
-    """Serve until interrupted, then stop the workers and the store.
+def run(settings: Settings, prepare: Callable[[Services], None], ready: Callable[[str], None]) -> bool:
+    """Serve until interrupted (SIGINT or SIGTERM), then stop the workers and, unless others use it, the store.
 
     `prepare` runs once with the store up and before anything is served; `ready` is called with the
-    console's address when it answers. Raises CannotRun and whatever `Services.start` raises.
+    console's address when it answers. Returns whether the store was stopped as well. Raises CannotRun and
+    whatever `Services.start` raises.
     """
+    Configuration.read(settings)
     data_folders(settings.data)
     lock = RunLock(settings.data)
-    if not lock.take():
+    if not lock.take(_LOCK_WAIT_S):
         raise CannotRun(
             f"Another overlay run already uses {settings.data}. Stop it, or choose another folder with --data."
         )
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        return _run(settings, prepare, ready)
+    finally:
+        lock.release()
+
+
+def _run(settings: Settings, prepare: Callable[[Services], None], ready: Callable[[str], None]) -> bool:
     _wait_for_port(settings)
-    key_ring(settings)
     embedded = None if settings.store_url else EmbeddedServer(settings.data / "store")
     stopping = threading.Event()
     watches: list[threading.Thread] = []
+    stopped = False
     try:
-        if embedded is not None:
-            embedded.ensure()
         services = Services.start(settings, follow=False)
         try:
+            if embedded is not None:
+                embedded.ensure()
             prepare(services)
         finally:
             services.close()
@@ -62,26 +81,53 @@ def run(settings: Settings, prepare: Callable[[Services], None], ready: Callable
             watch.daemon = True
             watch.start()
         _serve(settings)
+    except KeyboardInterrupt:
+        log.info("stopped_while_starting")
     finally:
         stopping.set()
         for watch in watches:
             watch.join(timeout=20)
         if embedded is not None:
-            embedded.stop()
-        lock.release()
+            stopped = embedded.release()
+    return stopped
 
 
 def worker_app() -> Any:
     """The WSGI application of one web worker, which ends with the process that started it."""
     from overlay.app import create_app
 
+    for asked_to_end in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(asked_to_end, signal.SIG_DFL)  # until the server sets its own: nothing is served yet
+    logs.to_stderr()
     _end_with_parent()
-    return create_app()
+    while True:
+        try:
+            return create_app()
+        except (ServerError, StoreUnavailable) as error:
+            log.error("worker_waits_for_store", reason=str(error))
+            time.sleep(_STORE_PAUSE_S)
 
 
 def _serve(settings: Settings) -> None:
+    """Serve until interrupted. Workers that keep dying are all started anew, and given up after a while."""
+    for name in type(settings).model_fields:
+        os.environ.pop(f"OVERLAY_{name.upper()}_FILE", None)
     os.environ.update(settings.environment())
-    server = Server(
+    collapses: deque[float] = deque(maxlen=_MOST_COLLAPSES)
+    while True:
+        server = _server(settings)
+        with suppress(SystemExit):
+            server.serve()
+        if server.interrupt_signal:
+            return
+        collapses.append(time.monotonic())
+        if len(collapses) == _MOST_COLLAPSES and collapses[-1] - collapses[0] < _COLLAPSES_WITHIN_S:
+            raise CannotRun("The web workers end again and again; the lines above say why. Nothing was changed.")
+        log.error("web_workers_died", action="restarting")
+
+
+def _server(settings: Settings) -> Any:
+    return Server(
         "overlay.run:worker_app",
         address=settings.host,
         port=settings.port,
@@ -95,7 +141,6 @@ def _serve(settings: Settings) -> None:
         workers_kill_timeout=5,
         log_enabled=False,
     )
-    server.serve()
 
 
 def _keep_store(embedded: EmbeddedServer, stopping: threading.Event) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import time
 from pathlib import Path
 
 
@@ -13,12 +14,18 @@ class RunLock:
     def __init__(self, data: Path) -> None:
         self._descriptor = os.open(data / "run.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
 
-    def take(self) -> bool:
-        try:
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        return True
+    def take(self, wait_s: float = 0.0) -> bool:
+        """Whether it is ours now. Workers of a run that was killed hold it until they notice: wait so many seconds."""
+        until = time.monotonic() + wait_s
+        while True:
+            try:
+                fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if time.monotonic() >= until:
+                    return False
+                time.sleep(0.05)
+            else:
+                return True
 
     def release(self) -> None:
         os.close(self._descriptor)

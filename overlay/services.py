@@ -20,7 +20,7 @@ from markers.categories import load_categories
 from markers.gazetteer import Gazetteer
 from markers.index import MarkerIndex
 from markers.model import LONDON, Category, Marker
-from markers.server import EmbeddedServer
+from markers.server import EmbeddedServer, ServerError, check_external
 from markers.spool import Spool
 from markers.store import Changes, Commit, Committed, Moved, Store, StoreUnavailable
 from markers.vault import KeyRing, Vault, VaultError
@@ -45,6 +45,31 @@ class StoreState:
     kind: Literal["current", "last_known", "unavailable"]
     words: str
     since: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """What the files of `settings.config` say, read and checked whole before anything is touched."""
+
+    area: Area
+    categories: Mapping[str, Category]
+    roles: Roles
+    definitions: tuple[Definition, ...]
+    incident_types: tuple[tuple[str, str], ...]
+
+    @classmethod
+    def read(cls, settings: Settings) -> Configuration:
+        """Raises SettingsError, CategoryError, RolesError, DisclosureError or DefinitionError naming file and place."""
+        categories = load_categories(settings.config / "categories.toml")
+        roles = Roles.load(settings.config / "roles.toml")
+        check_table(categories, roles.titles, frozenset(r for r in roles.titles if roles.allows(r, "checks.make")))
+        return cls(
+            area=load_area(settings),
+            categories=categories,
+            roles=roles,
+            definitions=load_definitions(),
+            incident_types=_incident_types(settings.config / "incident_types.toml"),
+        )
 
 
 @dataclass(slots=True)
@@ -76,23 +101,22 @@ class Services:
         `follow` starts the thread that keeps them in step. Raises SettingsError, VaultError, ServerError,
         StoreUnavailable, each with one line for the person who started it.
         """
-        area = load_area(settings)
-        categories = load_categories(settings.config / "categories.toml")
-        roles = Roles.load(settings.config / "roles.toml")
-        check_table(categories, roles.titles, frozenset(r for r in roles.titles if roles.allows(r, "checks.make")))
+        known = Configuration.read(settings)
+        if settings.store_url:
+            _vet(settings.store_url, settings.store_timeout_s)
         data_folders(settings.data)
         ring = key_ring(settings)
         embedded = None if settings.store_url else EmbeddedServer(settings.data / "store")
         url = settings.store_url or (embedded.ensure() if embedded is not None else "")
-        vault = Vault(ring, area.code)
-        store = Store(url, area.code, vault, timeout_s=settings.store_timeout_s)
+        vault = Vault(ring, known.area.code)
+        store = Store(url, known.area.code, vault, timeout_s=settings.store_timeout_s)
         services = cls(
             settings=settings,
-            area=area,
-            categories=categories,
-            roles=roles,
-            definitions=load_definitions(),
-            incident_types=_incident_types(settings.config / "incident_types.toml"),
+            area=known.area,
+            categories=known.categories,
+            roles=known.roles,
+            definitions=known.definitions,
+            incident_types=known.incident_types,
             vault=vault,
             store_url=url,
             store=store,
@@ -210,6 +234,16 @@ def data_folders(data: Path) -> None:
         ) from error
     if not os.access(data, os.W_OK | os.X_OK):
         raise SettingsError(f"The data folder {data} can't be written. Set OVERLAY_DATA to one that can.")
+
+
+def _vet(url: str, timeout_s: float) -> None:
+    """An external server may hold a store only when it can't lose what it acknowledged."""
+    try:
+        found = check_external(url, timeout_s)
+    except ServerError as error:
+        raise type(error)(f"OVERLAY_STORE_URL: {error}") from error
+    if not found.verified:
+        log.warning("store_durability_not_verified", note=found.note)
 
 
 def key_ring(settings: Settings) -> KeyRing:

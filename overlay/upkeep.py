@@ -3,28 +3,38 @@
 from __future__ import annotations
 
 import json
+import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from itertools import islice
+from typing import TypeVar
 
 from markers.address import read_address
 from markers.index import MarkerIndex
 from markers.ledger import LedgerEntry, Operation, RecordSeen
 from markers.model import Marker
 from markers.resolve import resolve
-from markers.store import Commit, Committed, VersionConflict, Write
+from markers.store import Commit, Committed, StoreBehind, StoreUnavailable, VersionConflict, Write
 from overlay.roles import Actor
 from overlay.services import Services
 
 _ROWS_A_COMMIT = 100
 _TRIES = 8
+_PATIENCE_S = 15.0
+_PAUSE_S = 0.2
+_Reply = TypeVar("_Reply")
 _EVER = datetime.min.replace(tzinfo=UTC)
 
 
 class UpkeepError(Exception):
     """A change that was refused, in one line; nothing of it was written unless the line says so."""
+
+
+class _Contended(Exception):
+    """Others changed the same markers each time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +77,19 @@ def import_markers(
     """Write a plan's rows, each with its ledger entry; returns how many were written.
 
     Rows are atomic: an import that is killed leaves whole rows, and the same list run again finishes it.
-    Raises UpkeepError when others keep changing the same markers, StoreUnavailable when the store is gone.
+    A store that is away is waited for, at most 15 s. Raises UpkeepError, saying how far it came, when the store
+    stays away or others keep changing the same markers.
     """
     written = 0
-    for rows in _chunks((*plan.new, *plan.changed), _ROWS_A_COMMIT):
-        written += _write(services, actor, rows, now)
+    rows_to_write = (*plan.new, *plan.changed)
+    for rows in _chunks(rows_to_write, _ROWS_A_COMMIT):
+        try:
+            written += _write(services, actor, rows, now)
+        except (StoreUnavailable, _Contended) as error:
+            raise UpkeepError(
+                f"{error}. Of {len(rows_to_write):,} rows {written:,} were surely written; "
+                "import the same list again to finish."
+            ) from error
         progress(len(rows))
     return written
 
@@ -100,19 +118,16 @@ def _write(services: Services, actor: Actor, rows: tuple[Marker, ...], now: date
     for _ in range(_TRIES):
         if not rows:
             return 0
-        request = str(uuid.uuid4())
+        commit = Commit(
+            request_id=str(uuid.uuid4()),
+            expect={},
+            writes=tuple(
+                Write("markers", m.marker_id, m.version - 1, json.dumps(m.as_dict()).encode(), ()) for m in rows
+            ),
+            entries=tuple(_entry(services, actor, marker, now).canonical() for marker in rows),
+        )
         try:
-            done = services.commit(
-                Commit(
-                    request_id=request,
-                    expect={},
-                    writes=tuple(
-                        Write("markers", m.marker_id, m.version - 1, json.dumps(m.as_dict()).encode(), ()) for m in rows
-                    ),
-                    entries=tuple(_entry(services, actor, marker, now).canonical() for marker in rows),
-                ),
-                now,
-            )
+            done = _patiently(partial(services.commit, commit, now))
         except VersionConflict:
             _catch_up(services)
             again = (_against(services.index, marker) for marker in rows)
@@ -122,11 +137,25 @@ def _write(services: Services, actor: Actor, rows: tuple[Marker, ...], now: date
             _catch_up(services)
             return len(rows)
         services.take_in(done.changes)
-    raise UpkeepError("Others keep changing these markers. The rows before them were written; run the same list again.")
+    raise _Contended("Others keep changing these markers")
+
+
+def _patiently(ask: Callable[[], _Reply]) -> _Reply:
+    """An import can wait where a check can't: a store that died is back in a second. A commit keeps its request id."""
+    until = time.monotonic() + _PATIENCE_S
+    while True:
+        try:
+            return ask()
+        except StoreBehind:
+            raise
+        except StoreUnavailable:
+            if time.monotonic() > until:
+                raise
+        time.sleep(_PAUSE_S)
 
 
 def _catch_up(services: Services) -> None:
-    services.take_in({"markers": services.store.changes("markers", services.index.position)})
+    services.take_in({"markers": _patiently(lambda: services.store.changes("markers", services.index.position))})
 
 
 def _entry(services: Services, actor: Actor, marker: Marker, now: datetime) -> LedgerEntry:
