@@ -273,7 +273,17 @@ def judge(asked: Written, home: Written) -> Judged:
     best: Judged | None = None
     best_rank: tuple[int, int, int, int] | None = None
     for its in home.readings:
+        theirs_number = its.number
         for mine in asked.readings:
+            number = mine.number
+            # Most pairs end here: numbers apart, or one reinterpretation against another.
+            if number is not None and theirs_number is not None:
+                if number.hi < theirs_number.lo or number.lo > theirs_number.hi:
+                    continue
+            elif (number is not None or mine.bare) and its.bare:
+                continue
+            if its.rank and (mine.unit is None or mine.rank or mine.bare):
+                continue
             found = _judge_readings(asked, mine, its, postcode)
             if found is None:
                 continue
@@ -286,11 +296,8 @@ def judge(asked: Written, home: Written) -> Judged:
 
 
 def _judge_readings(asked: Written, ours: Reading, theirs: Reading, postcode: str) -> Judged | None:
-    if theirs.rank and (ours.unit is None or ours.rank or ours.bare):
-        return None
-    if theirs.bare and not _may_be_flat(ours, theirs):
-        return None
-    if theirs.bare and (ours.bare or ours.spare or ours.number is not None):
+    """One pair of readings; `judge` has already passed over those whose numbers lie apart."""
+    if theirs.bare and (ours.spare or not _may_be_flat(ours, theirs)):
         return None
     if theirs.spare and theirs.rank:
         return None

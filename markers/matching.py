@@ -102,7 +102,8 @@ def match(
     settled = by_uprn if by_uprn is not None and by_uprn.home is not None else written
     if location.postcode and not location.address and not location.uprn:
         _by_postcode(location.postcode, index, gazetteer, now, found, alone=location.spot is None)
-    grounds = _grounds(settled, location, gazetteer)
+    placed = len(index.zones) > 0 or location.spot is not None
+    grounds = _grounds(settled, location, gazetteer) if placed else None
     if grounds is not None:
         _in_zones(grounds, index, now, found)
     elif (location.address or location.uprn) and not found.problems and _has_zones(index, now):
