@@ -20,6 +20,7 @@ from markers.shapes import Shapes
 class MarkerIndex:
     """Markers by id, home, UPRN, telephone number and place.
 
+    `without_address` are markers placed by position alone, `without_position` homes that nobody has placed on the map.
     `position` is the change of the store that this copy includes. Hold `lock` while reading position and
     matching, so that both speak of the same moment.
     """
@@ -37,6 +38,8 @@ class MarkerIndex:
         self.homes = MarkedHomes()
         self.zones = Shapes()
         self.points = Shapes()
+        self.without_address: set[str] = set()
+        self.without_position: set[str] = set()
 
     def __len__(self) -> int:
         return len(self._markers)
@@ -58,8 +61,10 @@ class MarkerIndex:
         return frozenset(self._by_postcode.get(postcode, ()))
 
     def replace(self, position: int, markers: Iterable[Marker]) -> None:
-        """Start again from a full load of the store."""
+        """Start again from a full load of the store; a load slower than the news that came meanwhile is left out."""
         with self.lock:
+            if position < self.position:
+                return
             self._clear()
             for marker in markers:
                 self._put(marker)
@@ -97,6 +102,10 @@ class MarkerIndex:
             self._by_phone[place.phone].add(marker_id)
         if place.postcode:
             self._by_postcode[place.postcode].add(marker_id)
+        if not (place.address or place.uprn or place.phone):
+            self.without_address.add(marker_id)
+        elif place.point is None and place.zone_wkt is None and (place.address or place.uprn):
+            self.without_position.add(marker_id)
         if place.zone_wkt:
             self.zones.put(marker_id, from_wkt(place.zone_wkt))
         elif place.point is not None:
@@ -118,5 +127,7 @@ class MarkerIndex:
             self._by_phone[marker.place.phone].discard(marker_id)
         if marker.place.postcode:
             self._by_postcode[marker.place.postcode].discard(marker_id)
+        self.without_address.discard(marker_id)
+        self.without_position.discard(marker_id)
         self.zones.remove(marker_id)
         self.points.remove(marker_id)

@@ -32,6 +32,7 @@ _METRES = re.compile(r"(\d{5,6}(?:\.\d+)?)\s*[, ]\s*(\d{5,7}(?:\.\d+)?)", re.ASC
 _DEGREES = re.compile(r"([+-]?\d{1,3}\.\d+)\s*[, ]\s*([+-]?\d{1,3}\.\d+)", re.ASCII)
 _LONG_UPRN = re.compile(r"[1-9]\d{7,11}", re.ASCII)
 _PHONE = re.compile(r"(?:\+|00|0)[\d\s()./-]{8,18}", re.ASCII)
+_DRAMA = re.compile(r"\+447700900\d{3}")  # Ofcom's mobile numbers for drama: whole, though no network's
 _NO_NUMBER = {"withheld", "number withheld", "anonymous", "unavailable", "private", "blocked", "unknown", "no number"}
 
 
@@ -82,6 +83,7 @@ class Location:
     uprn: str | None
     spot: Spot | None
     phone: str | None
+    phone_complete: bool = True
     warnings: tuple[str, ...] = ()
 
 
@@ -99,6 +101,7 @@ def read_location(raw: RawLocation) -> Location:
         uprn=_read_uprn(raw.uprn),
         spot=_read_spot(raw),
         phone=phone,
+        phone_complete=phone is None or _is_whole(phone),
         warnings=warnings,
     )
     if not (location.address or location.postcode or location.uprn or location.spot or location.phone):
@@ -169,9 +172,14 @@ def read_phone(text: str) -> str:
         number = phonenumbers.parse(text.strip(), "GB")
     except phonenumbers.NumberParseException:
         raise refused from None
-    if not phonenumbers.is_possible_number(number):
+    if phonenumbers.is_possible_number_with_reason(number) != phonenumbers.ValidationResult.IS_POSSIBLE:
         raise refused
     return str(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
+
+
+def _is_whole(phone: str) -> bool:
+    """Whether an E.164 number has all its digits, by the national numbering plans."""
+    return _DRAMA.fullmatch(phone) is not None or phonenumbers.is_valid_number(phonenumbers.parse(phone))
 
 
 def _recognise(raw: RawLocation) -> RawLocation:

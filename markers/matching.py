@@ -7,20 +7,21 @@ could not be understood never disappears behind one that could.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from shapely import MultiPoint
 from shapely import Point as ShapelyPoint
+from shapely.geometry import Polygon
 from shapely.geometry.base import BaseGeometry
 
+from markers import ground
 from markers.address import read_address
 from markers.compare import Verdict
 from markers.gazetteer import Gazetteer
 from markers.index import MarkerIndex
 from markers.location import Location, Spot
-from markers.model import Category, Grade, Marker, Match, Point, Precision, Premises, State, Status, SubBuilding
+from markers.model import Category, Grade, Marker, Match, Precision, Premises, State, Status, SubBuilding
 from markers.resolve import Resolution, resolve, resolve_premises
 
 _STRENGTH = {grade: rank for rank, grade in enumerate(Grade)}
@@ -74,16 +75,16 @@ class _Findings:
     warnings: list[str] = field(default_factory=list)
 
     def add(self, match: Match, *, context: bool = False) -> None:
-        """Keep the strongest grade of each marker; `context` does not make a hit by itself."""
+        """Keep the strongest grade of each marker; what is only `context` never outranks or makes a hit."""
         marker_id = match.marker.marker_id
         known = self.matches.get(marker_id)
-        if known is None or (_STRENGTH[match.grade], -match.confidence) < (_STRENGTH[known.grade], -known.confidence):
-            self.matches[marker_id] = match
-            if context:
-                self.context.add(marker_id)
-            else:
-                self.context.discard(marker_id)
-        elif not context and match.grade is known.grade:
+        merit = (context, _STRENGTH[match.grade], -match.confidence)
+        if known is not None and merit >= (marker_id in self.context, _STRENGTH[known.grade], -known.confidence):
+            return
+        self.matches[marker_id] = match
+        if context:
+            self.context.add(marker_id)
+        else:
             self.context.discard(marker_id)
 
 
@@ -97,29 +98,35 @@ def match(
 ) -> Outcome:
     """Grade every marker in force against a location. Pure over its arguments; the caller holds `index.lock`."""
     found = _Findings()
+    near = _Reach(index, categories, distances, now)
     written = _by_address(location, index, gazetteer, now, found)
     by_uprn = _by_uprn(location, index, gazetteer, now, found)
-    settled = by_uprn if by_uprn is not None and by_uprn.home is not None else written
-    if location.postcode and not location.address and not location.uprn:
-        _by_postcode(location.postcode, index, gazetteer, now, found, alone=location.spot is None)
-    placed = len(index.zones) > 0 or location.spot is not None
-    grounds = _grounds(settled, location, gazetteer) if placed else None
-    if grounds is not None:
-        _in_zones(grounds, index, now, found)
-    elif (location.address or location.uprn) and not found.problems and _has_zones(index, now):
-        found.problems.append(
-            "This address has no position, so exclusion and other zones could not be checked. "
-            "Give its postcode, a grid reference or the caller's position."
-        )
-    _compare_inputs(written, by_uprn, location, grounds, distances, found)
-    if location.spot is not None:
-        apart = grounds is None or _apart(grounds, location.spot, distances)
-        decides = apart or settled is None or not settled.decidable
-        _near_spot(location.spot, index, categories, distances, now, found, decides=decides)
+    settled = by_uprn if by_uprn is not None else written
+    grounds = [
+        ground.of_resolution(resolution, _postcode_given(location), gazetteer)
+        for resolution in (written, by_uprn)
+        if resolution is not None
+    ]
+    if location.postcode and not location.address:
+        grounds.append(_by_postcode(location, settled, index, gazetteer, now, found))
+    for area in grounds:
+        near.markers_on(area, found)
+    spot = location.spot
+    if spot is not None:
+        agreeing = [area for area in grounds if area is not None and not near.apart(area, spot)]
+        decides = settled is None or not settled.decidable or not agreeing
+        near.markers_around(spot, gazetteer, found, decides=decides)
+    _compare_inputs(written, by_uprn, spot, grounds, near, found)
     if location.phone:
         _by_phone(location, index, now, found)
     found.warnings += location.warnings
     return _conclude(location, settled, distances, found)
+
+
+def _postcode_given(location: Location) -> str | None:
+    if location.postcode or not location.address:
+        return location.postcode
+    return read_address(location.address).postcode
 
 
 def _by_address(
@@ -171,88 +178,129 @@ def _take(resolution: Resolution, index: MarkerIndex, now: datetime, found: _Fin
 
 
 def _by_postcode(
-    postcode: str, index: MarkerIndex, gazetteer: Gazetteer, now: datetime, found: _Findings, *, alone: bool
-) -> None:
-    """Every marked home of the postcode is context; a postcode by itself never decides."""
+    location: Location,
+    settled: Resolution | None,
+    index: MarkerIndex,
+    gazetteer: Gazetteer,
+    now: datetime,
+    found: _Findings,
+) -> BaseGeometry | None:
+    """Every marked home of the postcode is context: a postcode never decides, but it may contradict what does."""
+    postcode = location.postcode or ""
     homes = gazetteer.in_postcode(postcode)
     marked = index.with_postcode(postcode).union(*(index.with_uprn(home.uprn) for home in homes if home.uprn))
     for marker_id in sorted(marked):
         if (marker := _in_force(index, marker_id, now)) is not None:
             found.add(Match(marker, Grade.NEARBY, (f"a home in {postcode}",), 0.3), context=True)
-    if alone:
-        how_many = f"{len(homes)} addresses" if homes else "No address of it is"
+    if settled is not None and settled.home is not None and settled.home.postcode not in (None, postcode):
+        found.problems.append(f"The UPRN is in {settled.home.postcode}, not in {postcode}. Ask which is right.")
+    elif settled is None and location.spot is None:
+        how_many = f"{len(homes)} addresses" if homes else "no address"
         found.problems.append(
-            f"A postcode alone is not a home: {how_many} in the gazetteer for {postcode}. Ask for number and street."
+            f"A postcode alone is not a home: the gazetteer has {how_many} in {postcode}. Ask for number and street."
         )
+    return ground.of_postcode(postcode, gazetteer)
 
 
-def _grounds(settled: Resolution | None, location: Location, gazetteer: Gazetteer) -> BaseGeometry | None:
-    """The ground the written part of a location covers: a home's point, or the hull of those it could be."""
-    points: list[Point] = []
-    postcode = location.postcode
-    if settled is not None:
-        homes = (settled.home,) if settled.home is not None else settled.candidates
-        points = [home.point for home in homes if home.point is not None]
-        if not points and settled.home is not None:
-            postcode = postcode or settled.home.postcode
-        if not points and settled.home is None and location.address and postcode is None:
-            postcode = read_address(location.address).postcode
-    if not points and postcode:
-        points = [home.point for home in gazetteer.in_postcode(postcode) if home.point is not None]
-    if not points:
-        return None
-    if len(points) == 1:
-        return ShapelyPoint(points[0].easting, points[0].northing)
-    return MultiPoint([(point.easting, point.northing) for point in points]).convex_hull
+@dataclass(frozen=True, slots=True)
+class _Reach:
+    """What lies on, or near, a piece of ground. Every home's point is a building's middle, so distances get slack."""
 
+    index: MarkerIndex
+    categories: Mapping[str, Category]
+    distances: Distances
+    now: datetime
 
-def _in_zones(ground: BaseGeometry, index: MarkerIndex, now: datetime, found: _Findings, slack_m: float = 0.0) -> None:
-    for marker_id, _ in index.zones.within(ground, slack_m):
-        if (marker := _in_force(index, marker_id, now)) is None:
-            continue
-        if index.zones.covers(marker_id, ground):
-            found.add(Match(marker, Grade.ZONE, ("inside the marker's area",), 1.0, distance_m=0.0))
-        else:
-            found.add(
-                Match(
-                    marker, Grade.ZONE, ("may be inside the marker's area: its edge crosses here",), 0.5, distance_m=0.0
-                )
+    def apart(self, area: BaseGeometry, spot: Spot) -> bool:
+        """Whether a written location and a position are too far apart to be the same place."""
+        return bool(area.distance(spot.shape) > self.distances.mismatch_m)
+
+    def markers_on(self, area: BaseGeometry | None, found: _Findings) -> None:
+        """Zones and markers without an address, on the ground of a written location. None: it has no position."""
+        if area is not None:
+            self._zones(area, found)
+            self._points(area, found, decides=False, why="a marker with a position but no address")
+        elif not found.problems and (self._any(self.index.zones.ids()) or self._any(self.index.without_address)):
+            found.problems.append(
+                "This address has no position, so exclusion and other zones could not be checked. "
+                "Give its postcode, a grid reference or the caller's position."
             )
 
+    def markers_around(self, spot: Spot, gazetteer: Gazetteer, found: _Findings, *, decides: bool) -> None:
+        """Zones and homes around a position. `decides` is False when an address already says which home it is."""
+        self._zones(spot.shape, found)
+        self._points(spot.shape, found, decides=decides, why="within the position given")
+        if decides:
+            self._homes_without_position(spot.shape, gazetteer, found)
+        if spot.radius_m > self.distances.vague_above_m:
+            found.vague_position = True
+            found.problems.append(
+                f"The {spot.given_as} could be anywhere within {spot.radius_m:,.0f} m. "
+                "Ask for the address, a street or a landmark."
+            )
 
-def _near_spot(
-    spot: Spot,
-    index: MarkerIndex,
-    categories: Mapping[str, Category],
-    distances: Distances,
-    now: datetime,
-    found: _Findings,
-    *,
-    decides: bool,
-) -> None:
-    """Zones and homes around a position. `decides` is False when an address already says which home it is."""
-    _in_zones(spot.shape, index, now, found, slack_m=0.0)
-    slack = distances.point_tolerance_m if spot.radius_m < distances.point_tolerance_m else 0.0
-    widest = max((category.nearby_m for category in categories.values()), default=0.0)
-    centre = ShapelyPoint(spot.centre.easting, spot.centre.northing)
-    for marker_id, distance in index.points.within(spot.shape, slack + widest):
-        marker = _in_force(index, marker_id, now)
-        category = categories.get(marker.category) if marker is not None else None
-        if marker is None or distance > slack + (category.nearby_m if category is not None else widest):
-            continue
-        place = marker.place.point
-        away = centre.distance(ShapelyPoint(place.easting, place.northing)) if place is not None else distance
-        inside = "within the caller's uncertainty" if spot.radius_m else "by the position given"
-        found.add(
-            Match(marker, Grade.NEARBY, (f"{away:.0f} m away, {inside}",), 0.4, distance_m=round(away, 1)),
-            context=not decides,
-        )
-    if spot.radius_m > distances.vague_above_m:
-        found.vague_position = True
-        found.problems.append(
-            f"The {spot.given_as} could be anywhere within {spot.radius_m:,.0f} m. "
-            "Ask for the address, a street or a landmark."
-        )
+    def _zones(self, area: BaseGeometry, found: _Findings) -> None:
+        zones = self.index.zones
+        for marker_id, distance in zones.within(area, self._widest()):
+            marker = _in_force(self.index, marker_id, self.now)
+            if marker is None or distance > self._slack(marker):
+                continue
+            if zones.covers(marker_id, area):
+                found.add(Match(marker, Grade.ZONE, ("inside the marker's area",), 1.0, distance_m=0.0))
+            else:
+                why = "may be inside the marker's area: its edge is here"
+                found.add(Match(marker, Grade.ZONE, (why,), 0.5, distance_m=round(distance, 1)))
+
+    def _points(self, area: BaseGeometry, found: _Findings, *, decides: bool, why: str) -> None:
+        """Markers at a point. One without an address may be this very home; another home's is only nearby."""
+        for marker_id, distance in self.index.points.within(area, self._widest()):
+            marker = _in_force(self.index, marker_id, self.now)
+            if marker is None or distance > self._slack(marker):
+                continue
+            nameless = marker_id in self.index.without_address
+            if decides:
+                found.add(
+                    Match(marker, Grade.NEARBY, (f"{distance:.0f} m away, {why}",), 0.4, distance_m=round(distance, 1))
+                )
+            elif nameless:
+                found.add(Match(marker, Grade.POSSIBLE, (f"{distance:.0f} m away: a marker without an address",), 0.4))
+            elif isinstance(area, Polygon) or self._category_reaches(marker):
+                found.add(
+                    Match(marker, Grade.NEARBY, (f"{distance:.0f} m away",), 0.3, distance_m=round(distance, 1)),
+                    context=True,
+                )
+
+    def _homes_without_position(self, area: BaseGeometry, gazetteer: Gazetteer, found: _Findings) -> None:
+        """A marked home that nobody has placed may be anywhere in its postcode, or anywhere."""
+        hulls: dict[str | None, BaseGeometry | None] = {None: None}
+        for marker_id in sorted(self.index.without_position):
+            marker = _in_force(self.index, marker_id, self.now)
+            if marker is None or marker_id in found.matches:
+                continue
+            postcode = marker.place.postcode
+            if postcode not in hulls:
+                hulls[postcode] = ground.of_postcode(postcode or "", gazetteer)
+            hull = hulls[postcode]
+            if hull is None:
+                found.problems.append("Some markers have no position. Ask for the address too.")
+                return
+            if hull.distance(area) <= self._slack(marker):
+                found.add(Match(marker, Grade.NEARBY, (f"somewhere in {postcode}",), 0.2))
+
+    def _slack(self, marker: Marker) -> float:
+        category = self.categories.get(marker.category)
+        return self.distances.point_tolerance_m + (category.nearby_m if category is not None else 0.0)
+
+    def _category_reaches(self, marker: Marker) -> bool:
+        category = self.categories.get(marker.category)
+        return category is not None and category.nearby_m > 0
+
+    def _widest(self) -> float:
+        reaches = (category.nearby_m for category in self.categories.values())
+        return self.distances.point_tolerance_m + max(reaches, default=0.0)
+
+    def _any(self, marker_ids: Iterable[str]) -> bool:
+        return any(_in_force(self.index, marker_id, self.now) is not None for marker_id in marker_ids)
 
 
 def _by_phone(location: Location, index: MarkerIndex, now: datetime, found: _Findings) -> None:
@@ -260,6 +308,8 @@ def _by_phone(location: Location, index: MarkerIndex, now: datetime, found: _Fin
     for marker_id in index.with_phone(phone):
         if (marker := _in_force(index, marker_id, now)) is not None:
             found.add(Match(marker, Grade.PHONE, ("the caller's number = its number",), 1.0))
+    if not location.phone_complete:
+        found.problems.append("The telephone number is not a whole one, so it could not be checked. Ask for it again.")
     if not (location.address or location.uprn or location.postcode or location.spot):
         found.problems.append("Only a telephone number was given. Ask where the caller is.")
 
@@ -267,9 +317,9 @@ def _by_phone(location: Location, index: MarkerIndex, now: datetime, found: _Fin
 def _compare_inputs(
     written: Resolution | None,
     by_uprn: Resolution | None,
-    location: Location,
-    grounds: BaseGeometry | None,
-    distances: Distances,
+    spot: Spot | None,
+    grounds: list[BaseGeometry | None],
+    near: _Reach,
     found: _Findings,
 ) -> None:
     if written is not None and by_uprn is not None and by_uprn.home is not None:
@@ -278,20 +328,14 @@ def _compare_inputs(
             found.warnings.append(
                 f"The address and the UPRN disagree: {home.address} / {by_uprn.home.address}. Both were checked."
             )
-    if grounds is not None and location.spot is not None and _apart(grounds, location.spot, distances):
-        away = grounds.distance(ShapelyPoint(location.spot.centre.easting, location.spot.centre.northing))
-        found.warnings.append(
-            f"The address and the {location.spot.given_as} disagree: {away:,.0f} m apart. "
-            "Both were checked. Ask which is right."
-        )
-
-
-def _apart(grounds: BaseGeometry, spot: Spot, distances: Distances) -> bool:
-    return bool(grounds.distance(spot.shape) > distances.mismatch_m)
-
-
-def _has_zones(index: MarkerIndex, now: datetime) -> bool:
-    return any(_in_force(index, marker_id, now) is not None for marker_id in index.zones.ids())
+    apart = [area for area in grounds if area is not None and spot is not None and near.apart(area, spot)]
+    if apart and spot is not None:
+        away = min(area.distance(ShapelyPoint(spot.centre.easting, spot.centre.northing)) for area in apart)
+        line = f"The address and the {spot.given_as} disagree: {away:,.0f} m apart."
+        if written is None and by_uprn is None:
+            found.problems.append(f"{line.replace('address', 'postcode', 1)} Ask which is right.")
+        else:
+            found.warnings.append(f"{line} Both were checked. Ask which is right.")
 
 
 def _in_force(index: MarkerIndex, marker_id: str, now: datetime) -> Marker | None:
@@ -308,10 +352,11 @@ def _conclude(location: Location, settled: Resolution | None, distances: Distanc
         status = Status.COULD_NOT_CHECK
     else:
         status = Status.CLEAR
+    graded = (replace(item, applies=marker_id not in found.context) for marker_id, item in found.matches.items())
     ordered = sorted(
-        found.matches.values(),
+        graded,
         key=lambda item: (
-            item.marker.marker_id in found.context,
+            not item.applies,
             _STRENGTH[item.grade],
             -item.confidence,
             item.distance_m or 0.0,

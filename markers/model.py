@@ -189,7 +189,7 @@ class Match:
     """One marker that applies, or may apply, to a location, with the reasons a person can read.
 
     `confidence` runs 0 to 1; `distance_m` is set where distance decided; `sub_building` only for
-    grade `building` and `premises`.
+    grade `building` and `premises`. `applies` is False for what only tells of another home: context, never a hit.
     """
 
     marker: Marker
@@ -198,3 +198,4 @@ class Match:
     confidence: float
     sub_building: SubBuilding | None = None
     distance_m: float | None = None
+    applies: bool = True

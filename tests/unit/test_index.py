@@ -54,5 +54,12 @@ def test_older_news_is_left_out() -> None:
 def test_a_full_load_replaces_everything() -> None:
     index = MarkerIndex()
     index.replace(5, EVERY_KIND)
-    index.replace(2, [PHONE])
-    assert (len(index), index.position) == (1, 2)
+    index.replace(9, [PHONE])
+    assert (len(index), index.position) == (1, 9)
+
+
+def test_a_load_slower_than_the_news_is_left_out() -> None:
+    index = MarkerIndex()
+    index.replace(9, EVERY_KIND)
+    index.replace(5, [PHONE])
+    assert (len(index), index.position) == (4, 9)

@@ -10,7 +10,7 @@ import pytest
 
 from markers.gazetteer import Gazetteer
 from markers.index import MarkerIndex
-from markers.location import RawLocation, read_location, to_degrees
+from markers.location import LocationError, RawLocation, read_location, to_degrees
 from markers.matching import Distances, Outcome, match
 from markers.model import Category, Grade, Marker, Place, Point, Precision, Premises, Status, SubBuilding
 
@@ -314,7 +314,8 @@ def test_a_postcode_with_a_position_decides_by_the_position(ask: Callable[..., A
     outcome = ask(FLAT_3)(postcode="EC9A 1AB", easting=596000, northing=179000)
     assert outcome.status is Status.HIT
     apart = ask(FLAT_3)(postcode="EC9B 2QQ", easting=596000, northing=179000)
-    assert any("disagree" in warning for warning in apart.warnings)
+    assert "disagree" in (apart.reason or "")
+    assert ask()(postcode="EC9B 2QQ", easting=596000, northing=179000).status is Status.COULD_NOT_CHECK
 
 
 def test_an_unread_address_never_hides_behind_a_clear_position(ask: Callable[..., Ask]) -> None:
@@ -332,3 +333,69 @@ def test_what_is_not_in_force_is_nowhere(ask: Callable[..., Ask]) -> None:
 def test_an_address_and_its_own_uprn_agree(ask: Callable[..., Ask]) -> None:
     outcome = ask(FLAT_3)(address="18 Tallow Yard, EC9A 1AB", uprn=HOMES[4].uprn)
     assert (outcome.status, outcome.warnings) == (Status.CLEAR, ())
+
+
+POINT_ONLY = marker("X1", Place(point=Point(596080, 179000)))
+
+
+@pytest.mark.parametrize("given", [{"address": "18 Tallow Yard, EC9A 1AB"}, {"uprn": HOMES[4].uprn}])
+def test_a_marker_with_a_position_but_no_address_may_be_this_home(
+    ask: Callable[..., Ask], given: dict[str, str]
+) -> None:
+    outcome = ask(POINT_ONLY)(**given)
+    assert outcome.status is Status.HIT
+    assert grades(outcome) == [("X1", Grade.POSSIBLE, None)]
+    assert ask(POINT_ONLY)(address="7 Vellum Row, EC9C 3XX").status is Status.COULD_NOT_CHECK
+
+
+def test_a_category_that_reaches_is_listed_beside_a_known_home(ask: Callable[..., Ask]) -> None:
+    outcome = ask(at_home("T1", HOMES[3], category="temporary"))(address="18 Tallow Yard, EC9A 1AB")
+    assert grades(outcome) == [("T1", Grade.NEARBY, None)]
+    assert not outcome.matches[0].applies
+
+
+def test_zones_are_looked_for_at_everything_that_was_given(ask: Callable[..., Ask]) -> None:
+    outcome = ask(ZONE)(address="16 Tallow Yard, EC9A 1AB", uprn=HOMES[5].uprn)
+    assert outcome.status is Status.HIT
+    assert any("disagree" in warning for warning in outcome.warnings)
+    unknown_number = ask(ZONE)(address="99 Tallow Yard", postcode="EC9B 2QQ")
+    assert unknown_number.status is not Status.CLEAR
+
+
+def test_a_postcode_that_contradicts_the_uprn_is_asked_about(ask: Callable[..., Ask]) -> None:
+    outcome = ask(FLAT_3)(uprn=HOMES[5].uprn, postcode="EC9A 1AB")
+    assert outcome.status is Status.COULD_NOT_CHECK
+    assert "Ask which is right" in (outcome.reason or "")
+    assert ask()(uprn=HOMES[5].uprn, postcode="EC9B 2QQ").status is Status.CLEAR
+
+
+def test_the_slack_never_shrinks_as_the_uncertainty_grows(ask: Callable[..., Ask]) -> None:
+    for uncertainty in (0, 10, 24, 25, 40):
+        outcome = ask(FLAT_3)(easting=596000 + uncertainty + 24, northing=179000, uncertainty_m=uncertainty)
+        assert outcome.status is Status.HIT, uncertainty
+
+
+def test_the_edge_of_a_zone_is_not_sharper_than_a_buildings_middle(ask: Callable[..., Ask]) -> None:
+    assert ask(ZONE)(easting=596070, northing=179000).status is Status.HIT
+    assert ask(ZONE)(easting=596080, northing=179000).status is Status.CLEAR
+
+
+def test_a_marked_home_nobody_placed_is_not_forgotten_by_a_position(ask: Callable[..., Ask]) -> None:
+    in_postcode = marker("U1", Place("1 Lost Row", "EC9A 1AB"))
+    assert ask(in_postcode)(easting=596040, northing=179000).status is Status.HIT
+    assert ask(in_postcode)(easting=596900, northing=179000).status is Status.CLEAR
+    assert ask(replace(in_postcode, ends_on=date(2026, 11, 1)))(easting=596040, northing=179000).status is Status.CLEAR
+    nowhere = marker("U2", Place("1 Lost Row"))
+    assert ask(nowhere)(easting=596040, northing=179000).status is Status.COULD_NOT_CHECK
+    known = ask(nowhere)(address="18 Tallow Yard, EC9A 1AB", easting=596080, northing=179000)
+    assert known.status is Status.CLEAR
+
+
+@pytest.mark.parametrize("phone", ["07700 90045", "020 7946 045"])
+def test_a_number_with_a_digit_missing_is_not_checked(ask: Callable[..., Ask], phone: str) -> None:
+    try:
+        outcome = ask()(address="18 Tallow Yard, EC9A 1AB", phone=phone)
+    except LocationError as error:
+        assert error.field == "phone"
+    else:
+        assert outcome.status is Status.COULD_NOT_CHECK
