@@ -2,12 +2,11 @@
 
 Levels, from `config/categories.toml`: `existence` is the grade and what to do; `headline` adds the category and its
 headline; `full` adds reference, owner and contact. A role that may check always learns that something applies:
-withholding that would read as clear. Matches that only speak of another home nearby never say which, or what of.
+withholding that would read as clear. Matches that only speak of another home say neither which nor what of.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,7 +15,8 @@ from markers.model import Category, Grade, Match, SubBuilding
 from overlay.roles import Actor
 
 LEVELS = ("none", "existence", "headline", "full")
-_STEP_M = 10.0
+# No distances: two positions could be crossed to find the home.
+_ELSEWHERE = {Grade.BUILDING: "another flat in this building", Grade.NEARBY: "a home close to the place given"}
 
 
 class DisclosureError(ValueError):
@@ -79,19 +79,12 @@ def for_actor(
     return tuple(_shown(match, actor, categories.get(match.marker.category), now) for match in matches)
 
 
-def is_elsewhere(match: Match) -> bool:
-    """Whether a match tells of another home than the one asked about."""
-    return match.grade is Grade.NEARBY or (
-        match.grade is Grade.BUILDING and match.sub_building is SubBuilding.DIFFERENT
-    )
-
-
 def _shown(match: Match, actor: Actor, category: Category | None, now: datetime) -> Shown:
     marker = match.marker
     level = LEVELS.index(category.disclosure[actor.role]) if category is not None else LEVELS.index("existence")
-    if is_elsewhere(match) and match.grade is Grade.BUILDING:
-        level = min(level, LEVELS.index("none"))
-    which_home = not is_elsewhere(match) and match.grade is not Grade.ZONE
+    if not match.applies:
+        level = LEVELS.index("none")
+    which_home = match.applies and match.grade not in (Grade.ZONE, Grade.NEARBY)
     headline = level >= LEVELS.index("headline")
     full = level >= LEVELS.index("full")
     return Shown(
@@ -101,9 +94,9 @@ def _shown(match: Match, actor: Actor, category: Category | None, now: datetime)
         category_title=category.title if headline and category is not None else None,
         grade=match.grade,
         sub_building=match.sub_building,
-        distance_m=_coarse(match.distance_m) if match.grade is Grade.NEARBY else match.distance_m,
+        distance_m=None if match.grade is Grade.NEARBY else match.distance_m,
         confidence=match.confidence,
-        why=match.why if which_home or match.grade is Grade.ZONE else (_elsewhere_words(match),),
+        why=match.why if which_home or match.grade is Grade.ZONE else (_ELSEWHERE[match.grade],),
         headline=marker.headline if headline else None,
         action=marker.action if level >= LEVELS.index("existence") else None,
         owner=marker.owner if full else None,
@@ -111,16 +104,3 @@ def _shown(match: Match, actor: Actor, category: Category | None, now: datetime)
         review=marker.review_at(now) if level >= LEVELS.index("existence") else None,
         detail="shown" if full and which_home else "withheld",
     )
-
-
-def _elsewhere_words(match: Match) -> str:
-    if match.grade is Grade.BUILDING:
-        return "another flat in this building"
-    if match.distance_m is None:
-        return "a home in the area given"
-    return f"a home within {_coarse(match.distance_m):.0f} m"
-
-
-def _coarse(distance_m: float | None) -> float | None:
-    """Rounded up to whole steps, so that two checks can't be crossed to find a home."""
-    return None if distance_m is None else max(_STEP_M, math.ceil(distance_m / _STEP_M) * _STEP_M)

@@ -17,7 +17,7 @@ from markers.store import Commit, Committed, StoreUnavailable
 from markers.vault import VaultError
 from overlay.disclosure import Shown, for_actor
 from overlay.roles import Actor
-from overlay.services import Services
+from overlay.services import Services, trouble_words
 
 _TRIES = 8
 
@@ -88,11 +88,11 @@ def check(services: Services, actor: Actor, asked: Asked, now: datetime) -> Answ
         expect = {"markers": position, "access": access_position}
         try:
             done = services.commit(Commit(entry.entry_id, expect, (), (entry.canonical(),)), now)
+            if isinstance(done, Committed):
+                return answer
+            services.take_in(done.changes)
         except (StoreUnavailable, VaultError) as error:
             return _last_known(services, actor, asked, where, outcome, answer, now, error)
-        if isinstance(done, Committed):
-            return answer
-        services.take_in(done.changes)
     raise NothingDisclosed("Markers are changing faster than this check can follow. Check again.")
 
 
@@ -174,14 +174,15 @@ def _last_known(
 ) -> Answer:
     """The store can't be relied on: say so, show what was last known, and log it in the spool first."""
     as_of = services.last_contact
-    trouble = "The store is not answering." if isinstance(error, StoreUnavailable) else "A record can't be opened."
+    trouble = trouble_words(error)
     stale = replace(
         answer,
         status=Status.COULD_NOT_CHECK,
         reason=" ".join(
             part
             for part in (
-                f"{trouble} What follows was last known at {as_of.astimezone(LONDON):%H:%M:%S}.",
+                f"{trouble[0].upper()}{trouble[1:]}.",
+                f"What follows was last known at {as_of.astimezone(LONDON):%H:%M:%S}.",
                 outcome.reason,
             )
             if part

@@ -7,6 +7,7 @@ import json
 import os
 import threading
 import tomllib
+import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -22,7 +23,7 @@ from markers.index import MarkerIndex
 from markers.model import LONDON, Category, Marker
 from markers.server import EmbeddedServer, ServerError, check_external
 from markers.spool import Spool
-from markers.store import Changes, Commit, Committed, Moved, Store, StoreUnavailable
+from markers.store import Changes, Commit, Committed, Moved, Record, Store, StoreBehind, StoreUnavailable
 from markers.vault import KeyRing, Vault, VaultError
 from overlay.area import Area, load_area
 from overlay.disclosure import check_table
@@ -36,6 +37,7 @@ log = structlog.get_logger()
 # relies on this: it asks the store itself.
 _SILENCE_S = 2.5
 _WAIT_S = 1.0
+_SILENT = "store not answering"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +92,7 @@ class Services:
     access: AccessBook
     gazetteer: Gazetteer
     last_contact: datetime
+    trouble: str | None
     embedded: EmbeddedServer | None
     _stopping: threading.Event
     _follower: threading.Thread | None = None
@@ -125,6 +128,7 @@ class Services:
             access=AccessBook(),
             gazetteer=Gazetteer.open(settings.data / "gazetteer"),
             last_contact=datetime.now(UTC),
+            trouble=None,
             embedded=embedded,
             _stopping=threading.Event(),
         )
@@ -159,11 +163,21 @@ class Services:
         A restarted store breaks every pooled connection; the request id makes the second try safe.
         """
         try:
-            done = self.store.commit(commit)
-        except StoreUnavailable:
-            done = self.store.commit(commit)
-        self.last_contact = max(self.last_contact, now)
+            try:
+                done = self.store.commit(commit)
+            except StoreUnavailable:
+                done = self.store.commit(commit)
+        except (StoreUnavailable, VaultError) as error:
+            self.note_trouble(error)
+            raise
+        self.last_contact, self.trouble = max(self.last_contact, now), None
         return done
+
+    def note_trouble(self, error: Exception) -> None:
+        """The store can't be relied on, and why; held until something has been written to it again."""
+        if self.trouble is None:
+            log.error("store_trouble", kind=type(error).__name__, reason=str(error))
+        self.trouble = trouble_words(error)
 
     def take_in(self, changes: Mapping[str, Changes]) -> None:
         """Apply what a commit or the change stream brought."""
@@ -173,37 +187,41 @@ class Services:
             elif collection == "markers":
                 self.index.apply(
                     news.position,
-                    [(r.record_id, _marker(r.plain) if r.plain is not None else None) for r in news.records],
+                    [(r.record_id, _marker(r) if r.plain is not None else None) for r in news.records],
                 )
             else:
                 self.access.apply(news)
 
     def state(self, now: datetime) -> StoreState:
         """Whether this process is in touch with the store, in the words of the top bar."""
-        if (now - self.last_contact).total_seconds() <= _SILENCE_S:
+        since, trouble = self.last_contact, self.trouble
+        if trouble is None and (now - since).total_seconds() <= _SILENCE_S:
             return StoreState("current", "Checked against current markers", None)
-        since = self.last_contact
-        return StoreState("last_known", f"LAST KNOWN {since.astimezone(LONDON):%H:%M:%S}, store not answering", since)
+        words = f"LAST KNOWN {since.astimezone(LONDON):%H:%M:%S}, {trouble or _SILENT}"
+        return StoreState("last_known", words, since)
 
     def _load(self, collection: str) -> None:
         news = self.store.load(collection)
         if collection == "markers":
-            self.index.replace(news.position, [_marker(r.plain) for r in news.records if r.plain is not None])
+            self.index.replace(news.position, [_marker(r) for r in news.records if r.plain is not None])
         else:
             self.access.replace(news)
 
     def _follow(self) -> None:
         while not self._stopping.is_set():
             try:
-                moved = self.store.wait({"markers": self.index.position, "access": self.access.position}, _WAIT_S)
-                for collection in moved:
-                    after = self.index.position if collection == "markers" else self.access.position
+                self.store.wait({"markers": self.index.position, "access": self.access.position}, _WAIT_S)
+                # Asked even when nothing moved: a store that was wiped or restored moves nothing either.
+                for collection, after in (("markers", self.index.position), ("access", self.access.position)):
                     self.take_in({collection: self.store.changes(collection, after)})
+                if self.trouble is not None:
+                    self.commit(Commit(str(uuid.uuid4()), {}), self.now())
                 self.last_contact = self.now()
                 if self.spool.pending():
                     log.info("spool_replayed", entries=self.spool.replay(self.store))
                 self.gazetteer = self.gazetteer.refreshed()
-            except StoreUnavailable:
+            except (StoreUnavailable, VaultError) as error:
+                self.note_trouble(error)
                 self._stopping.wait(0.2)
             except Exception as error:
                 # The follower must outlive any fault: without it the copies would stand still unseen. A check
@@ -220,6 +238,13 @@ def running(settings: Settings) -> Iterator[Services]:
         yield services
     finally:
         services.close()
+
+
+def trouble_words(error: Exception) -> str:
+    """What is wrong with the store, in the words of a banner."""
+    if isinstance(error, StoreBehind):
+        return "store replaced or restored: a supervisor must decide"
+    return _SILENT if isinstance(error, StoreUnavailable) else "a record in the store can't be opened"
 
 
 def data_folders(data: Path) -> None:
@@ -258,8 +283,11 @@ def key_ring(settings: Settings) -> KeyRing:
         return KeyRing.load(folder)
 
 
-def _marker(plain: bytes) -> Marker:
-    return Marker.from_dict(json.loads(plain))
+def _marker(record: Record) -> Marker:
+    try:
+        return Marker.from_dict(json.loads(record.plain or b""))
+    except (KeyError, TypeError, ValueError) as error:
+        raise VaultError(f"marker {record.record_id} is written in a form this version does not know") from error
 
 
 def _incident_types(path: Path) -> tuple[tuple[str, str], ...]:

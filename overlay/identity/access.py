@@ -135,8 +135,10 @@ class AccessBook:
                 self._take_in(changes)
 
     def replace(self, loaded: Changes) -> None:
-        """Start anew from the whole collection, as `Store.load` gives it."""
+        """Start anew from the whole collection, as `Store.load` gives it; one slower than the news is left out."""
         with self._lock:
+            if loaded.position < self._position:
+                return
             self._entries.clear()
             self._names.clear()
             self._take_in(loaded)

@@ -40,8 +40,8 @@ def marker(category: str) -> Marker:
     )
 
 
-def seen(category: str, role: str, grade: Grade, sub_building: SubBuilding | None = None):
-    found = Match(marker(category), grade, ("Flat 14C carries a marker",), 0.9, sub_building, 43.2)
+def seen(category: str, role: str, grade: Grade, sub_building: SubBuilding | None = None, *, applies: bool = True):
+    found = Match(marker(category), grade, ("Flat 14C carries a marker",), 0.9, sub_building, 43.2, applies=applies)
     return for_actor((found,), Actor("p", "A Person", role, "session"), CATEGORIES, NOW)[0]
 
 
@@ -51,8 +51,11 @@ def test_the_shipped_table_is_complete() -> None:
 
 @pytest.mark.parametrize("role", sorted(CHECKING))
 @pytest.mark.parametrize("category", sorted(CATEGORIES))
-def test_another_flat_tells_nothing_but_that_it_is_there(category: str, role: str) -> None:
-    shown = seen(category, role, Grade.BUILDING, SubBuilding.DIFFERENT)
+@pytest.mark.parametrize(("grade", "sub_building"), [(Grade.BUILDING, SubBuilding.DIFFERENT), (Grade.NEARBY, None)])
+def test_another_home_tells_nothing_but_that_it_is_there(
+    category: str, role: str, grade: Grade, sub_building: SubBuilding | None
+) -> None:
+    shown = seen(category, role, grade, sub_building, applies=False)
     assert not any(secret in repr(shown) for secret in SECRETS)
     assert (shown.category, shown.headline, shown.action, shown.detail) == (None, None, None, "withheld")
     assert shown.fields() == ("existence",)
@@ -65,7 +68,7 @@ def test_near_and_zone_never_say_which_home(grade: Grade, role: str) -> None:
     assert shown.reference is None
     assert shown.marker_id is None
     if grade is Grade.NEARBY:
-        assert shown.distance_m == 50
+        assert shown.distance_m is None
         assert "14C" not in repr(shown.why)
 
 
