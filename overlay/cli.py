@@ -234,13 +234,14 @@ def _check_row(services: Services, actor: Actor, query: Query, writer: ResultsWr
         refused.append(f"query {query.query_id}, {error}")
         writer.none(query.query_id, Status.COULD_NOT_CHECK, str(error))
         return Status.COULD_NOT_CHECK
+    reason = " ".join(filter(None, (answer.reason, *answer.warnings)))
     if not answer.matches:
-        writer.none(query.query_id, answer.status, answer.reason or "")
+        writer.none(query.query_id, answer.status, reason)
     for match in answer.matches:
         writer.match(
             query.query_id,
             answer.status,
-            answer.reason or "",
+            reason,
             grade=match.grade.value,
             sub_building=match.sub_building.value if match.sub_building else "",
             marker_reference=match.reference or "",
@@ -323,6 +324,13 @@ def markers_import(
             )
         with _bar("Placing", len(good)) as step:
             plan = plan_import(services, _counted(good, step))
+        if plan.unfindable:
+            click.echo(f"Only a UPRN that the gazetteer lacks: {_some(plan.unfindable)}", err=True)
+        if plan.unfindable and not skip_bad_rows and not dry_run:
+            raise click.ClickException(
+                f"No written address could ever meet {_rows(len(plan.unfindable))}: nothing was loaded. "
+                "Load the gazetteer first, give their addresses, or use --skip-bad-rows."
+            )
         written = 0
         if not dry_run:
             with _bar("Writing", len(plan.new) + len(plan.changed)) as step:
@@ -337,6 +345,7 @@ def _say_plan(plan: Plan, errors: list[RowError], written: int, *, dry_run: bool
         "unchanged": plan.unchanged,
         "bad_rows": _bad(errors),
         "not_in_gazetteer": len(plan.unplaced),
+        "unfindable": len(plan.unfindable),
         "written": written,
     }
     if as_json:
@@ -345,8 +354,7 @@ def _say_plan(plan: Plan, errors: list[RowError], written: int, *, dry_run: bool
         return
     click.echo("  ".join(f"{name.replace('_', ' ')} {count:,}" for name, count in figures.items()))
     if plan.unplaced:
-        some = ", ".join(plan.unplaced[:10]) + (" ..." if len(plan.unplaced) > 10 else "")
-        click.echo(f"Not surely one home of the gazetteer, so found by their own text only: {some}")
+        click.echo(f"Not surely one home of the gazetteer, so found by their own text only: {_some(plan.unplaced)}")
     if dry_run:
         click.echo("Nothing was changed (--dry-run).")
 
@@ -532,6 +540,7 @@ def ledger_search(
         map(id, ledgers.search((e for _, e in entries), actor=actor, incident=incident, marker=marker, check=check_id))
     )
     found = [(sequence, entry) for sequence, entry in entries if id(entry) in wanted]
+    late_checks = {entry.check_id for _, entry in entries if entry.late}
     rows = [
         {
             "sequence": sequence,
@@ -542,7 +551,8 @@ def ledger_search(
             "via": entry.via.value,
             "incident": entry.incident,
             "reason": entry.reason,
-            "status": entry.status,
+            # The store kept the look after all, but its reply came too late: the late entry is what was shown.
+            "status": "not shown" if entry.check_id in late_checks and not entry.late else entry.status,
             "records": [seen.record_id for seen in entry.records] if as_json else len(entry.records),
             **({"store": entry.store, "late": entry.late, "check": entry.check_id} if as_json else {}),
             "entry": entry.entry_id,
@@ -647,6 +657,10 @@ def _password(content: bytes) -> str:
 
 def _one_line(words: str) -> str:
     return " ".join(words.split())
+
+
+def _some(references: tuple[str, ...]) -> str:
+    return ", ".join(references[:10]) + (" ..." if len(references) > 10 else "")
 
 
 def _rows(count: int, kind: str = "") -> str:

@@ -92,6 +92,7 @@ def check(services: Services, actor: Actor, asked: Asked, now: datetime) -> Answ
                 return answer
             services.take_in(done.changes)
         except (StoreUnavailable, VaultError) as error:
+            services.note_trouble(error)
             return _last_known(services, actor, asked, where, outcome, answer, now, error)
     raise NothingDisclosed("Markers are changing faster than this check can follow. Check again.")
 

@@ -167,7 +167,7 @@ class Services:
                 done = self.store.commit(commit)
             except StoreUnavailable:
                 done = self.store.commit(commit)
-        except (StoreUnavailable, VaultError) as error:
+        except StoreUnavailable as error:
             self.note_trouble(error)
             raise
         self.last_contact, self.trouble = max(self.last_contact, now), None

@@ -39,12 +39,18 @@ class _Contended(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What an import would do. `unplaced` are references whose address the gazetteer does not surely know."""
+    """What an import would do.
+
+    `unplaced` are references whose address the gazetteer does not surely know: they are found by their own text.
+    `unfindable` give nothing but a UPRN that the gazetteer lacks: no written address could ever meet them, so
+    they are not written.
+    """
 
     new: tuple[Marker, ...]
     changed: tuple[Marker, ...]
     unchanged: int
     unplaced: tuple[str, ...]
+    unfindable: tuple[str, ...]
 
 
 def plan_import(services: Services, markers: Iterable[Marker]) -> Plan:
@@ -52,10 +58,15 @@ def plan_import(services: Services, markers: Iterable[Marker]) -> Plan:
     new: list[Marker] = []
     changed: list[Marker] = []
     unplaced: list[str] = []
+    unfindable: list[str] = []
     unchanged = 0
     for given in markers:
         marker = place_on_gazetteer(services, given)
-        if marker.place.address and marker.place.premises_id is None:
+        place = marker.place
+        if not (place.address or place.point or place.zone_wkt or place.phone):
+            unfindable.append(marker.reference)
+            continue
+        if place.address and place.premises_id is None:
             unplaced.append(marker.reference)
         versioned = _against(services.index, marker)
         if versioned is None:
@@ -64,7 +75,7 @@ def plan_import(services: Services, markers: Iterable[Marker]) -> Plan:
             new.append(versioned)
         else:
             changed.append(versioned)
-    return Plan(tuple(new), tuple(changed), unchanged, tuple(unplaced))
+    return Plan(tuple(new), tuple(changed), unchanged, tuple(unplaced), tuple(unfindable))
 
 
 def import_markers(

@@ -15,6 +15,8 @@ from markers.gazetteer import Gazetteer
 from markers.ledger import LedgerEntry, Operation, Via
 from markers.location import LocationError, RawLocation
 from markers.model import Marker, Place, Status
+from markers.server import EmbeddedServer
+from markers.store import Commit, StoreUnavailable, Write
 from overlay.identity import create_token, revoke_token
 from overlay.lookup import Answer, Asked, NotAllowedAnyMore, NothingDisclosed, check
 from overlay.roles import Actor
@@ -197,6 +199,46 @@ def test_a_swapped_record_is_could_not_check_and_not_a_fault(services: Services,
     assert (answer.status, answer.store) == (Status.COULD_NOT_CHECK, "last_known")
 
 
+def test_a_record_this_version_cannot_read_is_could_not_check(services: Services, other: Services) -> None:
+    services.store.commit(Commit("from-a-newer-version", {}, (Write("markers", "newer", 0, b'{"novel": 1}'),)))
+    answer = ask(other)
+    assert (answer.status, answer.store) == (Status.COULD_NOT_CHECK, "last_known")
+    assert other.state(other.now()).kind == "last_known"
+    assert "can't be opened" in other.state(other.now()).words
+
+
+def test_a_wiped_store_turns_the_banner_without_anyone_asking(tmp_path: Path) -> None:
+    services = Services.start(Settings(data=tmp_path / "data"))
+    try:
+        assert services.state(services.now()).kind == "current"
+        assert services.embedded is not None
+        services.embedded.stop(kill=True)
+        assert services.embedded.wait_gone(5)
+        log = tmp_path / "data" / "store"
+        for part in sorted(log.rglob("*"), reverse=True):
+            part.rmdir() if part.is_dir() else part.unlink()
+        EmbeddedServer(log).ensure()
+        until = time.monotonic() + 10
+        while "replaced" not in services.state(services.now()).words and time.monotonic() < until:
+            time.sleep(0.1)
+        assert "replaced or restored" in services.state(services.now()).words
+    finally:
+        services.close()
+
+
+def test_a_banner_that_turned_for_one_failed_write_turns_back(tmp_path: Path) -> None:
+    services = Services.start(Settings(data=tmp_path / "data"))
+    try:
+        services.note_trouble(StoreUnavailable("the store is out of memory"))
+        assert services.state(services.now()).kind == "last_known"
+        until = time.monotonic() + 10
+        while services.state(services.now()).kind != "current" and time.monotonic() < until:
+            time.sleep(0.1)
+        assert services.state(services.now()).kind == "current"
+    finally:
+        services.close()
+
+
 def test_an_import_places_its_markers_on_the_gazetteer(services: Services) -> None:
     plan = plan_import(
         services,
@@ -204,12 +246,13 @@ def test_an_import_places_its_markers_on_the_gazetteer(services: Services) -> No
             marker("A", Place("16 tallow yd", "EC9A 1AB")),
             marker("B", Place(uprn=HOMES[4].uprn)),
             marker("C", Place("1 Nowhere Street", "EC9Z 9ZZ")),
+            marker("D", Place(uprn="999990009999")),
             FLAT_3,
         ],
     )
     assert [placed.place.premises_id for placed in plan.new] == [HOMES[3].premises_id, HOMES[4].premises_id, None]
     assert plan.new[1].place.address == HOMES[4].address
-    assert (plan.unchanged, plan.unplaced) == (1, ("C",))
+    assert (plan.unchanged, plan.unplaced, plan.unfindable) == (1, ("C",), ("D",))
 
 
 def test_two_importers_of_one_marker_leave_one_and_both_in_the_ledger(services: Services, other: Services) -> None:
