@@ -20,7 +20,8 @@ from markers.shapes import Shapes
 class MarkerIndex:
     """Markers by id, home, UPRN, telephone number and place.
 
-    `without_address` are markers placed by position alone, `without_position` homes that nobody has placed on the map.
+    `points` are the positions of marked homes by category, `unaddressed` those of markers placed by position alone,
+    `without_position` homes that nobody has placed on the map.
     `position` is the change of the store that this copy includes. Hold `lock` while reading position and
     matching, so that both speak of the same moment.
     """
@@ -37,8 +38,8 @@ class MarkerIndex:
         self._by_postcode: dict[str, set[str]] = defaultdict(set)
         self.homes = MarkedHomes()
         self.zones = Shapes()
-        self.points = Shapes()
-        self.without_address: set[str] = set()
+        self.points: dict[str, Shapes] = defaultdict(Shapes)
+        self.unaddressed = Shapes()
         self.without_position: set[str] = set()
 
     def __len__(self) -> int:
@@ -102,9 +103,8 @@ class MarkerIndex:
             self._by_phone[place.phone].add(marker_id)
         if place.postcode:
             self._by_postcode[place.postcode].add(marker_id)
-        if not (place.address or place.uprn or place.phone):
-            self.without_address.add(marker_id)
-        elif place.point is None and place.zone_wkt is None and (place.address or place.uprn):
+        addressed = bool(place.address or place.uprn)
+        if addressed and place.point is None and place.zone_wkt is None:
             self.without_position.add(marker_id)
         if place.zone_wkt:
             self.zones.put(marker_id, from_wkt(place.zone_wkt))
@@ -113,7 +113,7 @@ class MarkerIndex:
             if place.radius_m:
                 self.zones.put(marker_id, spot.buffer(place.radius_m))
             else:
-                self.points.put(marker_id, spot)
+                (self.points[marker.category] if addressed else self.unaddressed).put(marker_id, spot)
 
     def _remove(self, marker_id: str) -> None:
         marker = self._markers.pop(marker_id, None)
@@ -127,7 +127,7 @@ class MarkerIndex:
             self._by_phone[marker.place.phone].discard(marker_id)
         if marker.place.postcode:
             self._by_postcode[marker.place.postcode].discard(marker_id)
-        self.without_address.discard(marker_id)
         self.without_position.discard(marker_id)
         self.zones.remove(marker_id)
-        self.points.remove(marker_id)
+        self.points[marker.category].remove(marker_id)
+        self.unaddressed.remove(marker_id)

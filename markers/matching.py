@@ -8,15 +8,14 @@ could not be understood never disappears behind one that could.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from shapely import Point as ShapelyPoint
-from shapely.geometry import Polygon
 from shapely.geometry.base import BaseGeometry
 
 from markers import ground
-from markers.address import read_address
+from markers.address import Written, read_address
 from markers.compare import Verdict
 from markers.gazetteer import Gazetteer
 from markers.index import MarkerIndex
@@ -69,23 +68,19 @@ class _Findings:
     """What has been gathered so far. `problems` are the inputs that could not be decided."""
 
     matches: dict[str, Match] = field(default_factory=dict)
-    context: set[str] = field(default_factory=set)
     problems: list[str] = field(default_factory=list)
     vague_position: bool = False
     warnings: list[str] = field(default_factory=list)
 
-    def add(self, match: Match, *, context: bool = False) -> None:
-        """Keep the strongest grade of each marker; what is only `context` never outranks or makes a hit."""
-        marker_id = match.marker.marker_id
-        known = self.matches.get(marker_id)
-        merit = (context, _STRENGTH[match.grade], -match.confidence)
-        if known is not None and merit >= (marker_id in self.context, _STRENGTH[known.grade], -known.confidence):
-            return
-        self.matches[marker_id] = match
-        if context:
-            self.context.add(marker_id)
-        else:
-            self.context.discard(marker_id)
+    def add(self, match: Match) -> None:
+        """Keep the strongest grade of each marker; what only tells of another home never outranks what applies."""
+        known = self.matches.get(match.marker.marker_id)
+        if known is None or _merit(match) < _merit(known):
+            self.matches[match.marker.marker_id] = match
+
+
+def _merit(match: Match) -> tuple[bool, int, float]:
+    return (not match.applies, _STRENGTH[match.grade], -match.confidence)
 
 
 def match(
@@ -99,11 +94,12 @@ def match(
     """Grade every marker in force against a location. Pure over its arguments; the caller holds `index.lock`."""
     found = _Findings()
     near = _Reach(index, categories, distances, now)
-    written = _by_address(location, index, gazetteer, now, found)
+    asked = read_address(location.address, location.postcode) if location.address else None
+    written = _by_address(asked, index, gazetteer, now, found)
     by_uprn = _by_uprn(location, index, gazetteer, now, found)
     settled = by_uprn if by_uprn is not None else written
     grounds = [
-        ground.of_resolution(resolution, _postcode_given(location), gazetteer)
+        ground.of_resolution(resolution, asked.postcode if asked is not None else location.postcode, gazetteer)
         for resolution in (written, by_uprn)
         if resolution is not None
     ]
@@ -123,18 +119,12 @@ def match(
     return _conclude(location, settled, distances, found)
 
 
-def _postcode_given(location: Location) -> str | None:
-    if location.postcode or not location.address:
-        return location.postcode
-    return read_address(location.address).postcode
-
-
 def _by_address(
-    location: Location, index: MarkerIndex, gazetteer: Gazetteer, now: datetime, found: _Findings
+    asked: Written | None, index: MarkerIndex, gazetteer: Gazetteer, now: datetime, found: _Findings
 ) -> Resolution | None:
-    if not location.address:
+    if asked is None:
         return None
-    resolution = resolve(read_address(location.address, location.postcode), gazetteer, index.homes)
+    resolution = resolve(asked, gazetteer, index.homes)
     _take(resolution, index, now, found)
     return resolution
 
@@ -166,10 +156,8 @@ def _take(resolution: Resolution, index: MarkerIndex, now: datetime, found: _Fin
         if marker is None or marked.verdict is Verdict.ELSEWHERE:
             continue
         grade, sub_building = _VERDICT_GRADE[marked.verdict]
-        found.add(
-            Match(marker, grade, marked.why, marked.confidence, sub_building),
-            context=marked.verdict is Verdict.DIFFERENT,
-        )
+        applies = marked.verdict is not Verdict.DIFFERENT
+        found.add(Match(marker, grade, marked.why, marked.confidence, sub_building, applies=applies))
     found.warnings += resolution.warnings
     if not resolution.decidable:
         found.problems.append(
@@ -191,7 +179,7 @@ def _by_postcode(
     marked = index.with_postcode(postcode).union(*(index.with_uprn(home.uprn) for home in homes if home.uprn))
     for marker_id in sorted(marked):
         if (marker := _in_force(index, marker_id, now)) is not None:
-            found.add(Match(marker, Grade.NEARBY, (f"a home in {postcode}",), 0.3), context=True)
+            found.add(Match(marker, Grade.NEARBY, (f"a home in {postcode}",), 0.3, applies=False))
     if settled is not None and settled.home is not None and settled.home.postcode not in (None, postcode):
         found.problems.append(f"The UPRN is in {settled.home.postcode}, not in {postcode}. Ask which is right.")
     elif settled is None and location.spot is None:
@@ -219,8 +207,11 @@ class _Reach:
         """Zones and markers without an address, on the ground of a written location. None: it has no position."""
         if area is not None:
             self._zones(area, found)
-            self._points(area, found, decides=False, why="a marker with a position but no address")
-        elif not found.problems and (self._any(self.index.zones.ids()) or self._any(self.index.without_address)):
+            self._unaddressed(area, found)
+            for category in self.categories.values():
+                if category.nearby_m > 0:
+                    self._homes(category.code, area, found, "the category's distance", applies=False)
+        elif not found.problems and (self._any(self.index.zones.ids()) or self._any(self.index.unaddressed.ids())):
             found.problems.append(
                 "This address has no position, so exclusion and other zones could not be checked. "
                 "Give its postcode, a grid reference or the caller's position."
@@ -229,7 +220,9 @@ class _Reach:
     def markers_around(self, spot: Spot, gazetteer: Gazetteer, found: _Findings, *, decides: bool) -> None:
         """Zones and homes around a position. `decides` is False when an address already says which home it is."""
         self._zones(spot.shape, found)
-        self._points(spot.shape, found, decides=decides, why="within the position given")
+        self._unaddressed(spot.shape, found)
+        for code in tuple(self.index.points):
+            self._homes(code, spot.shape, found, "by the position given", applies=decides)
         if decides:
             self._homes_without_position(spot.shape, gazetteer, found)
         if spot.radius_m > self.distances.vague_above_m:
@@ -243,7 +236,7 @@ class _Reach:
         zones = self.index.zones
         for marker_id, distance in zones.within(area, self._widest()):
             marker = _in_force(self.index, marker_id, self.now)
-            if marker is None or distance > self._slack(marker):
+            if marker is None or distance > self._slack(self._category(marker)):
                 continue
             if zones.covers(marker_id, area):
                 found.add(Match(marker, Grade.ZONE, ("inside the marker's area",), 1.0, distance_m=0.0))
@@ -251,24 +244,20 @@ class _Reach:
                 why = "may be inside the marker's area: its edge is here"
                 found.add(Match(marker, Grade.ZONE, (why,), 0.5, distance_m=round(distance, 1)))
 
-    def _points(self, area: BaseGeometry, found: _Findings, *, decides: bool, why: str) -> None:
-        """Markers at a point. One without an address may be this very home; another home's is only nearby."""
-        for marker_id, distance in self.index.points.within(area, self._widest()):
+    def _homes(self, code: str, area: BaseGeometry, found: _Findings, why: str, *, applies: bool) -> None:
+        """Marked homes within a category's distance: nearby, whichever home they are."""
+        for marker_id, distance in self.index.points[code].within(area, self._slack(self.categories.get(code))):
+            if (marker := _in_force(self.index, marker_id, self.now)) is not None:
+                reasons, away = (f"{distance:.0f} m away, {why}",), round(distance, 1)
+                found.add(Match(marker, Grade.NEARBY, reasons, 0.4, distance_m=away, applies=applies))
+
+    def _unaddressed(self, area: BaseGeometry, found: _Findings) -> None:
+        """A marker with a position but no address may be this very home."""
+        for marker_id, distance in self.index.unaddressed.within(area, self._widest()):
             marker = _in_force(self.index, marker_id, self.now)
-            if marker is None or distance > self._slack(marker):
-                continue
-            nameless = marker_id in self.index.without_address
-            if decides:
-                found.add(
-                    Match(marker, Grade.NEARBY, (f"{distance:.0f} m away, {why}",), 0.4, distance_m=round(distance, 1))
-                )
-            elif nameless:
-                found.add(Match(marker, Grade.POSSIBLE, (f"{distance:.0f} m away: a marker without an address",), 0.4))
-            elif isinstance(area, Polygon) or self._category_reaches(marker):
-                found.add(
-                    Match(marker, Grade.NEARBY, (f"{distance:.0f} m away",), 0.3, distance_m=round(distance, 1)),
-                    context=True,
-                )
+            if marker is not None and distance <= self._slack(self._category(marker)):
+                why = f"{distance:.0f} m away: a marker without an address"
+                found.add(Match(marker, Grade.POSSIBLE, (why,), 0.4, distance_m=round(distance, 1)))
 
     def _homes_without_position(self, area: BaseGeometry, gazetteer: Gazetteer, found: _Findings) -> None:
         """A marked home that nobody has placed may be anywhere in its postcode, or anywhere."""
@@ -284,16 +273,14 @@ class _Reach:
             if hull is None:
                 found.problems.append("Some markers have no position. Ask for the address too.")
                 return
-            if hull.distance(area) <= self._slack(marker):
+            if hull.distance(area) <= self._slack(self._category(marker)):
                 found.add(Match(marker, Grade.NEARBY, (f"somewhere in {postcode}",), 0.2))
 
-    def _slack(self, marker: Marker) -> float:
-        category = self.categories.get(marker.category)
-        return self.distances.point_tolerance_m + (category.nearby_m if category is not None else 0.0)
+    def _category(self, marker: Marker) -> Category | None:
+        return self.categories.get(marker.category)
 
-    def _category_reaches(self, marker: Marker) -> bool:
-        category = self.categories.get(marker.category)
-        return category is not None and category.nearby_m > 0
+    def _slack(self, category: Category | None) -> float:
+        return self.distances.point_tolerance_m + (category.nearby_m if category is not None else 0.0)
 
     def _widest(self) -> float:
         reaches = (category.nearby_m for category in self.categories.values())
@@ -344,7 +331,7 @@ def _in_force(index: MarkerIndex, marker_id: str, now: datetime) -> Marker | Non
 
 
 def _conclude(location: Location, settled: Resolution | None, distances: Distances, found: _Findings) -> Outcome:
-    applies = [item for marker_id, item in found.matches.items() if marker_id not in found.context]
+    applies = [item for item in found.matches.values() if item.applies]
     only_somewhere_near = found.vague_position and all(item.grade is Grade.NEARBY for item in applies)
     if applies and not only_somewhere_near:
         status = Status.HIT
@@ -352,16 +339,8 @@ def _conclude(location: Location, settled: Resolution | None, distances: Distanc
         status = Status.COULD_NOT_CHECK
     else:
         status = Status.CLEAR
-    graded = (replace(item, applies=marker_id not in found.context) for marker_id, item in found.matches.items())
     ordered = sorted(
-        graded,
-        key=lambda item: (
-            not item.applies,
-            _STRENGTH[item.grade],
-            -item.confidence,
-            item.distance_m or 0.0,
-            item.marker.reference,
-        ),
+        found.matches.values(), key=lambda item: (*_merit(item), item.distance_m or 0.0, item.marker.reference)
     )
     return Outcome(
         status=status,

@@ -16,7 +16,7 @@ def held(index: MarkerIndex) -> tuple[object, ...]:
         len(index),
         len(index.homes),
         len(index.zones),
-        len(index.points),
+        sum(map(len, index.points.values())),
         index.with_phone("+447700900123"),
         index.with_uprn(FLAT_3.place.uprn or ""),
         index.with_postcode("EC9A 1AB"),

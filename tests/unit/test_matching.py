@@ -399,3 +399,11 @@ def test_a_number_with_a_digit_missing_is_not_checked(ask: Callable[..., Ask], p
         assert error.field == "phone"
     else:
         assert outcome.status is Status.COULD_NOT_CHECK
+
+
+def test_ended_markers_are_not_near_either(ask: Callable[..., Ask]) -> None:
+    ended = date(2026, 11, 1)
+    outcome = ask(replace(POINT_ONLY, ends_on=ended), replace(FLAT_3, ends_on=ended))(easting=596040, northing=179000)
+    assert (outcome.status, outcome.matches) == (Status.CLEAR, ())
+    here = ask(replace(POINT_ONLY, ends_on=ended), replace(FLAT_3, ends_on=ended))
+    assert here(easting=596080, northing=179000).matches == here(easting=596000, northing=179000).matches == ()
