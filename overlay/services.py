@@ -110,6 +110,21 @@ class Services:
         data_folders(settings.data)
         ring = key_ring(settings)
         embedded = None if settings.store_url else EmbeddedServer(settings.data / "store")
+        try:
+            services = cls._assemble(settings, known, ring, embedded)
+        except BaseException:
+            if embedded is not None:
+                embedded.release()
+            raise
+        if follow:
+            services._follower = threading.Thread(target=services._follow, name="follower", daemon=True)
+            services._follower.start()
+        return services
+
+    @classmethod
+    def _assemble(
+        cls, settings: Settings, known: Configuration, ring: KeyRing, embedded: EmbeddedServer | None
+    ) -> Services:
         url = settings.store_url or (embedded.ensure() if embedded is not None else "")
         vault = Vault(ring, known.area.code)
         store = Store(url, known.area.code, vault, timeout_s=settings.store_timeout_s)
@@ -137,11 +152,8 @@ class Services:
             services._load("markers")
             services._load("access")
         except BaseException:
-            services.close()
+            store.close()
             raise
-        if follow:
-            services._follower = threading.Thread(target=services._follow, name="follower", daemon=True)
-            services._follower.start()
         return services
 
     def close(self) -> None:

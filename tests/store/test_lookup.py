@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import time
 from collections.abc import Iterator
@@ -208,22 +209,22 @@ def test_a_record_this_version_cannot_read_is_could_not_check(services: Services
 
 
 def test_a_wiped_store_turns_the_banner_without_anyone_asking(tmp_path: Path) -> None:
-    services = Services.start(Settings(data=tmp_path / "data"))
+    folder = tmp_path / "server"
+    server = EmbeddedServer(folder)
+    services = Services.start(Settings(data=tmp_path / "data", store_url=server.ensure()))
     try:
         assert services.state(services.now()).kind == "current"
-        assert services.embedded is not None
-        services.embedded.stop(kill=True)
-        assert services.embedded.wait_gone(5)
-        log = tmp_path / "data" / "store"
-        for part in sorted(log.rglob("*"), reverse=True):
-            part.rmdir() if part.is_dir() else part.unlink()
-        EmbeddedServer(log).ensure()
+        server.stop()
+        shutil.rmtree(folder)
+        server = EmbeddedServer(folder)
+        server.ensure()
         until = time.monotonic() + 10
         while "replaced" not in services.state(services.now()).words and time.monotonic() < until:
             time.sleep(0.1)
         assert "replaced or restored" in services.state(services.now()).words
     finally:
         services.close()
+        server.stop()
 
 
 def test_a_banner_that_turned_for_one_failed_write_turns_back(tmp_path: Path) -> None:
