@@ -206,7 +206,7 @@ class _Reach:
     def markers_on(self, area: BaseGeometry | None, found: _Findings) -> None:
         """Zones and markers without an address, on the ground of a written location. None: it has no position."""
         if area is not None:
-            self._zones(area, found)
+            self._zones(area, found, applies=False)
             self._unaddressed(area, found)
             for category in self.categories.values():
                 if category.nearby_m > 0:
@@ -219,7 +219,7 @@ class _Reach:
 
     def markers_around(self, spot: Spot, gazetteer: Gazetteer, found: _Findings, *, decides: bool) -> None:
         """Zones and homes around a position. `decides` is False when an address already says which home it is."""
-        self._zones(spot.shape, found)
+        self._zones(spot.shape, found, applies=decides)
         self._unaddressed(spot.shape, found)
         for code in tuple(self.index.points):
             self._homes(code, spot.shape, found, "by the position given", applies=decides)
@@ -232,17 +232,27 @@ class _Reach:
                 "Ask for the address, a street or a landmark."
             )
 
-    def _zones(self, area: BaseGeometry, found: _Findings) -> None:
+    def _zones(self, area: BaseGeometry, found: _Findings, *, applies: bool) -> None:
+        """Zones the ground lies in, or may lie in. One only within its category's distance is nearby.
+
+        A vague piece of ground is wide already and gets no slack; a point or a stated circle does.
+        """
         zones = self.index.zones
-        for marker_id, distance in zones.within(area, self._widest()):
+        vague = not applies and area.area > 0
+        slack = 0.0 if vague else self.distances.point_tolerance_m
+        for marker_id, distance in zones.within(area, 0.0 if vague else self._widest()):
             marker = _in_force(self.index, marker_id, self.now)
             if marker is None or distance > self._slack(self._category(marker)):
                 continue
             if zones.covers(marker_id, area):
                 found.add(Match(marker, Grade.ZONE, ("inside the marker's area",), 1.0, distance_m=0.0))
-            else:
+            elif distance <= slack:
                 why = "may be inside the marker's area: its edge is here"
                 found.add(Match(marker, Grade.ZONE, (why,), 0.5, distance_m=round(distance, 1)))
+            else:
+                why = f"{distance:.0f} m from the marker's area"
+                near = Match(marker, Grade.NEARBY, (why,), 0.3, distance_m=round(distance, 1), applies=applies)
+                found.add(near)
 
     def _homes(self, code: str, area: BaseGeometry, found: _Findings, why: str, *, applies: bool) -> None:
         """Marked homes within a category's distance: nearby, whichever home they are."""

@@ -407,3 +407,11 @@ def test_ended_markers_are_not_near_either(ask: Callable[..., Ask]) -> None:
     assert (outcome.status, outcome.matches) == (Status.CLEAR, ())
     here = ask(replace(POINT_ONLY, ends_on=ended), replace(FLAT_3, ends_on=ended))
     assert here(easting=596080, northing=179000).matches == here(easting=596000, northing=179000).matches == ()
+
+
+def test_a_zone_within_its_categorys_distance_is_nearby(ask: Callable[..., Ask]) -> None:
+    hotel = replace(ZONE, category="temporary")
+    by_position = ask(hotel)(easting=596110, northing=179000)
+    assert (by_position.status, grades(by_position)) == (Status.HIT, [("Z1", Grade.NEARBY, None)])
+    by_address = ask(hotel)(address="18 Tallow Yard, EC9A 1AB")
+    assert (by_address.status, grades(by_address)) == (Status.CLEAR, [("Z1", Grade.NEARBY, None)])
