@@ -234,7 +234,8 @@ def unit_fit(asked: Unit | None, home: Unit | None) -> str:
             return "different"
         if not asked.ident and not asked.floors and not asked.side:
             return "not_given"
-        return "unsure" if floors or (asked.side and asked.side == home.side) else "different"
+        # A number says nothing of the floor or side: Flat 3 may well be on the second floor.
+        return "unsure"
     if set(asked.floors) != set(home.floors):
         if asked.floors and home.floors:
             shared = set(asked.floors) & set(home.floors)
@@ -244,7 +245,7 @@ def unit_fit(asked: Unit | None, home: Unit | None) -> str:
             return "not_given" if not asked.floors else "unsure"
     if asked.side != home.side:
         return "different" if asked.side and home.side else "unsure"
-    if asked.kind and home.kind and asked.kind != home.kind:
+    if asked.kind != home.kind and (("PENTHOUSE" in (asked.kind, home.kind)) or (asked.kind and home.kind)):
         return "unsure"
     return "same"
 

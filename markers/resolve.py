@@ -15,11 +15,13 @@ from markers.compare import Judged, Verdict, align, confidence, judge, number_fi
 from markers.gazetteer import Gazetteer
 from markers.homes import MarkedHomes
 from markers.model import Precision, Premises
+from markers.terms import asked_numbers, reading_numbers
 from markers.vocabulary import KINDS, TOWNS
 
 __all__ = ["MarkedHome", "Resolution", "resolve", "resolve_premises"]
 
 MOST_CANDIDATES = 10
+_CONFIRM = "Ask to confirm flat, building, number and street."
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +116,9 @@ def _choose(asked: Written, gazetteer: Gazetteer) -> _Choice:
     if len(leaders) > 1:
         return _Choice(None, tuple(leaders), neighbours, _which(leaders))
     leader = leaders[0]
+    if _in_another_district(asked, leader.written):
+        doubt = f"{asked.outward} given, but {leader.home.address} is in {leader.home.postcode}. Ask for the postcode."
+        return _Choice(None, (leader,), neighbours, doubt)
     if leader.judged.home is not None and leader.judged.home.bare:
         unnumbered = [one for one in possible if any("not given" in doubt for doubt in one.judged.doubts)]
         if unnumbered:
@@ -134,6 +139,38 @@ def _choose(asked: Written, gazetteer: Gazetteer) -> _Choice:
     if leader.judged.home is not None and not _settled(leader, neighbours):
         return _Choice(None, (leader,), neighbours, "Flat missing")
     return _Choice(leader, tuple(same[:1]), neighbours)
+
+
+def _in_another_district(asked: Written, home: Written) -> bool:
+    """The same street and number in another postcode district is another town's until somebody says otherwise."""
+    return bool(asked.outward and home.outward and asked.outward != home.outward)
+
+
+def _rivalled(asked: Written, judged: Judged | None, found: list[MarkedHome], marked: MarkedHomes) -> bool:
+    """May the text mean a marked home that was read as elsewhere?
+
+    Asked only where the reading took some liberty. A marked home all of whose numbers are in the text, and whose
+    building or street is too, may be what was meant; then nobody may be told that there is no marker.
+    """
+    if judged is not None and judged.cost == 0 and judged.loose <= 0 and judged.leftover == 0:
+        return False
+    listed = {one.home_id for one in found}
+    numbers = set(asked_numbers(asked)) - {""}
+    for home_id in marked.candidates(asked):
+        theirs = marked.written(home_id)
+        if home_id in listed or not theirs.readings:
+            continue
+        reading = theirs.readings[0]
+        own = set(reading_numbers(reading))
+        if own and own <= numbers and _mentions(asked, reading):
+            return True
+    return False
+
+
+def _mentions(asked: Written, reading: Reading) -> bool:
+    words = asked.readings[0].words
+    keys = {word for phrase in (reading.name, reading.street) for word in phrase if word not in KINDS | TOWNS}
+    return any(word_cost(word, key) >= 0 for key in keys for word in words)
 
 
 def _merit(one: _Weighed, asked: Written) -> tuple[int, int, int, int]:
@@ -193,14 +230,15 @@ def _sure(asked: Written, sure: _Weighed, gazetteer: Gazetteer, marked: MarkedHo
     found = [one for home_id in ids if (one := _marked_near_sure(home_id, asked, sure, gazetteer, marked)) is not None]
     reading = sure.written.readings[0] if sure.written.readings else None
     in_unit = reading is not None and reading.unit is not None
+    rivalled = _rivalled(asked, judged, found, marked)
     return Resolution(
         precision=Precision.SUB_BUILDING if in_unit else Precision.BUILDING,
         understood=_label(home),
         home=home,
         candidates=(),
         known=True,
-        decidable=True,
-        problem=None,
+        decidable=not rivalled,
+        problem=f"Read as {home.address}, but not surely. {_CONFIRM}" if rivalled else None,
         marked=_ordered(found),
         warnings=tuple(warnings),
     )
@@ -320,6 +358,10 @@ def _unsure(
         problem = f"Only a street or area was understood: {understood}. Ask for the number or building."
     else:
         problem = "No street or building known by these words. Ask for the address or its postcode."
+    if decidable and any(one.verdict is Verdict.DIFFERENT for one in found):
+        decidable, problem = False, f"{understood} is not on record. Ask again which flat."
+    if decidable and _rivalled(asked, None, found, marked):
+        decidable, problem = False, f"{understood} is not on record. {_CONFIRM}"
     return Resolution(
         precision=precision,
         understood=understood,

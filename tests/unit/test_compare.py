@@ -42,11 +42,17 @@ def test_the_same_home(asked: str, home: str) -> None:
         ("Flat 4, 14 Tallow Yard", "Flat 3, 14 Tallow Yard, London"),
         ("13 Inkwell Tower", "Flat 12, Inkwell Tower, Golden Quill, London"),
         ("Ground floor flat, 67 Pounce Lane", "Basement Flat, 67 Pounce Lane, London"),
-        ("Ground floor flat, 67 Pounce Lane", "Flat 67, 67 Pounce Lane, London"),
     ],
 )
 def test_another_flat_of_the_building(asked: str, home: str) -> None:
     assert verdict(asked, home) is Verdict.DIFFERENT
+
+
+@pytest.mark.parametrize(
+    "asked", ["Ground floor flat, 67 Pounce Lane", "top flat 67 pounce lane", "67 Pounce Lane, 2nd floor"]
+)
+def test_a_floor_may_be_any_numbered_flat_and_is_never_surely_one(asked: str) -> None:
+    assert verdict(asked, "Flat 67, 67 Pounce Lane, London") is Verdict.POSSIBLE
 
 
 @pytest.mark.parametrize(

@@ -140,3 +140,31 @@ def test_a_tower_without_its_flat_surfaces_whichever_flat_is_marked(flat: str, g
     assert not any("7" in reason or "2" in reason for found in outcome.matches for reason in found.why)
     index.replace(1, [])
     assert asking("quarto tower", None, index, gazetteer).status is Status.COULD_NOT_CHECK
+
+
+@pytest.mark.parametrize(
+    ("marked", "typed"),
+    [
+        ("Flat 3, 14 Tallow Yard, London", "14 Tallow Yard, 2nd floor"),
+        ("Flat 3, 14 Tallow Yard, London", "top flat, 14 Tallow Yard"),
+        ("Flat 3, 14 Tallow Yard, London", "Flat 5, 14 Tallow Yard"),
+        ("Flat 1, Harbyn House, Wolstan Street, London", "Flat 1 Harbyn Wolstan St"),
+        ("Flat 1, Harbyn House, Wolstan Street, London", "Flat 1, Harbyn Houie, Wolstan Street"),
+        ("Flat 1, Harbyn House, Wolstan Street, London", "Flat 1, Wolstan Street, EC9A 4AB"),
+        ("Flat 6, Verdigris House, 37-41 Vellum Street, London", "6 Verdigris House"),
+        ("Flat 29, Octavo Tower, Scriptor Walk, London", "29 Scriptor Walk EC9A 3AB"),
+        ("8 Foolscap Lane, London", "8 Foolscap Lane, Leeds, LS1 4AP"),
+    ],
+)
+def test_what_may_mean_a_marked_home_is_never_clear(marked: str, typed: str, gazetteer: Gazetteer) -> None:
+    homes = [home for home in TOWN.homes if home.address == marked]
+    assert homes, f"no such home in Quillmarket: {marked}"
+    index = MarkerIndex()
+    index.replace(0, [at(homes[0])])
+    outcome = asking(typed, None, index, gazetteer)
+    assert outcome.status is not Status.CLEAR
+
+
+def test_a_penthouse_is_never_a_numbered_flat(gazetteer: Gazetteer, every_home_marked: MarkerIndex) -> None:
+    outcome = asking("1 Quarto Tower, Scriptor Walk", None, every_home_marked, gazetteer)
+    assert "Penthouse 1, Quarto Tower, Scriptor Walk, London" not in named(outcome, Grade.PREMISES)
