@@ -162,15 +162,16 @@ def _rivalled(asked: Written, judged: Judged | None, found: list[MarkedHome], ma
             continue
         reading = theirs.readings[0]
         own = set(reading_numbers(reading))
-        if own and own <= numbers and _mentions(asked, reading):
+        if reading.unit is not None and reading.unit.ident and _mentions(asked, reading.name):
+            own = {reading.unit.ident}  # a named building is often said without its number
+        if own and own <= numbers and (_mentions(asked, reading.name) or _mentions(asked, reading.street)):
             return True
     return False
 
 
-def _mentions(asked: Written, reading: Reading) -> bool:
-    words = asked.readings[0].words
-    keys = {word for phrase in (reading.name, reading.street) for word in phrase if word not in KINDS | TOWNS}
-    return any(word_cost(word, key) >= 0 for key in keys for word in words)
+def _mentions(asked: Written, phrase: tuple[str, ...]) -> bool:
+    keys = [word for word in phrase if word not in KINDS | TOWNS]
+    return any(word_cost(word, key) >= 0 for key in keys for word in asked.readings[0].words)
 
 
 def _merit(one: _Weighed, asked: Written) -> tuple[int, int, int, int]:

@@ -1,0 +1,39 @@
+"""`overlay bench check` runs on a small invented town and tells every figure; how fast it is depends on the machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.store.commands import Folder
+
+TIMED = [
+    "PING",
+    "fsynced XADD",
+    "match alone",
+    "durable check in process",
+    "empty HTTP route, 1 connection",
+    "check over HTTP, 1 connection",
+    "empty HTTP route, 16 connections",
+    "check over HTTP, 16 connections",
+]
+
+
+def test_every_floor_and_every_check_is_timed_and_nothing_is_left_behind(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    scratch = tmp_path_factory.mktemp("b")
+    folder = Folder(scratch.parent / "never-made", {"TMPDIR": str(scratch)})
+    arguments = ("bench", "check", "--homes", "300", "--markers", "300", "--rounds", "100", "--json")
+    told = folder.process(*arguments, seconds=100)
+    figures = told.json
+    assert [row["measured"] for row in figures["timings"]] == TIMED
+    for row in figures["timings"]:
+        assert 0 < float(row["p50 ms"]) <= float(row["p99 ms"])
+        assert float(row["a second"].replace(",", "")) > 0
+    assert len(figures["ratios"]) == 3
+    assert all(float(row["is"]) > 0 and row["aim"].startswith("<= ") for row in figures["ratios"])
+    assert "Traceback" not in told.err
+    assert not folder.data.exists()
+    assert list(Path(scratch).iterdir()) == []
