@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from shapely import Point as ShapelyPoint
-from shapely import get_coordinates, set_coordinates
+from shapely import get_coordinates, intersects_xy, prepare, set_coordinates
 from shapely.geometry import shape
 from shapely.geometry.base import BaseGeometry
 
@@ -34,7 +33,7 @@ class Area:
     boundary: BaseGeometry | None
 
     def contains(self, point: Point) -> bool:
-        return self.boundary is None or bool(self.boundary.covers(ShapelyPoint(point.easting, point.northing)))
+        return self.boundary is None or bool(intersects_xy(self.boundary, point.easting, point.northing))
 
 
 def load_area(settings: Settings) -> Area:
@@ -75,7 +74,9 @@ def _read_boundary(path: Path) -> BaseGeometry:
     features = content["features"] if content["type"] == "FeatureCollection" else [content]
     outline: BaseGeometry = shape(features[0]["geometry"])
     if max(abs(value) for value in outline.bounds) > 400:
+        prepare(outline)
         return outline
     points = [to_grid(float(longitude), float(latitude)) for longitude, latitude in get_coordinates(outline)]
     in_metres: BaseGeometry = set_coordinates(outline, [(point.easting, point.northing) for point in points])
+    prepare(in_metres)
     return in_metres
