@@ -470,12 +470,12 @@ def reasons(judged: Judged, asked: Written, home: Written) -> tuple[str, ...]:
     why: list[str] = []
     ours, theirs, found = judged.asked, judged.home, judged.found
     if ours is not None and theirs is not None:
-        if theirs.unit is not None and ours.unit is not None:
+        if judged.verdict is Verdict.NOT_GIVEN:
+            why.append("flat not given")  # and never which flat the home is
+        elif theirs.unit is not None and ours.unit is not None:
             sign = "=" if judged.verdict in (Verdict.SAME, Verdict.POSSIBLE) else "is not"
             if judged.verdict is not Verdict.POSSIBLE or ours.unit.ident == theirs.unit.ident:
                 why.append(f"{ours.unit.text.lower()} {sign} {theirs.unit.text}")
-        elif theirs.unit is not None:
-            why.append("flat not given")
         if ours.number is not None and theirs.number is not None:
             within = "within" if theirs.number != ours.number else "="
             why.append(f"{ours.number.text} {within} {theirs.number.text}")

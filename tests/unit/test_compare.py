@@ -139,3 +139,11 @@ def test_words_that_sound_alike() -> None:
     assert sound("LAIN") == sound("LANE")
     assert sound("WILLOWBY") == sound("WILLOUGHBY")
     assert sound("TALLOW") != sound("POUNCE")
+
+
+@pytest.mark.parametrize("asked", ["37 Vellum Street flat", "37 Vellum Street", "flat at 37 vellum st"])
+def test_a_flat_that_was_not_given_is_never_named(asked: str) -> None:
+    found = compare(read_address(asked), read_address("Flat 6, 37 Vellum Street, London"))
+    assert found.verdict is Verdict.NOT_GIVEN
+    assert "flat not given" in found.why
+    assert not any("6" in reason for reason in found.why)
