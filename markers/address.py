@@ -534,9 +534,10 @@ def _readings(unit: Unit | None, rest: list[_Item], *, floating: bool) -> tuple[
             number, at, slash = usable[k]
             for other in range(len(usable)):
                 one, _, scottish = usable[other]
-                if other != k and (one.lo == one.hi or scottish):
+                # A bare number behind the street is no flat ("7 Ferrule Street, 2 males fighting").
+                if other < k and (one.lo == one.hi or scottish):
                     ident = one.text.replace("-", "/")
-                    add(Unit("", ident), number, at, k, rank=0 if other < k else 1, kept=other, bare=True)
+                    add(Unit("", ident), number, at, k, kept=other, bare=True)
             add(None, number, at, k)
             _lettered(add, None, number, at, k)
             if slash:

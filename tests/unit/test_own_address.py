@@ -154,6 +154,7 @@ def test_a_tower_without_its_flat_surfaces_whichever_flat_is_marked(flat: str, g
         ("Flat 6, Verdigris House, 37-41 Vellum Street, London", "6 Verdigris House"),
         ("Flat 29, Octavo Tower, Scriptor Walk, London", "29 Scriptor Walk EC9A 3AB"),
         ("8 Foolscap Lane, London", "8 Foolscap Lane, Leeds, LS1 4AP"),
+        ("Flat 3, 14 Tallow Yard, London", "14 Tallow Yard, 2 males fighting outside"),
     ],
 )
 def test_what_may_mean_a_marked_home_is_never_clear(marked: str, typed: str, gazetteer: Gazetteer) -> None:
