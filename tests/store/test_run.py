@@ -169,12 +169,12 @@ class TestWhatIsRefused:
         (used.data.parent / "ring.json").rename(used.data / "keys" / "ring.json")
         assert [account["username"] for account in used("users", "list", "--json").json] == ["jay"]
 
-    @pytest.mark.parametrize("content", [b"", b"{}", b"\xff\x00", b"[1, 2"])
-    def test_damaged_keys_are_refused_and_kept(self, used: Folder, content: bytes) -> None:
-        (used.data / "keys" / "ring.json").write_bytes(content)
-        before = contents(used.data)
-        assert "ring.json" in used("users", "list").refusal
-        assert contents(used.data) == before
+    def test_damaged_keys_are_refused_and_kept(self, used: Folder) -> None:
+        for content in (b"", b"{}", b"\xff\x00", b"[1, 2"):
+            (used.data / "keys" / "ring.json").write_bytes(content)
+            before = contents(used.data)
+            assert "ring.json" in used("users", "list").refusal
+            assert contents(used.data) == before
 
     def test_the_keys_of_another_store_open_nothing_and_change_nothing(self, used: Folder, tmp_path: Path) -> None:
         other = Folder(tmp_path / "data")
@@ -233,7 +233,7 @@ class TestStartAndStop:
     def test_workers_that_are_killed_come_back_however_often(self, folder: Folder) -> None:
         with killed_in_the_end(folder.start("run")) as console:
             wait_ready(console, port(folder))
-            for victims in (1, 2, 1):
+            for victims in (1, 2):
                 before = workers(console.pid)
                 for pid in sorted(before)[:victims]:
                     os.kill(pid, signal.SIGKILL)
