@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rapidfuzz.distance import OSA
 
@@ -54,6 +54,8 @@ _NUMBER = re.compile(r"(\d{1,6})([A-Z]?)")
 _RANGE = re.compile(r"(\d{1,6})([A-Z]?)-(\d{1,6})([A-Z]?)")
 _SLASH = re.compile(r"(\d{1,6})([A-Z]?)/(\d{1,6})([A-Z]?)")
 _GLUED = re.compile(r"(FLAT|FLT|APT|FL|F|UNIT|RM)(\d{1,4}[A-Z]?)")
+_LOOKS_LIKE_A_NUMBER = re.compile(r"(?=[IOL\d]*\d)(?=\d*[IOL])[IOL\d]{2,4}[A-Z]?")
+_TO_FIGURES = str.maketrans("IOL", "101")
 _IDENT = re.compile(r"[A-Z]\d{1,3}|\d{1,2}F\d{1,2}")
 _ORDINAL = {
     f"{n}{end}": word
@@ -120,6 +122,8 @@ class Reading:
     place in `words` where the building number (or a bare unit number) stands, -1 without one. `name`, `street` and
     `locality` split `words` as a gazetteer would. `spare` are numbers this reading has no use for.
     `rank` 0 is the plain reading, higher a reinterpretation; `bare` means the unit is a number with no word before it.
+    `unit_at` is the place in `words` where the unit stands, -1 without one. `mended` says which letters were taken for
+    figures (`I4 read as 14`), "" where none were.
     """
 
     unit: Unit | None
@@ -132,6 +136,8 @@ class Reading:
     spare: tuple[str, ...] = ()
     rank: int = 0
     bare: bool = False
+    unit_at: int = -1
+    mended: str = ""
 
     @property
     def key(self) -> tuple[str, ...]:
@@ -204,6 +210,9 @@ def read_address(text: str, postcode: str | None = None) -> Written:
     spelt_out = _figures(tokens)
     if spelt_out != tokens:
         readings += _read(spelt_out)[0]
+    mended, how = _mended(tokens)
+    if how:
+        readings += tuple(replace(reading, mended=how) for reading in _read(mended)[0])
     plain = plain_text(normalised)
     if found:
         plain = " ".join(typed for typed in tokens if typed != ",") or plain
@@ -222,6 +231,8 @@ def read_address(text: str, postcode: str | None = None) -> Written:
 
 def _figures(tokens: list[str]) -> list[str]:
     """Number words as figures: `TWENTY ONE` and `TWENTY-ONE` are 21."""
+    if NUMBER_WORDS.keys().isdisjoint(tokens) and not any("-" in token for token in tokens):
+        return tokens
     figures: list[str] = []
     tens = 0
     for typed in (part for token in tokens for part in _said(token)):
@@ -239,6 +250,19 @@ def _said(token: str) -> list[str]:
     return parts if all(part in NUMBER_WORDS for part in parts) else [token]
 
 
+def _mended(tokens: list[str]) -> tuple[list[str], str]:
+    """Numbers typed with letters that look like figures (`I4`, `1O`, `l2`), and what was taken for what."""
+    how = [
+        f"{token} read as {token.translate(_TO_FIGURES)}" for token in tokens if _LOOKS_LIKE_A_NUMBER.fullmatch(token)
+    ]
+    if not how:
+        return tokens, ""
+    if all(token.isalpha() or token.isdecimal() for token in tokens):
+        return tokens, ""
+    figures = [token.translate(_TO_FIGURES) if _LOOKS_LIKE_A_NUMBER.fullmatch(token) else token for token in tokens]
+    return figures, ", ".join(how)
+
+
 def _read(tokens: list[str]) -> tuple[tuple[Reading, ...], bool]:
     """The readings of a text's tokens, and whether its words put the place beside the address."""
     items, beside = _items(tokens)
@@ -249,7 +273,7 @@ def _read(tokens: list[str]) -> tuple[tuple[Reading, ...], bool]:
 @dataclass(slots=True)
 class _Item:
     """kind: W word, N number, C comma, L unit ident such as B4, D lone dash, I a unit's number that may be the
-    building's instead."""
+    building's instead, U the place where the unit stood."""
 
     kind: str
     text: str
@@ -274,6 +298,9 @@ def _items(tokens: list[str]) -> tuple[list[_Item], bool]:
     for typed in tokens:
         if typed.isalpha():
             beside = beside or typed in BESIDE
+            if typed == "HOUSE" and items and items[-1].text == "PENT":
+                items[-1] = _Item("W", "PENTHOUSE")
+                continue
             items.append(_Item("W", ABBREVIATIONS.get(typed, typed)))
         elif typed == ",":
             items.append(_COMMA)
@@ -381,7 +408,12 @@ def _take_units(items: list[_Item]) -> tuple[Unit | None, list[_Item], bool]:
     def numbered(at: int) -> bool:
         return at < n and (items[at].kind in "NL" or (items[at].kind == "W" and len(items[at].text) == 1))
 
+    marked, before = False, 0
     while i < n:
+        if seen and not marked:
+            rest.insert(before, _Item("U", ""))
+            marked = True
+        before = len(rest)
         item = items[i]
         if item.kind == "L":
             if not ident and not (rest and rest[-1].kind == "N"):
@@ -467,6 +499,8 @@ def _take_units(items: list[_Item]) -> tuple[Unit | None, list[_Item], bool]:
             i += 1
     if not seen:
         return None, rest, False
+    if not marked:
+        rest.insert(before, _Item("U", ""))
     return Unit(kind, ident, tuple(sorted(set(floors))), side), rest, floating
 
 
@@ -475,8 +509,11 @@ def _readings(unit: Unit | None, rest: list[_Item], *, floating: bool) -> tuple[
     cuts: set[int] = set()
     numbers: list[tuple[Number, int, bool]] = []
     held: tuple[Number, int] | None = None
+    stands = -1
     for item in rest:
-        if item.kind == "W":
+        if item.kind == "U":
+            stands = len(words)
+        elif item.kind == "W":
             if item.text not in _DROPPED:
                 words.append(item.text)
         elif item.kind == "C":
@@ -504,7 +541,8 @@ def _readings(unit: Unit | None, rest: list[_Item], *, floating: bool) -> tuple[
             return
         spare = tuple(n.text for k, (n, _, _) in enumerate(numbers) if k not in (used, kept))
         name, street, locality = _split_words(all_words, cuts, at if number is not None else -1)
-        found.append(Reading(unit, number, all_words, at, name, street, locality, spare, rank, bare))
+        unit_at = -1 if unit is None else numbers[kept if kept >= 0 else used][1] if bare else stands
+        found.append(Reading(unit, number, all_words, at, name, street, locality, spare, rank, bare, unit_at))
 
     usable = numbers[:MOST_NUMBERS]
     order = sorted(

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from enum import StrEnum
+from enum import Enum, StrEnum, auto
 from functools import lru_cache
+from typing import NamedTuple
 
 from rapidfuzz.distance import OSA
 
@@ -26,7 +27,7 @@ from markers.vocabulary import (
     TOWNS,
 )
 
-__all__ = ["Comparison", "Judged", "Verdict", "align", "compare", "judge", "sound", "word_cost"]
+__all__ = ["Comparison", "Doubt", "Doubted", "Judged", "Verdict", "align", "compare", "judge", "sound", "word_cost"]
 
 
 class Verdict(StrEnum):
@@ -57,6 +58,26 @@ class Comparison:
     confidence: float
 
 
+class Doubted(Enum):
+    """What a doubt is about."""
+
+    NUMBER_MISSING = auto()
+    NUMBER = auto()
+    STREET = auto()
+    WORDS = auto()
+    UNIT = auto()
+    NO_UNIT_ON_RECORD = auto()
+    POSTCODE = auto()
+    TEXT = auto()
+
+
+class Doubt(NamedTuple):
+    """One reason why it is not surely the same home, in words a person reads."""
+
+    about: Doubted
+    text: str
+
+
 @dataclass(frozen=True, slots=True)
 class Alignment:
     """Where a home's phrase stands in the asked words, and how well it fits.
@@ -79,7 +100,8 @@ class Judged:
     `cost` counts spelling slips. `loose` counts what was assumed rather than read: a number inside a range, a name
     left out, a reinterpretation such as 37A = Flat A; -1 means written letter for letter the same. `doubts` name what
     stops it being the same home. `named` says that the home's name was among the asked words, `leftover` how many
-    asked words the home does not have, `postcode` is same, part (outward half), area or differs, "" if not compared.
+    asked words the home does not have, `postcode` is same, part (outward half agrees), differs (its last half does) or
+    district (another district), "" if not compared.
     """
 
     verdict: Verdict
@@ -88,10 +110,14 @@ class Judged:
     asked: Reading | None
     home: Reading | None
     found: Alignment | None
-    doubts: tuple[str, ...] = ()
+    doubts: tuple[Doubt, ...] = ()
     named: bool = False
     postcode: str = ""
     leftover: int = 0
+
+    def doubts_about(self, *about: Doubted) -> bool:
+        """Is any doubt about one of these?"""
+        return any(doubt.about in about for doubt in self.doubts)
 
 
 _SOUNDS = (
@@ -153,13 +179,24 @@ def word_cost(asked: str, known: str) -> int:
 def align(words: tuple[str, ...], phrase: tuple[str, ...]) -> Alignment | None:
     """The best place of a home's phrase among the asked words, or None when a key word of it is not there."""
     best: Alignment | None = None
-    for start in range(len(words)):
+    first = phrase[0]
+    for start, word in enumerate(words):
+        if not _may_begin(word, first):
+            continue
         found = _align_at(words, phrase, start)
         if found is not None and (best is None or (found.kind, found.cost) < (best.kind, best.cost)):
             best = found
             if found.cost == 0 and not found.kind:
                 break
     return best
+
+
+@lru_cache(maxsize=262144)
+def _may_begin(word: str, first: str) -> bool:
+    """Is this the first word of a phrase, a slip of it, half of it, or it and the next word in one?"""
+    if word == first or word_cost(word, first) >= 0:
+        return True
+    return (len(first) > 5 and first.startswith(word)) or (len(word) > 5 and word.startswith(first))
 
 
 def _align_at(words: tuple[str, ...], phrase: tuple[str, ...], start: int) -> Alignment | None:
@@ -257,11 +294,15 @@ def _letter_for_number(asked: str, home: str) -> bool:
 
 
 def _postcodes(asked: Written, home: Written) -> str:
+    ours, theirs = asked.outward, home.outward
+    if not ours or not theirs:
+        return ""
+    # London's central districts are often said without their letter: EC1 is any of EC1A to EC1Y.
+    if ours != theirs and not (ours[-1].isdigit() and theirs[:-1] == ours and theirs[-1].isalpha()):
+        return "district"
     if asked.postcode and home.postcode:
         return "same" if asked.postcode == home.postcode else "differs"
-    if asked.outward and home.outward:
-        return "part" if asked.outward == home.outward else "area"
-    return ""
+    return "part"
 
 
 def judge(asked: Written, home: Written) -> Judged:
@@ -283,9 +324,9 @@ def judge(asked: Written, home: Written) -> Judged:
                     continue
             elif (number is not None or mine.bare) and its.bare:
                 continue
-            if its.rank and (mine.unit is None or mine.rank or mine.bare):
+            if its.mended or (its.rank and (mine.unit is None or mine.rank or mine.bare)):
                 continue
-            found = _judge_readings(asked, mine, its, postcode)
+            found = _judge_readings(asked, mine, home, its, postcode)
             if found is None:
                 continue
             rank = (_ORDER[found.verdict], found.cost + found.loose, found.cost, len(found.doubts))
@@ -296,24 +337,24 @@ def judge(asked: Written, home: Written) -> Judged:
     return best
 
 
-def _judge_readings(asked: Written, ours: Reading, theirs: Reading, postcode: str) -> Judged | None:
+def _judge_readings(asked: Written, ours: Reading, home: Written, theirs: Reading, postcode: str) -> Judged | None:
     """One pair of readings; `judge` has already passed over those whose numbers lie apart."""
     if theirs.bare and (ours.spare or not _may_be_flat(ours, theirs)):
         return None
-    if theirs.spare and theirs.rank:
+    if theirs.rank and (theirs.spare or (theirs.number is None and not is_block(theirs.key))):
         return None
     loose = ours.rank + theirs.rank + theirs.bare
-    doubts: list[str] = []
+    doubts: list[Doubt] = []
     key = theirs.key
     by_name = theirs.number is None
     if theirs.number is not None:
         if ours.number is None:
             if ours.bare:
                 return None
-            if not all(word in GENERIC for word in theirs.name):
+            if not GENERIC.issuperset(theirs.name):
                 key, by_name = theirs.name, True
             elif _only_number_missing(ours, theirs):
-                doubts.append(f"number {theirs.number.text} not given")
+                doubts.append(Doubt(Doubted.NUMBER_MISSING, f"number {theirs.number.text} not given"))
             else:
                 return None
             loose += 1
@@ -322,13 +363,13 @@ def _judge_readings(asked: Written, ours: Reading, theirs: Reading, postcode: st
             if fit < 0:
                 return None
             if fit == 2:
-                doubts.append(f"{ours.number.text} / {theirs.number.text}")
+                doubts.append(Doubt(Doubted.NUMBER, f"{ours.number.text} / {theirs.number.text}"))
             loose += fit
     elif ours.number is not None:
         if ours.unit is None or ours.rank or not is_block(key):
             return None
         loose += 1
-        doubts.append(f"number {ours.number.text} not on record")
+        doubts.append(Doubt(Doubted.NUMBER, f"number {ours.number.text} not on record"))
     if not key:
         return None
     found = align(ours.words, key)
@@ -339,9 +380,9 @@ def _judge_readings(asked: Written, ours: Reading, theirs: Reading, postcode: st
     if found.kind == "other":
         if postcode != "same" or by_name:
             return None
-        doubts.append(f"type differs: {words[found.end - 1].title()} / {key[-1].title()}")
+        doubts.append(Doubt(Doubted.STREET, f"type differs: {words[found.end - 1].title()} / {key[-1].title()}"))
     elif found.kind == "missing":
-        doubts.append(f"{key[-1].title()} not written")
+        doubts.append(Doubt(Doubted.STREET, f"{key[-1].title()} not written"))
     named = False
     for phrase in (theirs.name, theirs.street, theirs.locality):
         if phrase and phrase is not key and phrase != key:
@@ -359,56 +400,90 @@ def _judge_readings(asked: Written, ours: Reading, theirs: Reading, postcode: st
     before = found.start - 1
     if before >= 0 and before not in explained and words[before] in PREFIXES and ours.at != found.start:
         return None
-    if ours.at >= 0 and (ours.number is not None or ours.bare):
-        low, high = (ours.at, found.start) if ours.at <= found.start else (found.end, ours.at)
-        between = [i for i in range(low, high) if i not in explained and words[i] not in TOWNS]
-        if between:
-            if any(words[i] in KINDS for i in between) or ours.at <= found.start:
-                return None
-            doubts.append(f"'{' '.join(words[i].lower() for i in between)}' between number and street")
+    apart = _words_apart(ours, found, explained)
+    if apart is None:
+        return None
+    doubts += apart
     if by_name and theirs.number is None and theirs.unit is None:
         if key[-1] in STREET_KINDS:
-            doubts.append("only a street on record")
+            doubts.append(Doubt(Doubted.STREET, "only a street on record"))
         elif not any(word in KINDS for word in key) and ours.number is None:
             beside = [i for i in (found.start - 1, found.end) if 0 <= i < len(words) and i not in explained]
             if beside and words[beside[0]] not in TOWNS:
-                doubts.append(f"'{words[beside[0]].lower()}' not on record")
+                doubts.append(Doubt(Doubted.WORDS, f"'{words[beside[0]].lower()}' not on record"))
     leftover = sum(1 for i, word in enumerate(words) if i not in explained and word not in TOWNS)
     unit = unit_fit(ours.unit, theirs.unit)
     doubts += [
-        f"'{word.lower()}' unexplained" for i, word in enumerate(words) if word in NUMBER_WORDS and i not in explained
+        Doubt(Doubted.WORDS, f"'{word.lower()}' unexplained")
+        for i, word in enumerate(words)
+        if word in NUMBER_WORDS and i not in explained
     ]
     if ours.spare:
-        doubts.append(f"number {ours.spare[0]} unexplained")
+        doubts.append(Doubt(Doubted.NUMBER, f"number {ours.spare[0]} unexplained"))
+    if ours.mended:
+        doubts.append(Doubt(Doubted.TEXT, ours.mended))
     if asked.beside:
-        doubts.append("beside the address, not at it")
+        doubts.append(Doubt(Doubted.TEXT, "beside the address, not at it"))
     if asked.cut:
-        doubts.append("text too long to read whole")
+        doubts.append(Doubt(Doubted.TEXT, "text too long to read whole"))
+    if postcode == "district":
+        doubts.append(Doubt(Doubted.POSTCODE, f"postcode district {asked.outward} / {home.outward}"))
     if theirs.number is not None and theirs.name and not named and not by_name:
         loose += 1
         stray = _stray_name(words, explained)
         if stray and theirs.name[-1] in KINDS:
-            doubts.append(f"{stray.title()} / {' '.join(theirs.name).title()}")
+            doubts.append(Doubt(Doubted.WORDS, f"{stray.title()} / {' '.join(theirs.name).title()}"))
     if by_name and (theirs.street or theirs.bare):
         kinds = [word for i, word in enumerate(words) if i not in explained and word in KINDS]
         stray = _stray_name(words, explained) or " ".join(kinds)
         if stray and theirs.bare:
             return None
         if stray:
-            doubts.append(f"'{stray.lower()}' not on record")
+            doubts.append(Doubt(Doubted.WORDS, f"'{stray.lower()}' not on record"))
     if unit == "different":
         verdict = Verdict.DIFFERENT
     elif unit == "not_given":
         verdict = Verdict.NOT_GIVEN
     elif unit == "extra":
         verdict = Verdict.POSSIBLE
-        doubts.append(f"{ours.unit.text if ours.unit else ''} asked, no flat on record")
+        asked_for = ours.unit.text if ours.unit else ""
+        doubts.append(Doubt(Doubted.NO_UNIT_ON_RECORD, f"{asked_for} asked, no flat on record"))
     elif unit == "unsure":
         verdict = Verdict.POSSIBLE
-        doubts.append(f"{ours.unit.text if ours.unit else ''} / {theirs.unit.text if theirs.unit else ''}")
+        doubts.append(
+            Doubt(Doubted.UNIT, f"{ours.unit.text if ours.unit else ''} / {theirs.unit.text if theirs.unit else ''}")
+        )
     else:
         verdict = Verdict.POSSIBLE if doubts else Verdict.SAME
     return Judged(verdict, found.cost, loose, ours, theirs, found, tuple(doubts), named, postcode, leftover)
+
+
+def _words_apart(ours: Reading, found: Alignment, explained: set[int]) -> list[Doubt] | None:
+    """Doubts about words that stand where only the name of another place would: between the number (or flat) and the
+    phrase it belongs to, or before a phrase that has neither. None when they make it another place."""
+    words = ours.words
+
+    def unexplained(low: int, high: int) -> list[int]:
+        return [i for i in range(low, high) if i not in explained and words[i] not in TOWNS]
+
+    by_number = ours.number is not None or ours.bare
+    anchor = ours.at if by_number else ours.unit_at
+    if anchor < 0:
+        stray = unexplained(0, found.start)
+        text = " ".join(words[i].lower() for i in stray)
+        return [Doubt(Doubted.WORDS, f"'{text}' not on record")] if stray else []
+    between = unexplained(*((anchor, found.start) if anchor <= found.start else (found.end, anchor)))
+    if not between:
+        return []
+    if by_number and (anchor <= found.start or any(words[i] in KINDS for i in between)):
+        return None
+    text = " ".join(words[i].lower() for i in between)
+    return [
+        Doubt(
+            Doubted.WORDS,
+            f"'{text}' between {'number' if by_number else 'flat'} and {'street' if by_number else 'name'}",
+        )
+    ]
 
 
 def _only_number_missing(ours: Reading, theirs: Reading) -> bool:
@@ -457,7 +532,7 @@ def confidence(judged: Judged) -> float:
         Verdict.ELSEWHERE: 0.0,
     }[judged.verdict]
     off = 0.03 * judged.cost + 0.02 * max(0, judged.loose) + 0.05 * len(judged.doubts)
-    off += 0.04 if judged.postcode in ("differs", "area") else 0.0
+    off += 0.04 if judged.postcode in ("differs", "district") else 0.0
     return round(max(0.05, base - off), 2) if base else 0.0
 
 
@@ -485,9 +560,7 @@ def reasons(judged: Judged, asked: Written, home: Written) -> tuple[str, ...]:
             why.append(" ".join(theirs.key).title())
     if judged.postcode == "differs":
         why.append(f"postcode differs: {asked.postcode} / {home.postcode}")
-    elif judged.postcode == "area":
-        why.append(f"postcode differs: {asked.outward} / {home.outward}")
     elif judged.postcode == "same":
         why.append("postcode agrees")
-    why.extend(judged.doubts)
+    why.extend(doubt.text for doubt in judged.doubts)
     return tuple(why)

@@ -9,11 +9,9 @@ what was asked for lately.
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import json
 import os
 import shutil
-from collections import Counter
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 from pathlib import Path
@@ -24,51 +22,24 @@ from convertbng.cutil import convert_osgb36_to_ll
 from geopy.geocoders.base import Geocoder
 from geopy.location import Location as GeopyLocation
 
-from markers.address import Number, Reading, Unit, Written, normalise_postcode, read_address
+from markers.address import Written, normalise_postcode, read_address
 from markers.compare import sound, word_cost
-from markers.model import Point, Premises
-from markers.terms import asked_numbers, asked_words, building_key, filed_terms, filed_words, joined_words, split_word
+from markers.filing import FORMAT, HOMES, WORDS, GazetteerError, Known, unpack
+from markers.gazetteer_load import build
+from markers.model import Premises
+from markers.terms import asked_keys, asked_numbers, building_key, near_forms
 
-__all__ = ["Gazetteer", "GazetteerError"]
+__all__ = ["Gazetteer", "GazetteerError", "Known"]
 
-FORMAT = 3
 MOST_TERMS = 120
 WORTH_COMPARING = 0.35
 """Candidates below this share of the best search score are not compared: they lack most of its words."""
+_FEW = 40
 ALWAYS_COMPARED = 8
 """So many of the first candidates are compared whatever their score."""
-Known = tuple[Premises, Written]
-_PROGRESS_EVERY = 2000
 _WARM_WORD = "WARMING"
 """Looked up once at opening: the search engine builds its tables for two slips then, not under the first caller."""
-_WRITER_MEMORY = 128_000_000
 _CACHED_HOMES = 20_000
-
-
-class GazetteerError(Exception):
-    """The gazetteer could not be loaded or opened; the message is one line a person can act on."""
-
-
-def _raw(builder: Any, *names: str) -> Any:
-    for name in names:
-        builder.add_text_field(name, stored=False, tokenizer_name="raw", index_option="basic")
-    return builder
-
-
-def _homes_schema() -> Any:
-    builder = _raw(tantivy.SchemaBuilder(), "id", "uprn", "postcode", "term", "word", "phrase", "building")
-    builder.add_text_field("body", stored=True, tokenizer_name="raw", index_option="basic")
-    return builder.build()
-
-
-def _words_schema() -> Any:
-    builder = _raw(tantivy.SchemaBuilder(), "sound")
-    builder.add_text_field("word", stored=True, tokenizer_name="raw", index_option="basic")
-    return builder.build()
-
-
-HOMES = _homes_schema()
-WORDS = _words_schema()
 
 
 class Gazetteer(Geocoder):  # type: ignore[misc] # geopy ships no types
@@ -110,8 +81,8 @@ class Gazetteer(Geocoder):  # type: ignore[misc] # geopy ships no types
     def load(cls, folder: Path, homes: Iterable[Premises], progress: Callable[[int], None] | None = None) -> Gazetteer:
         """Build a new generation beside the one in use and switch to it. `progress` gets the number of homes so far.
 
-        Of homes with one `premises_id` the last wins; `duplicates` counts them. Raises `GazetteerError` when another
-        load of this folder is under way.
+        Rows of one `premises_id` are one home: its other addresses are kept as other names; `duplicates` counts them.
+        Raises `GazetteerError` when another load of this folder is under way, or a helper process of it was ended.
         """
         folder.mkdir(parents=True, exist_ok=True)
         with (folder / "lock").open("w") as lock:
@@ -122,7 +93,7 @@ class Gazetteer(Geocoder):  # type: ignore[misc] # geopy ships no types
             used = _current(folder)
             number = 1 + max((_generation_number(path) for path in folder.glob("g[0-9]*")), default=0)
             building = folder / f"g{number}"
-            about = _build(building, homes, progress)
+            about = build(building, homes, progress)
             (building / "about.json").write_text(json.dumps(about), "utf-8")
             _sync(building)
             pointer = folder / "current.new"
@@ -188,23 +159,23 @@ class Gazetteer(Geocoder):  # type: ignore[misc] # geopy ships no types
         """
         if self._homes is None:
             return ()
-        words = asked_words(asked)
+        keys = asked_keys(asked, self, wide=wide)
         numbers = asked_numbers(asked)
-        should: list[Any] = []
-        occur = tantivy.Occur.Should
-        joined = tuple(word for word in joined_words(asked) if self._knows_word(word))
-        for word in (*words, *joined):
-            spelt = self._alternatives(word, wide=wide)
-            room = MOST_TERMS - len(should)
-            terms = [f"{number}~{form}" for form in spelt for number in numbers][: max(room, 0)]
-            should.extend((occur, tantivy.Query.term_query(HOMES, "term", term, "basic")) for term in terms)
-            if wide or not any(numbers):
-                should.extend((occur, tantivy.Query.term_query(HOMES, "word", form, "basic")) for form in spelt[:6])
-        if not should:
+        terms = [("term", f"{number}~{key}") for key in keys for number in numbers]
+        names = [("name", key) for key in keys]
+        if not numbers:
+            names += [("key", key) for key in keys if self._homes.doc_freq("name", key) <= _FEW]
+        wanted = [_term(field, value) for field, value in (*terms, *names) if self._homes.doc_freq(field, value)]
+        if not wanted:
             return ()
+        helpful = [_term("town", word) for word in asked.readings[0].words if self._homes.doc_freq("town", word)]
         if asked.postcode:
-            should.append((occur, tantivy.Query.term_query(HOMES, "postcode", asked.postcode, "basic")))
-        hits = self._homes.search(tantivy.Query.boolean_query(should), limit, count=False).hits
+            helpful.append(_term("postcode", asked.postcode))
+        query = _any(wanted[:MOST_TERMS])
+        if helpful:
+            parts = [(tantivy.Occur.Must, query), *((tantivy.Occur.Should, term) for term in helpful)]
+            query = tantivy.Query.boolean_query(parts)
+        hits = self._homes.search(query, limit, count=False).hits
         least = hits[0][0] * WORTH_COMPARING if hits else 0.0
         worth = (at for k, (score, at) in enumerate(hits) if k < ALWAYS_COMPARED or score >= least)
         return tuple(self._reach((at.segment_ord, at.doc)) for at in worth)
@@ -228,26 +199,23 @@ class Gazetteer(Geocoder):  # type: ignore[misc] # geopy ships no types
         place = GeopyLocation(found.home.address, (latitude, longitude), {"premises_id": found.home.premises_id})
         return place if exactly_one else [place]
 
-    def _alternatives(self, word: str, *, wide: bool) -> tuple[str, ...]:
-        known = self._knows_word(word)
-        if known and not wide:
-            return (word,)
-        parts = [left for left, right in split_word(word) if self._knows_word(left) and self._knows_word(right)]
-        return tuple(dict.fromkeys((word, *self.spellings(word), *parts)))
+    def knows_word(self, word: str) -> bool:
+        """Is this a word of some known name or street?"""
+        return self._words is not None and bool(self._words.doc_freq("word", word))
 
-    def _knows_word(self, word: str) -> bool:
-        return bool(self._homes.doc_freq("word", word))
+    def knows_key(self, key: str) -> bool:
+        """Is any known home filed under this key?"""
+        return self._homes is not None and bool(self._homes.doc_freq("key", key))
 
     def _find_spellings(self, word: str) -> tuple[str, ...]:
         if self._words is None or len(word) < 3 or len(word) > 30:
             return ()
-        near = tantivy.Query.fuzzy_term_query(WORDS, "word", word, distance=1)
-        alike = tantivy.Query.term_query(WORDS, "sound", sound(word), "basic")
-        occur = tantivy.Occur.Should
-        found = self._search_words(tantivy.Query.boolean_query([(occur, near), (occur, alike)]))
-        if not found and len(word) >= 8:
-            found = self._search_words(tantivy.Query.fuzzy_term_query(WORDS, "word", word, distance=2))
-        costs = sorted((word_cost(word, known), known) for known in found)
+        forms = (form for form in near_forms(word) if self._words.doc_freq("form", form))
+        alike = [_term("sound", sound(word), WORDS), *(_term("form", form, WORDS) for form in forms)]
+        found = self._search_words(_any(alike))
+        if len(word) >= 8 and word not in found and not any(word_cost(word, known) > 0 for known in found):
+            found += self._search_words(tantivy.Query.fuzzy_term_query(WORDS, "word", word, distance=2))
+        costs = sorted({(word_cost(word, known), known) for known in found if known != word})
         return tuple(known for cost, known in costs if cost > 0)[:12]
 
     def _search_words(self, query: Any) -> list[str]:
@@ -271,52 +239,15 @@ class Gazetteer(Geocoder):  # type: ignore[misc] # geopy ships no types
         return tuple(self._reach(at)[0] for at in _places(result))
 
     def _fetch(self, place: tuple[int, int]) -> Known:
-        return _unpack(json.loads(self._homes.doc(tantivy.DocAddress(*place)).get_first("body")))
+        return unpack(self._homes.doc(tantivy.DocAddress(*place)).get_first("body"))
 
 
-def _pack(home: Premises, written: Written) -> str:
-    point = (home.point.easting, home.point.northing) if home.point else None
-    readings = [
-        (
-            (r.unit.kind, r.unit.ident, r.unit.floors, r.unit.side) if r.unit else None,
-            (r.number.lo, r.number.hi, r.number.suffix, r.number.last) if r.number else None,
-            r.words,
-            r.at,
-            len(r.name),
-            len(r.street),
-            r.spare,
-            r.rank,
-            r.bare,
-        )
-        for r in written.readings
-    ]
-    about = (written.postcode, written.plain, written.outward, written.beside, written.cut)
-    body = (home.premises_id, home.address, home.postcode, home.uprn, point, about, readings)
-    return json.dumps(body, separators=(",", ":"), ensure_ascii=False)
+def _term(field: str, value: str, schema: Any = HOMES) -> Any:
+    return tantivy.Query.term_query(schema, field, value, "basic")
 
 
-def _unpack(body: list[Any]) -> Known:
-    premises_id, address, postcode, uprn, point, about, readings = body
-    home = Premises(premises_id, address, postcode, uprn, Point(*point) if point else None)
-    read = []
-    for unit, number, words, at, name, street, spare, rank, bare in readings:
-        said = tuple(words)
-        read.append(
-            Reading(
-                Unit(unit[0], unit[1], tuple(unit[2]), unit[3]) if unit else None,
-                Number(*number) if number else None,
-                said,
-                at,
-                said[:name],
-                said[name : name + street],
-                said[name + street :],
-                tuple(spare),
-                rank,
-                bare,
-            )
-        )
-    whole, plain, outward, beside, cut = about
-    return home, Written(address, whole, tuple(read), plain, outward, beside, cut)
+def _any(queries: list[Any]) -> Any:
+    return tantivy.Query.boolean_query([(tantivy.Occur.Should, query) for query in queries])
 
 
 @lru_cache(maxsize=_CACHED_HOMES)
@@ -354,59 +285,3 @@ def _sync(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
-
-
-def _build(building: Path, homes: Iterable[Premises], progress: Callable[[int], None] | None) -> dict[str, Any]:
-    if building.exists():
-        shutil.rmtree(building)
-    for name in ("homes", "words"):
-        (building / name).mkdir(parents=True)
-    writer = tantivy.Index(HOMES, path=str(building / "homes")).writer(_WRITER_MEMORY, 1)
-    vocabulary: Counter[str] = Counter()
-    seen: set[str] = set()
-    digest = hashlib.sha256()
-    read = duplicates = 0
-    for home in homes:
-        read += 1
-        if home.premises_id in seen:
-            duplicates += 1
-            writer.delete_documents_by_term("id", home.premises_id)
-        seen.add(home.premises_id)
-        written = read_address(home.address, home.postcode)
-        words = filed_words(written)
-        vocabulary.update(words)
-        body = _pack(home, written)
-        digest.update(body.encode())
-        document = tantivy.Document()
-        document.add_text("id", home.premises_id)
-        document.add_text("body", body)
-        if home.uprn:
-            document.add_text("uprn", home.uprn.lstrip("0"))
-        if written.postcode:
-            document.add_text("postcode", written.postcode)
-        for term in filed_terms(written):
-            document.add_text("term", term)
-        for word in words:
-            document.add_text("word", word)
-        if written.readings:
-            first = written.readings[0]
-            for phrase in {first.name, first.street} - {()}:
-                document.add_text("phrase", " ".join(phrase))
-            document.add_text("building", building_key(written))
-        writer.add_document(document)
-        if progress is not None and read % _PROGRESS_EVERY == 0:
-            progress(read)
-    writer.commit()
-    writer.wait_merging_threads()
-    lexicon = tantivy.Index(WORDS, path=str(building / "words")).writer(_WRITER_MEMORY, 1)
-    for word in vocabulary:
-        document = tantivy.Document()
-        document.add_text("word", word)
-        document.add_text("sound", sound(word))
-        lexicon.add_document(document)
-    lexicon.commit()
-    lexicon.wait_merging_threads()
-    if progress is not None:
-        progress(read)
-    version = digest.hexdigest()[:12]
-    return {"format": FORMAT, "version": version, "count": len(seen), "duplicates": duplicates}

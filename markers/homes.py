@@ -2,29 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 
 from markers.address import Written, read_address
 from markers.compare import sound, word_cost
 from markers.model import Premises
-from markers.terms import asked_numbers, asked_words, filed_terms, filed_words, joined_words, key_words, split_word
-from markers.vocabulary import BUILDING_KINDS
+from markers.terms import Filed, asked_keys, asked_numbers, key_of, near_forms
 
 __all__ = ["MarkedHomes"]
 
 MOST_CANDIDATES = 400
+MANY_OF_A_NAME = 40
 
 
 class MarkedHomes:
-    """Homes by id, found by number and word with spelling slips forgiven. Changes at once with every put or remove."""
+    """Homes by id, found by number and name with spelling slips forgiven. Changes at once with every put or remove."""
 
     def __init__(self) -> None:
         self._homes: dict[str, tuple[Premises, Written]] = {}
         self._by_premises: dict[str, set[str]] = {}
         self._by_plain: dict[str, set[str]] = {}
         self._terms: dict[str, set[str]] = {}
-        self._words: dict[str, set[str]] = {}
-        self._named: dict[str, set[str]] = {}
+        self._names: dict[str, set[str]] = {}
+        self._keys: dict[str, int] = {}
+        self._words: dict[str, int] = {}
         self._near: dict[str, set[str]] = {}
 
     def __len__(self) -> int:
@@ -35,18 +36,18 @@ class MarkedHomes:
         self.remove(home_id)
         written = read_address(premises.address, premises.postcode)
         self._homes[home_id] = (premises, written)
-        self._by_premises.setdefault(premises.premises_id, set()).add(home_id)
-        self._by_plain.setdefault(written.plain, set()).add(home_id)
-        for term in filed_terms(written):
-            self._terms.setdefault(term, set()).add(home_id)
-        for name in _name_words(written):
-            self._named.setdefault(name, set()).add(home_id)
-        for word in filed_words(written):
-            if word not in self._words:
-                self._words[word] = set()
+        filed = Filed.of(written)
+        for table, entries in self._tables(premises, written, filed):
+            for entry in entries:
+                table.setdefault(entry, set()).add(home_id)
+        for key in filed.keys:
+            self._keys[key] = self._keys.get(key, 0) + 1
+        for word in filed.words:
+            held = self._words.get(word, 0)
+            self._words[word] = held + 1
+            if not held:
                 for form in _forms(word):
                     self._near.setdefault(form, set()).add(word)
-            self._words[word].add(home_id)
 
     def remove(self, home_id: str) -> None:
         """Forget a home; unknown ids are ignored."""
@@ -54,17 +55,26 @@ class MarkedHomes:
         if held is None:
             return
         premises, written = held
-        _drop(self._by_premises, premises.premises_id, home_id)
-        _drop(self._by_plain, written.plain, home_id)
-        for term in filed_terms(written):
-            _drop(self._terms, term, home_id)
-        for name in _name_words(written):
-            _drop(self._named, name, home_id)
-        for word in filed_words(written):
-            _drop(self._words, word, home_id)
-            if word not in self._words:
+        filed = Filed.of(written)
+        for table, entries in self._tables(premises, written, filed):
+            for entry in entries:
+                _drop(table, entry, home_id)
+        for key in filed.keys:
+            _one_less(self._keys, key)
+        for word in filed.words:
+            if not _one_less(self._words, word):
                 for form in _forms(word):
                     _drop(self._near, form, word)
+
+    def _tables(
+        self, premises: Premises, written: Written, filed: Filed
+    ) -> tuple[tuple[dict[str, set[str]], set[str]], ...]:
+        return (
+            (self._by_premises, {premises.premises_id}),
+            (self._by_plain, {written.plain}),
+            (self._terms, filed.terms),
+            (self._names, filed.names),
+        )
 
     def premises(self, home_id: str) -> Premises:
         """The premises of a home; KeyError for an unknown id."""
@@ -78,45 +88,66 @@ class MarkedHomes:
         """Homes that stand at that gazetteer entry."""
         return tuple(self._by_premises.get(premises_id, ()))
 
-    def candidates(self, asked: Written) -> Iterator[str]:
-        """Homes worth comparing: any that shares a number beside a word, or stands in a named building."""
+    def candidates(self, asked: Written, *, wide: bool = True) -> tuple[str, ...]:
+        """Homes worth comparing: any that shares a number on a street, or stands in a named building.
+
+        Words no marked home has are read as near ones; `wide` does so for every word.
+        """
         found: dict[str, None] = dict.fromkeys(self._by_plain.get(asked.plain, ()))
         numbers = asked_numbers(asked)
-        for word in (*asked_words(asked), *(word for word in joined_words(asked) if word in self._words)):
-            for form in self._spellings(word):
-                for number in numbers:
-                    found.update(dict.fromkeys(self._terms.get(f"{number}~{form}", ())))
-                found.update(dict.fromkeys(self._named.get(form, ())))
-                if len(found) > MOST_CANDIDATES:
-                    break
-        return iter(found)
+        keys = asked_keys(asked, self, wide=wide)
+        for key in keys:
+            for number in numbers:
+                if held := self._terms.get(f"{number}~{key}"):
+                    found.update(dict.fromkeys(held))
+            if key in self._names:
+                found.update(dict.fromkeys(self._named(key, keys)))
+            if len(found) > MOST_CANDIDATES:
+                break
+        return tuple(found)
 
-    def _spellings(self, word: str) -> list[str]:
+    def _named(self, name: str, keys: tuple[str, ...]) -> Iterable[str]:
+        """Homes of that name; of a name on every high street only those whose street is among the keys."""
+        named = self._names.get(name, ())
+        if len(named) <= MANY_OF_A_NAME:
+            return named
+        return [one for one in named if any(key_of(r.street) in keys for r in self._homes[one][1].readings[:1])]
+
+    def of_building(self, home: Written) -> tuple[str, ...]:
+        """Homes filed under any number and name of a known home: all that may stand in its building."""
+        found: dict[str, None] = dict.fromkeys(self._by_plain.get(home.plain, ()))
+        filed = Filed.of(home)
+        for term in filed.terms:
+            if held := self._terms.get(term):
+                found.update(dict.fromkeys(held))
+        streets = tuple(key_of(reading.street) for reading in home.readings[:1])
+        for name in filed.names:
+            found.update(dict.fromkeys(self._named(name, streets)))
+        return tuple(found)
+
+    def on(self, street: tuple[str, ...], number: str) -> bool:
+        """Is a home of that number, or flat of it, marked on that street or in that building?"""
+        return f"{number}~{key_of(street)}" in self._terms
+
+    def knows_word(self, word: str) -> bool:
+        """Is this a word of some marked home's name or street?"""
+        return word in self._words
+
+    def knows_key(self, key: str) -> bool:
+        """Is a marked home filed under this key?"""
+        return key in self._keys
+
+    def spellings(self, word: str) -> tuple[str, ...]:
+        """Words of marked homes this one may be a slip of, nearest first."""
         near: set[str] = set()
         for form in _forms(word):
             near.update(self._near.get(form, ()))
-        known = [form for form in near if form != word and word_cost(word, form) >= 0]
-        parts = [] if word in self._words else [a for a, b in split_word(word) if a in self._words and b in self._words]
-        return [word, *known, *parts]
+        costs = sorted((word_cost(word, known), known) for known in near if known != word)
+        return tuple(known for cost, known in costs if cost >= 0)
 
 
 def _forms(word: str) -> set[str]:
-    """The word, its sound, and itself with each letter left out: two words one slip apart share a form."""
-    forms = {word, f"~{sound(word)}"}
-    if 3 <= len(word) <= 20:
-        forms.update(word[:i] + word[i + 1 :] for i in range(len(word)))
-    return forms
-
-
-def _name_words(home: Written) -> set[str]:
-    """The words a named building is filed under: the longest of each name one of the readings gives it."""
-    names = {
-        reading.name
-        for reading in home.readings
-        if reading.name
-        and (reading.name[-1] in BUILDING_KINDS or (reading.number is None and not reading.bare and not reading.rank))
-    }
-    return {max(key_words(name), key=len) for name in names}
+    return {f"~{sound(word)}", *near_forms(word)}
 
 
 def _drop(table: dict[str, set[str]], key: str, value: str) -> None:
@@ -125,3 +156,12 @@ def _drop(table: dict[str, set[str]], key: str, value: str) -> None:
         held.discard(value)
         if not held:
             del table[key]
+
+
+def _one_less(counts: dict[str, int], key: str) -> int:
+    left = counts.get(key, 0) - 1
+    if left > 0:
+        counts[key] = left
+    else:
+        counts.pop(key, None)
+    return max(left, 0)

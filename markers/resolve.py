@@ -9,13 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from string import ascii_uppercase
+
+from rapidfuzz.distance import OSA
 
 from markers.address import Reading, Written, normalise_postcode
-from markers.compare import Judged, Verdict, align, confidence, judge, number_fit, reasons, unit_fit, word_cost
-from markers.gazetteer import Gazetteer
+from markers.compare import Doubted, Judged, Verdict, align, confidence, judge, number_fit, reasons, unit_fit, word_cost
+from markers.gazetteer import Gazetteer, Known
 from markers.homes import MarkedHomes
 from markers.model import Precision, Premises
-from markers.terms import asked_numbers, reading_numbers
+from markers.terms import asked_numbers, reading_numbers, slips_of_number
 from markers.vocabulary import KINDS, TOWNS
 
 __all__ = ["MarkedHome", "Resolution", "resolve", "resolve_premises"]
@@ -90,7 +93,7 @@ def resolve_premises(home: Premises, gazetteer: Gazetteer, marked: MarkedHomes) 
     return _sure(written, weighed, gazetteer, marked, [])
 
 
-def _weigh(asked: Written, homes: Iterable[tuple[Premises, Written]]) -> list[_Weighed]:
+def _weigh(asked: Written, homes: Iterable[Known]) -> list[_Weighed]:
     weighed = []
     for home, written in homes:
         judged = judge(asked, written)
@@ -99,36 +102,47 @@ def _weigh(asked: Written, homes: Iterable[tuple[Premises, Written]]) -> list[_W
     return weighed
 
 
+def _weigh_near(asked: Written, homes: Iterable[Known]) -> list[_Weighed]:
+    """Weigh homes; where a postcode district was given, those of others only if no home in it is meant."""
+    far: list[Known] = []
+    if asked.outward:
+        near = [known for known in homes if known[1].outward in (asked.outward, None)]
+        far = [known for known in homes if known[1].outward not in (asked.outward, None)]
+        homes = near
+    weighed = _weigh(asked, homes)
+    if far and not any(one.judged.verdict is Verdict.SAME for one in weighed):
+        weighed += _weigh(asked, far)
+    return weighed
+
+
 def _choose(asked: Written, gazetteer: Gazetteer) -> _Choice:
-    weighed = _weigh(asked, gazetteer.comparable(asked))
+    compared = gazetteer.comparable(asked)
+    weighed = _weigh_near(asked, compared)
     same = [one for one in weighed if one.judged.verdict is Verdict.SAME]
     if not same and gazetteer.count:
-        wider = _weigh(asked, gazetteer.comparable(asked, wide=True))
-        known = {one.home.premises_id for one in weighed}
-        weighed += [one for one in wider if one.home.premises_id not in known]
+        weighed += _weigh(asked, [home for home in gazetteer.comparable(asked, wide=True) if home not in compared])
         same = [one for one in weighed if one.judged.verdict is Verdict.SAME]
     neighbours = tuple(one for one in weighed if one.judged.verdict in (Verdict.NOT_GIVEN, Verdict.DIFFERENT))
     possible = tuple(one for one in weighed if one.judged.verdict is Verdict.POSSIBLE)
     if not same:
         return _Choice(None, possible, neighbours)
-    best = min(_merit(one, asked) for one in same)
-    leaders = [one for one in same if _merit(one, asked) == best]
+    same.sort(key=lambda one: _merit(one, asked))
+    best = _merit(same[0], asked)
+    # A home may stand under two addresses, as its council and the post write it.
+    leaders = list({one.home.premises_id: one for one in same if _merit(one, asked) == best}.values())
     if len(leaders) > 1:
         return _Choice(None, tuple(leaders), neighbours, _which(leaders))
     leader = leaders[0]
-    if _in_another_district(asked, leader.written):
-        doubt = f"{asked.outward} given, but {leader.home.address} is in {leader.home.postcode}. Ask for the postcode."
-        return _Choice(None, (leader,), neighbours, doubt)
     if leader.judged.home is not None and leader.judged.home.bare:
-        unnumbered = [one for one in possible if any("not given" in doubt for doubt in one.judged.doubts)]
+        unnumbered = [one for one in possible if one.judged.doubts_about(Doubted.NUMBER_MISSING)]
         if unnumbered:
             return _Choice(None, (leader, *unnumbered), neighbours, _which([leader, *unnumbered]))
-    if leader.judged.postcode in ("differs", "area") and leader.judged.loose >= 0:
+    if leader.judged.postcode == "differs" and leader.judged.loose >= 0:
         nearer = [one for one in same if one.judged.postcode == "same" and one.judged.cost <= leader.judged.cost]
         if nearer:
             return _Choice(None, (leader, *nearer), neighbours, _which([leader, *nearer]))
     rivals = _rival_phrases(leader, gazetteer)
-    if rivals and leader.judged.postcode != "same":
+    if rivals:
         others = tuple(home for phrase in rivals for home in gazetteer.on_phrase(phrase, 1))
         elsewhere = tuple(_Weighed(home, gazetteer.written(home), leader.judged) for home in others)
         names = " or ".join(" ".join(phrase).title() for phrase in rivals[:2])
@@ -138,35 +152,38 @@ def _choose(asked: Written, gazetteer: Gazetteer) -> _Choice:
         )
     if leader.judged.home is not None and not _settled(leader, neighbours):
         return _Choice(None, (leader,), neighbours, "Flat missing")
-    return _Choice(leader, tuple(same[:1]), neighbours)
+    return _Choice(leader, (leader,), neighbours)
 
 
-def _in_another_district(asked: Written, home: Written) -> bool:
-    """The same street and number in another postcode district is another town's until somebody says otherwise."""
-    return bool(asked.outward and home.outward and asked.outward != home.outward)
-
-
-def _rivalled(asked: Written, judged: Judged | None, found: list[MarkedHome], marked: MarkedHomes) -> bool:
+def _rivalled(asked: Written, read: _Weighed | None, listed: set[str], rivals: _Rivals) -> bool:
     """May the text mean a marked home that was read as elsewhere?
 
     Asked only where the reading took some liberty. A marked home all of whose numbers are in the text, and whose
-    building or street is too, may be what was meant; then nobody may be told that there is no marker.
+    building or street is too, may be what was meant, unless the home that was read explains words of the text that
+    it leaves unexplained; then nobody may be told that there is no marker.
     """
-    if judged is not None and judged.cost == 0 and judged.loose <= 0 and judged.leftover == 0:
-        return False
-    listed = {one.home_id for one in found}
-    numbers = set(asked_numbers(asked)) - {""}
-    for home_id in marked.candidates(asked):
-        theirs = marked.written(home_id)
+    explained = _explained(asked, read.written) if read is not None else set()
+    numbers = set(asked_numbers(asked))
+    for home_id in rivals.ids():
+        theirs = rivals.marked.written(home_id)
         if home_id in listed or not theirs.readings:
             continue
         reading = theirs.readings[0]
         own = set(reading_numbers(reading))
         if reading.unit is not None and reading.unit.ident and _mentions(asked, reading.name):
             own = {reading.unit.ident}  # a named building is often said without its number
-        if own and own <= numbers and (_mentions(asked, reading.name) or _mentions(asked, reading.street)):
+        if not (own and own <= numbers and (_mentions(asked, reading.name) or _mentions(asked, reading.street))):
+            continue
+        if not explained - _explained(asked, theirs):
             return True
     return False
+
+
+def _explained(asked: Written, home: Written) -> set[int]:
+    """Places of the asked words that are words of the home, slips of spelling forgiven."""
+    known = {word for reading in home.readings for word in reading.words if word not in TOWNS}
+    words = asked.readings[0].words
+    return {i for i, word in enumerate(words) if any(word_cost(word, other) >= 0 for other in known)}
 
 
 def _mentions(asked: Written, phrase: tuple[str, ...]) -> bool:
@@ -178,7 +195,7 @@ def _merit(one: _Weighed, asked: Written) -> tuple[int, int, int, int]:
     """Lower is better; only a categorically better home wins. Exact street before slips of spelling, exact number
     before ranges, a home that has every word before one that lacks some, then the postcode where one was given."""
     judged = one.judged
-    agreement = {"same": 0, "part": 0, "": 1, "area": 2, "differs": 2}[judged.postcode]
+    agreement = {"same": 0, "part": 0, "": 1, "district": 2, "differs": 2}[judged.postcode]
     return (judged.cost, max(-1, judged.loose - judged.named), judged.leftover, agreement if asked.outward else 0)
 
 
@@ -198,16 +215,23 @@ def _settled(leader: _Weighed, neighbours: tuple[_Weighed, ...]) -> bool:
 
 
 def _rival_phrases(leader: _Weighed, gazetteer: Gazetteer) -> list[tuple[str, ...]]:
-    """Other known streets the typed name may as well be: the word as typed, or another spelling just as near."""
+    """Other known streets or buildings the typed name may as well be: the word as typed, or another spelling.
+
+    Another spelling rivals when it is as near as the one that was read; where the very postcode agrees with the one
+    that was read, only a nearer one does.
+    """
     judged = leader.judged
     if judged.found is None or judged.home is None or not judged.found.slips:
         return []
     phrase = judged.home.key
+    sure = judged.postcode == "same"
     rivals: list[tuple[str, ...]] = []
     for typed, known in judged.found.slips:
-        cost = word_cost(typed, known)
+        cost, letters = word_cost(typed, known), OSA.distance(typed, known)
         for other in (typed, *gazetteer.spellings(typed)):
             if other == known or (other != typed and word_cost(typed, other) > cost):
+                continue
+            if sure and OSA.distance(typed, other) >= letters:
                 continue
             changed = tuple(other if word == known else word for word in phrase)
             if gazetteer.knows_phrase(changed):
@@ -219,19 +243,35 @@ def _which(leaders: list[_Weighed]) -> str:
     return f"{len(leaders)} homes read like this: {leaders[0].home.address} or {leaders[1].home.address}. Ask which."
 
 
+@dataclass(slots=True)
+class _Rivals:
+    """Marked homes the text may mean, looked up once and only when asked for."""
+
+    asked: Written
+    marked: MarkedHomes
+    wide: bool = True
+    found: tuple[str, ...] | None = None
+
+    def ids(self) -> tuple[str, ...]:
+        """Every marked home the text may mean; `wide` forgives slips of spelling in words that are known."""
+        if self.found is None:
+            self.found = self.marked.candidates(self.asked, wide=self.wide)
+        return self.found
+
+
 def _sure(asked: Written, sure: _Weighed, gazetteer: Gazetteer, marked: MarkedHomes, warnings: list[str]) -> Resolution:
     home, judged = sure.home, sure.judged
     if judged.postcode == "differs":
         warnings.append(f"postcode {asked.postcode} given, gazetteer has {home.postcode}")
-    elif judged.postcode == "area" and home.postcode:
-        warnings.append(f"postcode {asked.outward} given, gazetteer has {home.postcode}")
+    to_the_letter = judged.cost == 0 and judged.loose <= 0 and judged.leftover == 0
+    rivals = _Rivals(asked, marked, wide=not to_the_letter)
     ids: dict[str, None] = dict.fromkeys(marked.at_premises(home.premises_id))
-    ids.update(dict.fromkeys(marked.candidates(asked)))
-    ids.update(dict.fromkeys(marked.candidates(sure.written)))
+    ids.update(dict.fromkeys(rivals.ids()))
+    ids.update(dict.fromkeys(marked.of_building(sure.written)))
     found = [one for home_id in ids if (one := _marked_near_sure(home_id, asked, sure, gazetteer, marked)) is not None]
     reading = sure.written.readings[0] if sure.written.readings else None
     in_unit = reading is not None and reading.unit is not None
-    rivalled = _rivalled(asked, judged, found, marked)
+    rivalled = not to_the_letter and _rivalled(asked, sure, {one.home_id for one in found}, rivals)
     return Resolution(
         precision=Precision.SUB_BUILDING if in_unit else Precision.BUILDING,
         understood=_label(home),
@@ -255,22 +295,15 @@ def _marked_near_sure(
         judged = judge(asked, theirs)
         return _marked(home_id, judged, asked, theirs)
     resolved = judge(sure.written, theirs)
+    if resolved.verdict is Verdict.ELSEWHERE and gazetteer.by_id(premises.premises_id) is not None:
+        return None
     if gazetteer.by_id(premises.premises_id) is not None:
-        if resolved.verdict is Verdict.SAME or resolved.verdict is Verdict.POSSIBLE:
-            verdict = Verdict.POSSIBLE
-            if judge(asked, theirs).verdict is Verdict.ELSEWHERE:
+        if resolved.verdict in (Verdict.SAME, Verdict.POSSIBLE):
+            # Two homes of the gazetteer are two homes, but a list may hold one of them twice.
+            if resolved.doubts_about(Doubted.NUMBER_MISSING) or judge(asked, theirs).verdict is Verdict.ELSEWHERE:
                 return None
-            if _other_ident(resolved):
-                verdict = Verdict.DIFFERENT
-            if (
-                resolved.asked is not None
-                and resolved.asked.unit is not None
-                and "asked, no flat" in " ".join(resolved.doubts)
-            ):
-                verdict = Verdict.DIFFERENT
-            return _marked(home_id, resolved, sure.written, theirs, verdict)
-        if resolved.verdict is Verdict.ELSEWHERE:
-            return None
+            other = _other_ident(resolved) or resolved.doubts_about(Doubted.NO_UNIT_ON_RECORD)
+            return _marked(home_id, resolved, sure.written, theirs, Verdict.DIFFERENT if other else Verdict.POSSIBLE)
         return _marked(home_id, resolved, sure.written, theirs)
     typed = judge(asked, theirs)
     if resolved.verdict is Verdict.SAME and resolved.cost == 0 and resolved.loose <= 0:
@@ -298,9 +331,10 @@ def _unsure(
     asked: Written, choice: _Choice, gazetteer: Gazetteer, marked: MarkedHomes, warnings: list[str]
 ) -> Resolution:
     known_street = _known_street(asked, gazetteer)
+    rivals = _Rivals(asked, marked)
     possible_ids = {one.home.premises_id for one in choice.could_be}
     found = []
-    for home_id in marked.candidates(asked):
+    for home_id in rivals.ids():
         premises, theirs = marked.premises(home_id), marked.written(home_id)
         judged = judge(asked, theirs)
         if judged.verdict is Verdict.ELSEWHERE:
@@ -341,7 +375,7 @@ def _unsure(
     elif choice.could_be:
         doubts = choice.could_be[0].judged.doubts
         precision = Precision.BUILDING
-        why = doubts[0] if doubts else "unsure"
+        why = doubts[0].text if doubts else "unsure"
         problem = f"Not sure: {why}. Could be {candidates[0].address}. Ask to confirm."
     elif others and reading.unit is not None:
         precision, decidable = Precision.SUB_BUILDING, True
@@ -359,9 +393,10 @@ def _unsure(
         problem = f"Only a street or area was understood: {understood}. Ask for the number or building."
     else:
         problem = "No street or building known by these words. Ask for the address or its postcode."
+    listed = {one.home_id for one in found}
     if decidable and any(one.verdict is Verdict.DIFFERENT for one in found):
         decidable, problem = False, f"{understood} is not on record. Ask again which flat."
-    if decidable and _rivalled(asked, None, found, marked):
+    if decidable and (_rivalled(asked, None, listed, rivals) or _number_slipped(asked, known_street, marked)):
         decidable, problem = False, f"{understood} is not on record. {_CONFIRM}"
     return Resolution(
         precision=precision,
@@ -374,6 +409,14 @@ def _unsure(
         marked=_ordered(found),
         warnings=tuple(warnings),
     )
+
+
+def _number_slipped(asked: Written, street: tuple[str, ...] | None, marked: MarkedHomes) -> bool:
+    """Is a home marked on this street whose number is one slip from the asked one, which is not on record?"""
+    if street is None:
+        return False
+    numbers = (number for number in asked_numbers(asked) if number.rstrip(ascii_uppercase).isdecimal())
+    return any(marked.on(street, slip) for number in numbers for slip in slips_of_number(number))
 
 
 def _says_home(reading: Reading, street: tuple[str, ...]) -> bool:

@@ -1,24 +1,50 @@
 """Search terms of an address: what a home is filed under and what an asked address is looked up by.
 
-The main terms join a number with a word of the name beside it (`14~TALLOW`), so that a list of hits is short even
-where a street has a thousand homes. A home with no number at all is filed under `~WORD`.
+The unit of search is the *key* of a phrase: the name of a street or building without the type at its end, so that
+`Tallow Yard`, `tallow yd` and `Tallow` share the key TALLOW. A home is filed under each of its numbers joined with
+each of its keys (`14~TALLOW`), so that a list of hits is short even where a street has a thousand homes, and under the
+key of its name alone, for those who leave the number out. An asked text has no phrases yet: every run of its words may
+be a key, and a word may be a slip of a known one, two words written as one, or one written as two.
 """
 
 from __future__ import annotations
 
-from itertools import pairwise
+from dataclasses import dataclass
+from functools import lru_cache
+from string import ascii_uppercase
+from typing import Protocol
 
 from markers.address import Number, Reading, Written
-from markers.vocabulary import BUILDING_KINDS, KINDS, TOWNS
+from markers.vocabulary import BUILDING_KINDS, GENERIC, KINDS, TOWNS
 
+LONGEST_KEY = 4
 MOST_IN_RANGE = 60
-MOST_WORDS = 10
+MOST_WORDS = 14
+MOST_NUMBERS = 8
+MOST_KEYS = 600
+MOST_FORMS = 6
+"""Of a word's spellings so many are tried, nearest first."""
+_ONE_FORM = {"STREET": "ST", "NORTH": "N", "SOUTH": "S", "EAST": "E", "WEST": "W", "BROTHERS": "BROS"}
 
 
-def key_words(phrase: tuple[str, ...]) -> tuple[str, ...]:
-    """The words that tell a phrase from others: without street and building types, unless there is nothing else."""
-    telling = tuple(word for word in phrase if word not in KINDS)
-    return telling or phrase
+class Lexicon(Protocol):
+    """What is known of words and keys, by whoever is searched."""
+
+    def knows_word(self, word: str) -> bool:
+        """Is this a word of some home's name or street?"""
+
+    def knows_key(self, key: str) -> bool:
+        """Is anything filed under this key?"""
+
+    def spellings(self, word: str) -> tuple[str, ...]:
+        """Known words this one may be a slip of, nearest first."""
+
+
+@lru_cache(maxsize=65536)
+def key_of(phrase: tuple[str, ...]) -> str:
+    """What a phrase is filed under: its first words, without the street or building type at its end."""
+    core = phrase[:-1] if len(phrase) > 1 and phrase[-1] in KINDS else phrase
+    return " ".join(_ONE_FORM.get(word, word) for word in core[:LONGEST_KEY])
 
 
 def _numbers(number: Number | None) -> list[str]:
@@ -36,68 +62,139 @@ def reading_numbers(reading: Reading) -> list[str]:
     return found
 
 
-def filed_words(home: Written) -> set[str]:
-    """The words a home is found by."""
-    words: set[str] = set()
-    for reading in home.readings:
-        words.update(key_words(reading.name))
-        words.update(key_words(reading.street))
-    return words
+@dataclass(frozen=True, slots=True)
+class Filed:
+    """What one home is filed under.
 
+    `words` are those of its names and streets, `keys` their keys, `terms` its numbers joined with each key. `names` are
+    the keys by which it is found without a number, unless they only say what it is used for. `towns` are the words of
+    its locality: they rank what was found, and find nothing.
+    """
 
-def filed_terms(home: Written) -> set[str]:
-    """The joined terms a home is filed under."""
-    terms: set[str] = set()
-    for reading in home.readings:
-        phrases = [phrase for phrase in (reading.name, reading.street) if not TOWNS.issuperset(phrase)]
-        words = {word for phrase in phrases for word in key_words(phrase)} or {*reading.words}
-        for number in reading_numbers(reading) or ([] if reading.rank else [""]):
-            terms.update(f"{number}~{word}" for word in words)
-    return terms
+    words: set[str]
+    keys: set[str]
+    terms: set[str]
+    names: set[str]
+    towns: set[str]
 
-
-def asked_words(asked: Written) -> tuple[str, ...]:
-    """The words of an asked address worth looking up, in order: key words, and types that begin a phrase."""
-    if not asked.readings:
-        return ()
-    words = asked.readings[0].words
-    telling = [
-        word
-        for i, word in enumerate(words)
-        if word not in KINDS or i == 0 or words[i - 1] in KINDS or i == asked.readings[0].at
-    ]
-    return tuple(dict.fromkeys(telling))[:MOST_WORDS]
+    @classmethod
+    def of(cls, home: Written) -> Filed:
+        """Every reading of the home counts."""
+        filed = cls(set(), set(), set(), set(), set(home.readings[0].locality) if home.readings else set())
+        for reading in home.readings:
+            keys = set()
+            for phrase in (reading.name, reading.street):
+                if phrase and not TOWNS.issuperset(phrase):
+                    filed.words.update(phrase)
+                    keys.add(key_of(phrase))
+            if not keys and reading.words:
+                keys.add(key_of(reading.words))
+            filed.keys.update(keys)
+            filed.terms.update(f"{number}~{key}" for number in reading_numbers(reading) for key in keys)
+            if reading.name and (reading.number is None or not GENERIC.issuperset(reading.name)):
+                filed.names.add(key_of(reading.name))
+        return filed
 
 
 def asked_numbers(asked: Written) -> tuple[str, ...]:
-    """Every number and letter of an asked address, and "" for homes that have none."""
+    """Every number and letter of an asked address."""
     found: dict[str, None] = {}
     for reading in asked.readings:
         if reading.number is not None:
-            ends = (reading.number.lo, reading.number.hi)
-            found.update(dict.fromkeys(str(n) for n in ends))
+            found[str(reading.number.lo)] = found[str(reading.number.hi)] = None
         if reading.unit is not None and reading.unit.ident:
             found[reading.unit.ident] = None
-    return (*list(found)[:8], "")
+    return tuple(found)[:MOST_NUMBERS]
+
+
+def asked_keys(asked: Written, lexicon: Lexicon, *, wide: bool = False) -> tuple[str, ...]:
+    """Every known key the words of an asked address may mean, as written first.
+
+    Words the lexicon does not have are replaced by their near spellings; `wide` tries those of every word.
+    """
+    found: dict[str, None] = {}
+    for words in dict.fromkeys(reading.words[:MOST_WORDS] for reading in asked.readings):
+        forms = [_forms_at(words, at, lexicon, wide=wide) for at in range(len(words))]
+        for start in range(len(words)):
+            for key in _runs(forms, start, 2):
+                if key not in found and lexicon.knows_key(key):
+                    found[key] = None
+            if len(found) > MOST_KEYS:
+                break
+    return tuple(found)
+
+
+_Form = tuple[str, int, int, int]
+"""Words read from the text, how many they are, how many typed words they stand for, how many liberties were taken."""
+
+
+def _forms_at(words: tuple[str, ...], at: int, lexicon: Lexicon, *, wide: bool) -> list[_Form]:
+    word = words[at]
+    forms: list[_Form] = [(_ONE_FORM.get(word, word), 1, 1, 0)]
+    known = lexicon.knows_word(word)
+    if not known or (wide and word not in KINDS):
+        # A word nobody knows is surely a slip or noise; one that is known is only tried as a slip by itself.
+        liberty = 2 if known else 1
+        forms += [(_ONE_FORM.get(form, form), 1, 1, liberty) for form in lexicon.spellings(word)[:MOST_FORMS]]
+        forms += [
+            (f"{left} {right}", 2, 1, liberty)
+            for left, right in split_word(word)
+            if lexicon.knows_word(left) and lexicon.knows_word(right)
+        ]
+    if at + 1 < len(words) and len(word) + len(words[at + 1]) > 5 and words[at + 1].isalpha():
+        joined = word + words[at + 1]
+        if lexicon.knows_word(joined):
+            forms.append((joined, 1, 2, 0))
+        elif wide and not (known and lexicon.knows_word(words[at + 1])):
+            forms += [(form, 1, 2, 2) for form in lexicon.spellings(joined)[:2]]
+    return forms
+
+
+def _runs(forms: list[list[_Form]], start: int, liberties: int) -> list[str]:
+    """Every run of at most `LONGEST_KEY` words from `start`, with no more liberties than allowed."""
+    found: list[str] = []
+    waiting = [("", 0, start, liberties)]
+    for said, long, at, left in waiting:
+        if at >= len(forms):
+            continue
+        for text, words, used, liberty in forms[at]:
+            if liberty <= left and long + words <= LONGEST_KEY:
+                run = f"{said} {text}" if said else text
+                found.append(run)
+                if long + words < LONGEST_KEY:
+                    waiting.append((run, long + words, at + used, left - liberty))
+    return found
 
 
 def building_key(home: Written) -> str:
-    """Homes with one key stand in one building: number and street, or the name (`12 Quarto Tower` is in the tower)."""
+    """Homes with one key stand in one building: number and street, or the name (`12 Quarto Tower` is in the tower),
+    in one postcode district."""
     blocks = (r for r in home.readings if r.bare and r.name and r.name[-1] in BUILDING_KINDS)
     reading = next(blocks, home.readings[0])
-    if reading.number is not None:
-        return f"{reading.number.text}|{' '.join(reading.street)}"
-    return f"|{' '.join(reading.name)}|{' '.join(reading.street)}"
-
-
-def joined_words(asked: Written) -> tuple[str, ...]:
-    """Neighbouring words written as one (`grace church` -> GRACECHURCH): candidates to look up where they exist."""
-    if not asked.readings:
-        return ()
-    words = asked.readings[0].words[: MOST_WORDS + 1]
-    return tuple(a + b for a, b in pairwise(words) if len(a) + len(b) > 5 and b.isalpha())
+    number = reading.number.text if reading.number is not None else " ".join(reading.name)
+    return f"{number}|{' '.join(reading.street)}|{home.outward or ''}"
 
 
 def split_word(word: str) -> list[tuple[str, str]]:
     """A long word as two (`gracechurch` -> GRACE CHURCH): candidates to look up where both exist."""
     return [(word[:i], word[i:]) for i in range(3, len(word) - 2)] if 7 <= len(word) <= 24 else []
+
+
+def slips_of_number(number: str) -> set[str]:
+    """Numbers heard or typed for one another: a figure left out, added, changed or swapped, and -teen for -ty."""
+    digits = number.rstrip(ascii_uppercase)[:6]
+    left_out = {digits[:i] + digits[i + 1 :] for i in range(len(digits))}
+    added = {digits[:i] + figure + digits[i:] for i in range(len(digits) + 1) for figure in "0123456789"}
+    changed = {digits[:i] + figure + digits[i + 1 :] for i in range(len(digits)) for figure in "0123456789"}
+    swapped = {digits[:i] + digits[i + 1] + digits[i] + digits[i + 2 :] for i in range(len(digits) - 1)}
+    teens = {f"1{digits[0]}"} if len(digits) == 2 and digits[1] == "0" else set()
+    tens = {f"{digits[1]}0"} if len(digits) == 2 and digits[0] == "1" else set()
+    slips = left_out | added | changed | swapped | teens | tens
+    return {slip for slip in slips if slip and slip[0] != "0"} - {digits}
+
+
+def near_forms(word: str) -> set[str]:
+    """The word and itself with each letter left out: two words one slip of the fingers apart share a form."""
+    if not 3 <= len(word) <= 30:
+        return {word}
+    return {word, *(word[:i] + word[i + 1 :] for i in range(len(word)))}

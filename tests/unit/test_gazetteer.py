@@ -16,6 +16,8 @@ from markers.address import local_id, read_address
 from markers.gazetteer import Gazetteer, GazetteerError
 from markers.homes import MarkedHomes
 from markers.model import Point, Premises
+from markers.reading_helpers import reading_helpers
+from markers.resolve import resolve
 
 
 def home(address: str, postcode: str = "EC9A 1AB", uprn: str | None = None) -> Premises:
@@ -70,12 +72,38 @@ def test_loading_twice_gives_the_same_ids_and_version(tmp_path: Path) -> None:
     assert [second.by_id(one.premises_id) for one in yard()] == yard()
 
 
-def test_of_two_rows_with_one_id_the_last_wins_and_is_counted(tmp_path: Path) -> None:
-    old, new = Premises("900", "1 Tallow Yard"), Premises("900", "3 Tallow Yard")
-    gazetteer = Gazetteer.load(tmp_path, [old, home("5 Tallow Yard"), new])
-    assert (gazetteer.count, gazetteer.duplicates) == (2, 1)
-    assert gazetteer.by_id("900") == new
-    assert all(one.address != old.address for one in gazetteer.candidates(read_address("1 Tallow Yard")))
+def test_two_addresses_of_one_uprn_are_one_home_found_by_either(tmp_path: Path) -> None:
+    post, council = Premises("900", "1 Tallow Yard"), Premises("900", "Quill Cottage, Nib Lane")
+    gazetteer = Gazetteer.load(tmp_path, [post, home("5 Tallow Yard"), council, council, post])
+    assert (gazetteer.count, gazetteer.duplicates) == (2, 3)
+    assert gazetteer.by_id("900") == post
+    for address in (post.address, council.address):
+        assert gazetteer.candidates(read_address(address))[0].premises_id == "900"
+        resolution = resolve(read_address(address), gazetteer, MarkedHomes())
+        assert resolution.home is not None
+        assert resolution.home.premises_id == "900"
+
+
+def test_a_large_load_is_read_by_helpers_in_order_and_alike(tmp_path: Path) -> None:
+    many = [home(f"Flat {n % 40 + 1}, {n // 40 + 1} Tallow Yard") for n in range(6_000)]
+    gazetteer = Gazetteer.load(tmp_path / "many", many)
+    assert gazetteer.count == 6_000
+    assert gazetteer.by_id(many[5_999].premises_id) == many[5_999]
+    assert gazetteer.written(many[7]) == read_address(many[7].address, many[7].postcode)
+    assert gazetteer.version == Gazetteer.load(tmp_path / "again", many).version
+
+
+def test_a_helper_that_is_gone_fails_the_load_in_words() -> None:
+    with reading_helpers(1) as read:
+        assert [document.premises_id for document in read([home("5 Tallow Yard")])] == [
+            home("5 Tallow Yard").premises_id
+        ]
+        children = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
+        for child in children:
+            if b"reading_helpers" in Path(f"/proc/{child}/cmdline").read_bytes():
+                os.kill(int(child), signal.SIGKILL)
+        with pytest.raises(GazetteerError, match="load the gazetteer again"):
+            read([home("6 Tallow Yard")])
 
 
 def test_another_process_switching_the_gazetteer_is_noticed(tmp_path: Path) -> None:

@@ -34,6 +34,15 @@ HOMES = [
     home("The Quill Public House, 50 Bread Street, London", "EC9B 2AB"),
     home("7 Nib Street, London", "EC9C 3AA"),
     home("7 Nib Street, London", "EC9C 3AB"),
+    *(home(f"Flat {n}, Harbin House, Wolstan Street, London", "EC9D 4AA") for n in (1, 2, 3)),
+    *(home(f"Flat {n}, Harbyn House, Wolstan Street, London", "EC9D 4AB") for n in (1, 2, 3)),
+    home("Flat Above, 2 Wolstan Street, London", "EC9D 4AC"),
+    *(home(f"{n} Octavo Tower, London", "EC9D 4AD") for n in (1, 2, 9)),
+    home("Penthouse 1, Octavo Tower, London", "EC9D 4AD"),
+    home("Inkersby Newsagents, Unit 1, Concourse, Quill Station, Platform Lane, London", "EC9D 4AE"),
+    home("Quill Station, Platform Lane, London", "EC9D 4AE"),
+    home("8 Foolscap Lane, London", "EC9D 4AF"),
+    home("14 Foolscap Lane, London", "EC9D 4AF"),
 ]
 MARKED = {
     "yard": home("3 Tallow Yard, London"),
@@ -46,6 +55,14 @@ MARKED = {
     "nib": home("7 Nib Street, London", "EC9C 3AA"),
     "pub": home("The Quill Public House, 50 Bread Street, London", "EC9B 2AB"),
     "lacking": home("Flat 4, 99 Ferrule Street, London", "EC9D 4AA"),
+    "above": home("Flat Above, 2 Wolstan Street, London", "EC9D 4AC"),
+    "harbin3": home("Flat 3, Harbin House, Wolstan Street, London", "EC9D 4AA"),
+    "octavo1": home("1 Octavo Tower, London", "EC9D 4AD"),
+    "octavo9": home("9 Octavo Tower, London", "EC9D 4AD"),
+    "station": home("Quill Station, Platform Lane, London", "EC9D 4AE"),
+    "fools8": home("8 Foolscap Lane, London", "EC9D 4AF"),
+    "fools14": home("14 Foolscap Lane, London", "EC9D 4AF"),
+    "outer": home("9 Outer Road, London", "N1 1AA"),
 }
 
 
@@ -209,6 +226,34 @@ def test_without_a_gazetteer_the_marked_homes_are_searched(tmp_path: Path, marke
     found = resolve(read_address("3 tallow yard"), Gazetteer.open(tmp_path / "none"), marked)
     assert ids(found, Verdict.SAME) == ["yard"]
     assert not resolve(read_address("4 tallow yard"), Gazetteer.open(tmp_path / "none"), marked).decidable
+
+
+@pytest.mark.parametrize(
+    ("asked", "trap"),
+    [
+        ("flat 2, harbin, wolstan street", "above"),
+        ("pent house 1, octavo tower", "octavo1"),
+        ("inkersby newsagents, quill station", "station"),
+        ("flat 3, harrbin house ec9d 4ab", "harbin3"),
+        ("9 outer road ec9a 1ap", "outer"),
+        ("88 foolscap lane", "fools8"),
+        ("I4 foolscap lane", "fools14"),
+        ("octavo tower, neighbour lives at flat 9", "octavo9"),
+        ("octavo tower flat 2, informant lives at flat 9", "octavo9"),
+    ],
+)
+def test_what_nearly_reads_like_a_marked_home_is_neither_claimed_nor_cleared(
+    gazetteer: Gazetteer, marked: MarkedHomes, asked: str, trap: str
+) -> None:
+    found = resolve(read_address(asked), gazetteer, marked)
+    assert trap not in ids(found, Verdict.SAME)
+    told = found.home is not None and found.home.address.startswith("Penthouse")
+    assert told or not found.decidable or ids(found, Verdict.POSSIBLE)
+
+
+def test_central_london_districts_are_said_without_their_letter(gazetteer: Gazetteer, marked: MarkedHomes) -> None:
+    assert ids(resolve(read_address("3 tallow yard ec9"), gazetteer, marked), Verdict.SAME) == ["yard"]
+    assert ids(resolve(read_address("3 tallow yard ec8"), gazetteer, marked), Verdict.SAME) == []
 
 
 def test_an_annexe_does_not_stand_for_its_house(tmp_path: Path) -> None:
