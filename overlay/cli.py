@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TextIO, TypeVar
 
 import click
 from pydantic import ValidationError
@@ -38,7 +38,10 @@ from markers.store import StoreError
 from markers.vault import VaultError
 from overlay import demo, identity, logs
 from overlay.api.models import CheckResponse, IncidentIn
+from overlay.bench import tables as bench_tables
 from overlay.bench.check import bench_check
+from overlay.bench.match import bench_match
+from overlay.bench.matchset import read_match_set
 from overlay.disclosure import DisclosureError
 from overlay.lookup import Answer, Asked, NothingDisclosed, check
 from overlay.plain_text import is_plain_text
@@ -67,6 +70,7 @@ _REFUSALS = (
     identity.IdentityError,
 )
 _ERRORS_SHOWN = 20
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _LONGEST_PASSWORD_FILE = 65_536
 _LONGEST_PERSON = 120
 _Good = TypeVar("_Good")
@@ -564,7 +568,7 @@ def ledger_search(
 
 @main.group()
 def bench() -> None:
-    """Measurements with their floors, on invented data in a temporary folder."""
+    """Measurements that anyone can run again, in a temporary folder."""
 
 
 @bench.command("check")
@@ -589,6 +593,40 @@ def bench_check_command(homes: int, marker_count: int, rounds: int, as_json: boo
     _say_rows(timings, as_json=False)
     click.echo("")
     _say_rows(ratios, as_json=False)
+
+
+@bench.command("match")
+@click.option("--gazetteer", required=True, type=_FILE, help="Known premises: id, address, postcode.")
+@click.option("--markers", "marked", required=True, type=_FILE, help="Those of them that carry a marker.")
+@click.option("--queries", required=True, type=_FILE, help="Labelled texts: unique_id,text,true_uid,...,cls,tags.")
+@click.option("--failures", type=click.File("w", encoding="utf-8"), help="Write every failure there, - to print them.")
+@json_option
+def bench_match_command(gazetteer: Path, marked: Path, queries: Path, failures: TextIO | None, as_json: bool) -> None:
+    """Match a labelled set and count what came right, wrong and in doubt.
+
+    Example: overlay bench match --gazetteer tests/data/quillmarket_gazetteer.csv
+    --markers tests/data/quillmarket_markers.csv --queries tests/data/quillmarket_queries.csv --failures -
+    """
+    report = bench_match(read_match_set(gazetteer, marked, queries), lambda line: click.echo(line, err=True))
+    if as_json:
+        click.echo(json.dumps(bench_tables.as_json(report)))
+    else:
+        for rows in (
+            bench_tables.confusion_rows(report),
+            bench_tables.tag_rows(report),
+            bench_tables.figure_rows(report),
+            [bench_tables.timing_row("one text, cold; in batch the same", report.timing)],
+        ):
+            _say_rows(rows, as_json=False)
+            click.echo("")
+    if failures is not None:
+        for row in bench_tables.failure_rows(report.judged):
+            failures.write(json.dumps(row, ensure_ascii=False) + "\n" if as_json else _failure_text(row))
+
+
+def _failure_text(row: dict[str, Any]) -> str:
+    lines = (f"  {name}: {row[name]}" for name in ("text", "truth", "answered", "why"))
+    return "\n".join((f"{row['failure']}  [{row['query']}, {row['class']}, {row['noise']}]", *lines, ""))
 
 
 def _operator() -> Actor:
