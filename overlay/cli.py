@@ -604,8 +604,8 @@ def bench_check_command(homes: int, marker_count: int, rounds: int, as_json: boo
 def bench_match_command(gazetteer: Path, marked: Path, queries: Path, failures: TextIO | None, as_json: bool) -> None:
     """Match a labelled set and count what came right, wrong and in doubt.
 
-    Example: overlay bench match --gazetteer tests/data/quillmarket_gazetteer.csv
-    --markers tests/data/quillmarket_markers.csv --queries tests/data/quillmarket_queries.csv --failures -
+    Example: overlay bench match --gazetteer tests/data/labelled/gazetteer.csv
+    --markers tests/data/labelled/markers.csv --queries tests/data/quillmarket_queries.csv --failures -
     """
     report = bench_match(read_match_set(gazetteer, marked, queries), lambda line: click.echo(line, err=True))
     if as_json:
