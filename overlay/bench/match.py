@@ -80,8 +80,15 @@ def loaded(homes: Iterable[Premises], marked: Iterable[Premises]) -> Iterator[tu
     with tempfile.TemporaryDirectory(prefix="overlay-bench-") as folder:
         gazetteer = Gazetteer.load(Path(folder) / "gazetteer", homes)
         index = MarkerIndex()
-        index.replace(0, [marker_on(home, gazetteer, index) for home in marked])
+        index.replace(0, [marker_on(home, _placed(home, gazetteer, index)) for home in marked])
         yield gazetteer, index
+
+
+def _placed(home: Premises, gazetteer: Gazetteer, index: MarkerIndex) -> str | None:
+    """The gazetteer's home that an import would put a marker on, by the UPRN or what is written."""
+    known = gazetteer.by_uprn(home.uprn) if home.uprn else None
+    known = known or resolve(read_address(home.address, home.postcode), gazetteer, index.homes).home
+    return known.premises_id if known else None
 
 
 def ask(text: str, gazetteer: Gazetteer, index: MarkerIndex) -> Outcome:
@@ -93,15 +100,13 @@ def ask(text: str, gazetteer: Gazetteer, index: MarkerIndex) -> Outcome:
     return match(location, index, gazetteer, {}, Distances(), _NOW)
 
 
-def marker_on(home: Premises, gazetteer: Gazetteer, index: MarkerIndex) -> Marker:
-    """A marker without content on a home, placed on the gazetteer by what is written, as an import would."""
-    known = gazetteer.by_uprn(home.uprn) if home.uprn else None
-    known = known or resolve(read_address(home.address, home.postcode), gazetteer, index.homes).home
+def marker_on(home: Premises, premises_id: str | None) -> Marker:
+    """A marker without content on a home the gazetteer knows as `premises_id`; its reference is the home's id."""
     return Marker(
         marker_id=f"marker {home.premises_id}",  # never the gazetteer's own id: an index would take one for the other
         reference=home.premises_id,
         category="",
-        place=Place(home.address, home.postcode, home.uprn, known.premises_id if known else None),
+        place=Place(home.address, home.postcode, home.uprn, premises_id),
         headline="",
         action="",
         owner="",

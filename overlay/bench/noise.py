@@ -11,6 +11,8 @@ import random
 import re
 from collections.abc import Callable
 
+from markers.postcode import normalise_postcode
+
 ABBREVIATIONS = {
     "street": ("st", "str", "st."),
     "road": ("rd", "rd."),
@@ -129,8 +131,8 @@ def dirty(rng: random.Random, address: str, postcode: str | None) -> tuple[str, 
     """What might be typed for an address, and the tags of everything done to it, in alphabetical order.
 
     `address` is written as a gazetteer has it, parts between commas, without its postcode. The tags: abbr, case,
-    joined, nocommas, nopc, partpc, pcjoined, phonetic, prefix, range, reorder, suffix, trailing, typo, words, wrongpc; the one
-    tag `clean` where nothing was done. The same state of `rng` gives the same text.
+    joined, nocommas, nopc, partpc, pcjoined, phonetic, prefix, range, reorder, suffix, trailing, typo, words, wrongpc;
+    the one tag `clean` where nothing was done. The same state of `rng` gives the same text.
     """
     tags: set[str] = set()
     parts = [part.strip() for part in address.split(",") if part.strip()]
@@ -173,6 +175,7 @@ def dirty(rng: random.Random, address: str, postcode: str | None) -> tuple[str, 
 
 def _with_postcode(rng: random.Random, text: str, postcode: str | None, tags: set[str]) -> str:
     """The text with the postcode as it was heard: whole in most, else dropped, cut short or with a letter wrong."""
+    postcode = normalise_postcode(postcode) if postcode else None
     if not postcode:
         return text
     draw = rng.random()

@@ -8,6 +8,8 @@ from typing import Any
 
 from overlay.bench.match import MatchReport
 from overlay.bench.matchset import CLASSES
+from overlay.bench.peer import PeerScore, PeerTimes
+from overlay.bench.scale import ScaleReport
 from overlay.bench.score import COLUMNS, Judged, Share
 from overlay.bench.timing import Timing
 
@@ -66,6 +68,97 @@ def failure_rows(judged: Iterable[Judged]) -> list[dict[str, Any]]:
     kinds = ("wrong home", "not surfaced", "said clear", "told apart", "clear though vague", "doubt")
     failed = [one for one in judged if one.failure]
     return [_failure(one) for kind in kinds for one in failed if one.failure == kind]
+
+
+def side_by_side(report: MatchReport, peer: Iterable[PeerScore]) -> list[dict[str, Any]]:
+    """ "This home" by us and by the peer."""
+    ours, whole = report.score, len(report.judged)
+    rows = [("overlay", ours.precision, ours.recall, ours.wrong_homes)]
+    rows += [(f"peer, {one.setting}", one.precision, one.recall, one.wrong_homes) for one in peer]
+    return [
+        {
+            "matcher": name,
+            "precision (95 %)": share_text(precision),
+            "recall (95 %)": share_text(recall),
+            f"wrong homes of {whole:,}": wrong,
+        }
+        for name, precision, recall, wrong in rows
+    ]
+
+
+def peer_timing_rows(times: PeerTimes) -> list[dict[str, Any]]:
+    """The peer's own rows for the table of timings."""
+    single = timing_row("peer, one text", times.single)
+    batch = dict.fromkeys(single, "") | {
+        "measured": f"peer, a batch of {times.batch_size:,}",
+        "a second": f"{times.batch_rate:,.0f}",
+    }
+    return [single, batch]
+
+
+def peer_json(scores: Iterable[PeerScore], times: PeerTimes) -> dict[str, Any]:
+    """The peer for a program."""
+    return {
+        "scores": {
+            one.setting: {
+                "precision": one.precision.as_dict(),
+                "recall": one.recall.as_dict(),
+                "wrong_homes": one.wrong_homes,
+            }
+            for one in scores
+        },
+        **_peer_times_json(times),
+    }
+
+
+def scale_rows(report: ScaleReport) -> list[dict[str, Any]]:
+    """The figures of a scale run, named."""
+    figures = [
+        ("addresses", f"{report.homes:,}"),
+        ("load, s", f"{report.load_s:.1f}"),
+        ("open a loaded gazetteer, s", f"{report.open_s:.2f}"),
+        (f"take in {report.memory_markers:,} markers, s", f"{report.markers_s:.1f}"),
+        (f"resident memory with {report.memory_markers:,} markers, MB", f"{report.memory_mb:.0f}"),
+        ("texts read as the home meant", share_text(report.as_meant)),
+        ("texts read as a home written otherwise", share_text(report.as_another)),
+    ]
+    return [{"figure": name, "is": value} for name, value in figures]
+
+
+def scale_timing_rows(report: ScaleReport) -> list[dict[str, Any]]:
+    """Single texts and the batch, ours and the peer's. The batch is one process, as `overlay check --input` is."""
+    single = timing_row(f"one dirty text, {report.markers:,} markers", report.single)
+    batch = dict.fromkeys(single, "") | {
+        "measured": f"a batch of {report.batch_size:,}, one process",
+        "a second": f"{report.batch_rate:,.0f}",
+    }
+    return [single, batch, *(peer_timing_rows(report.peer) if report.peer else [])]
+
+
+def scale_json(report: ScaleReport) -> dict[str, Any]:
+    """A scale run for a program: seconds, milliseconds, megabytes, shares 0 to 1."""
+    return {
+        "homes": report.homes,
+        "markers": report.markers,
+        "load_s": report.load_s,
+        "open_s": report.open_s,
+        "markers_s": report.markers_s,
+        "single": timing_json(report.single),
+        "batch": {"size": report.batch_size, "per_second": report.batch_rate, "processes": 1},
+        "memory": {"markers": report.memory_markers, "mb": report.memory_mb},
+        "as_meant": report.as_meant.as_dict(),
+        "as_another": report.as_another.as_dict(),
+        "peer": _peer_times_json(report.peer) if report.peer else None,
+        "ratios": [{"ratio": name, "is": value, "at_least": aim} for name, value, aim in report.ratios],
+    }
+
+
+def _peer_times_json(times: PeerTimes) -> dict[str, Any]:
+    return {
+        "prepare_s": times.prepare_s,
+        "single": timing_json(times.single),
+        "batch": {"size": times.batch_size, "per_second": times.batch_rate},
+    }
 
 
 def as_json(report: MatchReport) -> dict[str, Any]:
