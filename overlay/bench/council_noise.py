@@ -1,9 +1,8 @@
 """Recording errors as councils make them: the `address-errors` package (MIT, J. Lam, UCL), a second source of noise.
 
-Its errors keep the record they came from but not always what tells it from its neighbour: a dropped flat number is one
-of them. So each text says whether the home can still be told by it: the package's own check found no other home written
-so, every number, letter and floor of the home is still there and no other, and no building name or "adjacent to" was
-put in, which might name a second home at the same number.
+Its errors keep the record they came from but not always what tells it from its neighbour. A text that lost a number, a
+letter or a floor of its home says so. One that now has another's (a wrong floor, a second building name, "adjacent to",
+a neighbour's label) names another home as well as any text could: it is left out, because no reader could know better.
 """
 
 from __future__ import annotations
@@ -21,10 +20,13 @@ from address_errors import Controls, Corruptor, Profile, load_components
 
 _PREVALENCE = 5.0
 """Times the errors of real councils: about three records in four get one, whole blocks the same."""
-_NAME_PUT_IN = ("BN1", "BN3", "DQ1", "DQ2")
+_PUT_IN = re.compile(r"added|replaced|PN2|DQ[12]")
 _COLUMNS = ("uprn", "subname", "name", "number", "streetname", "townname", "postcode", "parentuprn", "usrn")
 _NUMBERS = re.compile(r"\d+[A-Z]?|\b[A-Z]\b")
 _FLOORS = re.compile(r"\b(?:GROUND|BASEMENT|FIRST|SECOND|THIRD|TOP|GARDEN|PENTHOUSE|EAST|WEST|ABOVE|MANAGERS?)\b")
+
+
+_SHORT_FLOORS = {"1ST": "FIRST", "2ND": "SECOND", "3RD": "THIRD", "GRD": "GROUND", "GND": "GROUND"}
 
 
 class Parts(Protocol):
@@ -50,11 +52,14 @@ class Parts(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """A text with council errors. Tags: `council`, and the package's rules applied, as `council-SU7`."""
+    """A text with council errors. Tags: `council`, and the package's rules applied, as `council-SU7`.
+
+    `whole` where every number, letter and floor of the home is still in it.
+    """
 
     text: str
     tags: tuple[str, ...]
-    decidable: bool
+    whole: bool
 
 
 def recorded(homes: Sequence[Parts], seed: int) -> dict[str, Recorded]:
@@ -69,15 +74,16 @@ def recorded(homes: Sequence[Parts], seed: int) -> dict[str, Recorded]:
     found: dict[str, Recorded] = {}
     for row in generator.generate([record["uprn"] for record in records]):
         rules = _rules(row)
-        if not rules:
+        names_another = row["collision"].startswith("matches_other") or row["assigned_uprn"] != row["source_uprn"]
+        if not rules or names_another or _PUT_IN.search(row["applied_rules"]):
             continue
         home = by_id[row["source_uprn"]]
         text = " ".join(filter(None, (row["recorded_address"], row["recorded_postcode"])))
-        kept = _telling(row["recorded_address"]) == _telling(f"{home.unit} {home.bname} {home.num} {home.street}")
-        own = row["assigned_uprn"] == row["source_uprn"]
-        tags = ("council", *(f"council-{rule}" for rule in rules))
-        unlike = not row["collision"].startswith("matches_other") and not set(rules) & set(_NAME_PUT_IN)
-        found[home.unique_id] = Recorded(text, tags, kept and own and unlike)
+        told = _telling(row["recorded_address"])
+        own = _telling(f"{home.unit} {home.bname} {home.num} {home.street}")
+        if told <= own:
+            tags = ("council", *(f"council-{rule}" for rule in rules))
+            found[home.unique_id] = Recorded(text, tags, told == own)
     return found
 
 
@@ -89,6 +95,8 @@ def _rules(row: dict[str, str]) -> tuple[str, ...]:
 def _telling(text: str) -> Counter[str]:
     """The numbers, single letters and floors of a text."""
     plain = text.upper().replace("'", "")
+    for short, floor in _SHORT_FLOORS.items():
+        plain = re.sub(rf"\b{short}\b", floor, plain)
     return Counter(_NUMBERS.findall(plain)) + Counter(_FLOORS.findall(plain))
 
 

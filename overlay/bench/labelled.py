@@ -30,7 +30,7 @@ WANTED = {"exact": 420, "building": 240, "street": 110, "none": 110}
 VAGUE_WANTED = 120
 COUNCIL_SHARE = 0.15
 """So large a share of texts comes from the council errors, where the home has one."""
-MOST_SLIPS = 3
+MOST_SLIPS = 2
 """A name misspelt by more letters than this is not taken to be recognisable."""
 
 
@@ -129,6 +129,7 @@ class _Truth:
     """What the generator knows: who shares a building or a street with whom, and which of them are marked."""
 
     def __init__(self, homes: Sequence[Home], marked: frozenset[str]) -> None:
+        self.homes = homes
         self.marked = marked
         self.in_building = Counter(home.bid for home in homes)
         self.names = {home.place_name: {h.postcode for h in homes if h.place_name == home.place_name} for home in homes}
@@ -172,20 +173,32 @@ class _Truth:
 
         The postcode decides between two names just as near; written whole as another name's, it contradicts.
         """
-        tokens = re.findall(r"[a-z'0-9]+", text.lower())
+        tokens = _tokens(text)
         own = _slips(home.place_name, tokens)
         if own > MOST_SLIPS:
             return False
         squeezed = "".join(tokens)
         right = home.postcode.lower().replace(" ", "") in squeezed
-        for name, postcodes in self.names.items():
-            if name == home.place_name or not alike(name, home.place_name):
-                continue
+        for name in self._rivals(home):
             rival = _slips(name, tokens)
-            contradicts = any(code.lower().replace(" ", "") in squeezed for code in postcodes - {home.postcode})
+            codes = self.names[name] - {home.postcode}
+            contradicts = any(code.lower().replace(" ", "") in squeezed for code in codes)
             if rival < own or (rival == own and not right) or (contradicts and rival - own <= 2):
                 return False
         return True
+
+    def spells_another(self, home: Home, text: str) -> bool:
+        """Whether a slip made the name exactly another's: then the text means that other, whoever was meant."""
+        tokens = _tokens(text)
+        own = _slips(home.place_name, tokens)
+        return own > 0 and any(_slips(name, tokens) == 0 for name in self._rivals(home))
+
+    def _rivals(self, home: Home) -> list[str]:
+        return [name for name in self.names if alike(name, home.place_name)]
+
+
+def _tokens(text: str) -> list[str]:
+    return re.findall(r"[a-z'0-9]+", text.lower())
 
 
 def _next_to(one: str, other: str) -> bool:
@@ -251,26 +264,43 @@ def _decidable(
         drawn = trapped[: wanted // 2]
         drawn += rng.choices(pool, k=wanted - len(drawn)) if pool else []
         for home in drawn:
-            recorded = councils.get(home.unique_id)
-            if recorded is not None and rng.random() < COUNCIL_SHARE:
-                text, tags, kept = recorded.text, recorded.tags, recorded.decidable
-            else:
-                text, tags = dirty(rng, home.address_concat, home.postcode)
-                kept = True
-            told = kept and truth.told(home, text)
+            text, tags, whole = _typed(rng, home, truth, councils.get(home.unique_id))
+            told = whole and truth.told(home, text)
             queries.append(_query(home, text, cls if told else "vague", {*tags, *truth.traps(home)}))
     return queries
 
 
+def _typed(
+    rng: random.Random, home: Home, truth: _Truth, council: council_noise.Recorded | None
+) -> tuple[str, tuple[str, ...], bool]:
+    """A text, its tags, and whether every number of the home is in it. Drawn again while it spells another's name."""
+    if council is not None and rng.random() < COUNCIL_SHARE and truth.told(home, council.text):
+        return council.text, council.tags, council.whole
+    while True:
+        text, tags = dirty(rng, home.address_concat, home.postcode)
+        if not truth.spells_another(home, text):
+            return text, tags, True
+
+
 def _vague(rng: random.Random, dwellings: Sequence[Home], truth: _Truth) -> list[LabelledQuery]:
-    """Texts that leave out what tells homes apart: the flat, the number, or both."""
-    in_flats = [home for home in dwellings if home.unit and truth.in_building[home.bid] > 1]
+    """Texts that leave out what tells homes apart: the flat, the number, or both.
+
+    Not where what is left names one home all the same: a church whose rectory was meant, the flat above the one pub.
+    """
+    written = {home.address_concat for home in truth.homes}
+    named = Counter((home.unit, home.sid) for home in truth.homes)
+    in_flats = [
+        home
+        for home in dwellings
+        if home.unit and truth.in_building[home.bid] > 1 and f"{_without_flat(home)}, London" not in written
+    ]
     numbered = [home for home in dwellings if home.num]
+    common = [home for home in numbered if home.unit and not home.bname and named[home.unit, home.sid] > 1]
     makers: tuple[tuple[str, list[Home], Callable[[Home], str]], ...] = (
         ("noflat", in_flats, _without_flat),
         ("noflat", in_flats, _without_flat),
         ("nonumber", numbered, lambda home: home.street),
-        ("nonumber", [home for home in numbered if home.unit], lambda home: f"{home.unit}, {home.street}"),
+        ("nonumber", common, lambda home: f"{home.unit}, {home.street}"),
     )
     queries = []
     for number in range(VAGUE_WANTED):

@@ -68,7 +68,7 @@ def _words(text: str) -> tuple[str, ...]:
     return tuple(text.split())
 
 
-_NUMBER_WORDS = _words(
+NUMBER_WORDS = _words(
     "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
     "eighteen nineteen twenty"
 )
@@ -272,7 +272,7 @@ def _number_words(_: random.Random, text: str) -> str:
 
     def say(found: re.Match[str]) -> str:
         number = int(found[2])
-        return f"{found[1]} {_NUMBER_WORDS[number - 1]}" if 1 <= number <= len(_NUMBER_WORDS) else found[0]
+        return f"{found[1]} {NUMBER_WORDS[number - 1]}" if 1 <= number <= len(NUMBER_WORDS) else found[0]
 
     return _UNIT_NUMBER.sub(say, text)
 

@@ -59,7 +59,7 @@ def timing_row(measured: str, timing: Timing) -> dict[str, Any]:
         "p50 ms": f"{timing.p50:.3f}",
         "p95 ms": f"{timing.p95:.3f}",
         "p99 ms": f"{timing.p99:.3f}",
-        "a second": f"{timing.rate:,.0f}",
+        "a second": _rate(timing.rate),
     }
 
 
@@ -91,7 +91,7 @@ def peer_timing_rows(times: PeerTimes) -> list[dict[str, Any]]:
     single = timing_row("peer, one text", times.single)
     batch = dict.fromkeys(single, "") | {
         "measured": f"peer, a batch of {times.batch_size:,}",
-        "a second": f"{times.batch_rate:,.0f}",
+        "a second": _rate(times.batch_rate),
     }
     return [single, batch]
 
@@ -130,7 +130,7 @@ def scale_timing_rows(report: ScaleReport) -> list[dict[str, Any]]:
     single = timing_row(f"one dirty text, {report.markers:,} markers", report.single)
     batch = dict.fromkeys(single, "") | {
         "measured": f"a batch of {report.batch_size:,}, one process",
-        "a second": f"{report.batch_rate:,.0f}",
+        "a second": _rate(report.batch_rate),
     }
     return [single, batch, *(peer_timing_rows(report.peer) if report.peer else [])]
 
@@ -193,6 +193,10 @@ def share_text(share: Share) -> str:
     """`98.70 % (97.8 to 99.2)`: short enough for a table beside another matcher's."""
     low, high = share.interval
     return f"{share.value * 100:.2f} % ({low * 100:.1f} to {high * 100:.1f})"
+
+
+def _rate(rate: float) -> str:
+    return f"{rate:,.0f}" if rate >= 10 else f"{rate:.2f}"
 
 
 def _counted(heading: str, name: str, counts: Counter[str]) -> dict[str, Any]:
