@@ -46,7 +46,8 @@ class Judged:
             return "told apart"
         if self.query.decidable and self.column in _DOUBT:
             return "doubt"
-        if not self.query.decidable and self.outcome.status is Status.CLEAR:
+        read_as_meant = self.outcome.home is not None and self.outcome.home.premises_id in self.true_ids
+        if not self.query.decidable and self.outcome.status is Status.CLEAR and not read_as_meant:
             return "clear though vague"
         return None
 

@@ -97,8 +97,9 @@ def test_a_home_written_just_like_the_one_meant_is_not_another_home() -> None:
 
 
 def test_a_vague_text_answered_clear_is_a_failure() -> None:
-    report = bench_match(MatchSet((*FLATS, HOUSE), (FLATS[0],), (asked(0, "5 Foolscap Lane", "", "vague"),)), quiet)
-    assert report.score.clear_though_vague == 1
+    queries = (asked(0, "5 Foolscap Lane", "", "vague"), asked(1, "5 Foolscap Lane", "h5", "vague"))
+    report = bench_match(MatchSet((*FLATS, HOUSE), (FLATS[0],), queries), quiet)
+    assert report.score.clear_though_vague == 1  # the second was read as the very home that was meant
 
 
 def test_wilsons_interval() -> None:
