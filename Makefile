@@ -4,7 +4,7 @@ BIN := .venv/bin
 # What a wrong branch in would hurt most (lifecycle joins them when it comes).
 WHOLLY_COVERED := overlay/disclosure.py,overlay/roles.py,markers/ledger.py,markers/matching.py,markers/ground.py
 
-.PHONY: run test bench lint clean install browser
+.PHONY: run test slow bench lint clean install browser
 
 run: install
 	@$(BIN)/overlay run --demo
@@ -13,6 +13,11 @@ test: install lint browser
 	@$(BIN)/pytest --cov --cov-report=term --cov-report=html:build/coverage
 	@$(BIN)/coverage report --fail-under=100 --include='$(WHOLLY_COVERED)' >/dev/null || \
 	  { $(BIN)/coverage report --include='$(WHOLLY_COVERED)'; echo "These stay at 100 % branch coverage."; exit 1; }
+
+# A fresh labelled matching set at every run, and the peer beside us.
+slow: install
+	@$(BIN)/python -m pip install --quiet --editable '.[bench,bench-peer]'
+	@$(BIN)/pytest -m slow -s
 
 bench: install
 	@$(BIN)/overlay bench check

@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TextIO, TypeVar
 
 import click
 from pydantic import ValidationError
@@ -38,7 +38,12 @@ from markers.store import StoreError
 from markers.vault import VaultError
 from overlay import demo, identity, logs
 from overlay.api.models import CheckResponse, IncidentIn
+from overlay.bench import tables as bench_tables
 from overlay.bench.check import bench_check
+from overlay.bench.match import bench_match
+from overlay.bench.matchset import read_match_set
+from overlay.bench.peer import PeerError, peer_match
+from overlay.bench.scale import ScaleError, Sizes, bench_scale
 from overlay.disclosure import DisclosureError
 from overlay.lookup import Answer, Asked, NothingDisclosed, check
 from overlay.plain_text import is_plain_text
@@ -57,7 +62,9 @@ _REFUSALS = (
     GazetteerError,
     LocationError,
     NothingDisclosed,
+    PeerError,
     RolesError,
+    ScaleError,
     ServerError,
     SettingsError,
     StoreError,
@@ -67,6 +74,7 @@ _REFUSALS = (
     identity.IdentityError,
 )
 _ERRORS_SHOWN = 20
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _LONGEST_PASSWORD_FILE = 65_536
 _LONGEST_PERSON = 120
 _Good = TypeVar("_Good")
@@ -564,7 +572,7 @@ def ledger_search(
 
 @main.group()
 def bench() -> None:
-    """Measurements with their floors, on invented data in a temporary folder."""
+    """Measurements that anyone can run again, in a temporary folder."""
 
 
 @bench.command("check")
@@ -577,7 +585,7 @@ def bench_check_command(homes: int, marker_count: int, rounds: int, as_json: boo
 
     Example: overlay bench check --rounds 5000
     """
-    report = bench_check(Settings.read(), homes, marker_count, rounds, lambda line: click.echo(line, err=True))
+    report = bench_check(Settings.read(), homes, marker_count, rounds, _tell)
     timings = [
         {"measured": name, "p50 ms": f"{t.p50:.3f}", "p99 ms": f"{t.p99:.3f}", "a second": f"{t.rate:,.0f}"}
         for name, t in report.timings.items()
@@ -589,6 +597,110 @@ def bench_check_command(homes: int, marker_count: int, rounds: int, as_json: boo
     _say_rows(timings, as_json=False)
     click.echo("")
     _say_rows(ratios, as_json=False)
+
+
+peer_option = click.option("--peer", type=click.Choice(["uk-address-matcher"]), help="Measure it on the same data too.")
+singles_option = click.option(
+    "--peer-singles",
+    default=10,
+    show_default=True,
+    type=click.IntRange(1),
+    help="So many texts of it singly: seconds each.",
+)
+
+
+@bench.command("match")
+@click.option("--gazetteer", required=True, type=_FILE, help="Known premises: id, address, postcode.")
+@click.option("--markers", "marked", required=True, type=_FILE, help="Those of them that carry a marker.")
+@click.option("--queries", required=True, type=_FILE, help="Labelled texts: unique_id,text,true_uid,...,cls,tags.")
+@click.option("--failures", type=click.File("w", encoding="utf-8"), help="Write every failure there, - to print them.")
+@peer_option
+@singles_option
+@json_option
+def bench_match_command(
+    gazetteer: Path,
+    marked: Path,
+    queries: Path,
+    failures: TextIO | None,
+    peer: str | None,
+    peer_singles: int,
+    as_json: bool,
+) -> None:
+    """Match a labelled set and count what came right, wrong and in doubt.
+
+    Example: overlay bench match --gazetteer tests/data/labelled/gazetteer.csv
+    --markers tests/data/labelled/markers.csv --queries tests/data/labelled/queries.csv --failures -
+    """
+    labelled = read_match_set(gazetteer, marked, queries)
+    report = bench_match(labelled, _tell)
+    scores, times = peer_match(labelled, peer_singles, _tell) if peer else ((), None)
+    if as_json:
+        told = {"peer": bench_tables.peer_json(scores, times)} if times else {}
+        click.echo(json.dumps(bench_tables.as_json(report) | told))
+    else:
+        timings = [bench_tables.timing_row("one text, nothing warmed; a batch is the same loop", report.timing)]
+        _say_tables(
+            bench_tables.confusion_rows(report),
+            bench_tables.tag_rows(report),
+            bench_tables.figure_rows(report),
+            timings + (bench_tables.peer_timing_rows(times) if times else []),
+            bench_tables.side_by_side(report, scores) if scores else [],
+        )
+    if failures is not None:
+        for row in bench_tables.failure_rows(report.judged):
+            failures.write(json.dumps(row, ensure_ascii=False) + "\n" if as_json else _failure_text(row))
+
+
+@bench.command("scale")
+@click.option(
+    "--gazetteer", required=True, type=_FILE, help="Parquet or CSV: address,postcode or name,a1..a4,postcode."
+)
+@click.option("--homes", default=100_000, show_default=True, type=click.IntRange(100))
+@click.option("--queries", default=2_000, show_default=True, type=click.IntRange(10))
+@click.option("--markers", "marker_count", default=10_000, show_default=True, type=click.IntRange(1))
+@click.option("--batch", default=0, type=click.IntRange(0), help="Texts of the batch; as many as homes if not given.")
+@click.option("--seed", default=1, show_default=True, type=int)
+@peer_option
+@singles_option
+@json_option
+def bench_scale_command(
+    gazetteer: Path,
+    homes: int,
+    queries: int,
+    marker_count: int,
+    batch: int,
+    seed: int,
+    peer: str | None,
+    peer_singles: int,
+    as_json: bool,
+) -> None:
+    """Time loading, opening and dirty texts on a large gazetteer, and weigh the process.
+
+    Example: overlay bench scale --gazetteer addresses.parquet --homes 100000 --peer uk-address-matcher
+    """
+    sizes = Sizes(homes, marker_count, queries, batch, seed, peer_singles)
+    report = bench_scale(gazetteer, sizes, with_peer=peer is not None, say=_tell)
+    if as_json:
+        click.echo(json.dumps(bench_tables.scale_json(report)))
+        return
+    ratios = [{"ratio": name, "is": f"{value:,.2f}", "aim": f">= {aim:g}"} for name, value, aim in report.ratios]
+    _say_tables(bench_tables.scale_rows(report), bench_tables.scale_timing_rows(report), ratios)
+
+
+def _tell(line: str) -> None:
+    click.echo(line, err=True)
+
+
+def _say_tables(*tables: list[dict[str, Any]]) -> None:
+    for number, rows in enumerate(filter(None, tables)):
+        if number:
+            click.echo("")
+        _say_rows(rows, as_json=False)
+
+
+def _failure_text(row: dict[str, Any]) -> str:
+    lines = (f"  {name}: {row[name]}" for name in ("text", "truth", "answered", "why"))
+    return "\n".join((f"{row['failure']}  [{row['query']}, {row['class']}, {row['noise']}]", *lines, ""))
 
 
 def _operator() -> Actor:

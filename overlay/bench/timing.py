@@ -14,13 +14,15 @@ class Timing:
     """Milliseconds a call, and calls a second over the whole run."""
 
     p50: float
+    p95: float
     p99: float
     rate: float
 
     @classmethod
     def of(cls, seconds: list[float], elapsed: float) -> Timing:
+        seconds = seconds if len(seconds) > 1 else seconds * 2
         cuts = statistics.quantiles(seconds, n=100, method="inclusive")
-        return cls(cuts[49] * 1000, cuts[98] * 1000, len(seconds) / elapsed)
+        return cls(cuts[49] * 1000, cuts[94] * 1000, cuts[98] * 1000, len(seconds) / elapsed)
 
 
 def time_in_turn(calls: Mapping[str, Callable[[int], object]], times: int) -> dict[str, Timing]:
