@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from rapidfuzz.distance import OSA
@@ -20,6 +21,7 @@ from markers.vocabulary import (
     ABBREVIATIONS,
     BESIDE,
     BLOCK_KINDS,
+    COUNTED,
     FLAT_WORDS,
     FLOOR_WORDS,
     FLOORS,
@@ -35,7 +37,17 @@ from markers.vocabulary import (
     UNIT_SHORTHAND,
 )
 
-__all__ = ["Number", "Reading", "Unit", "Written", "local_id", "normalise", "normalise_postcode", "read_address"]
+__all__ = [
+    "Number",
+    "Reading",
+    "Unit",
+    "Written",
+    "local_id",
+    "normalise",
+    "normalise_postcode",
+    "part_words",
+    "read_address",
+]
 
 LONGEST_TEXT = 1000
 LONGEST_TOKENS = 60
@@ -53,7 +65,8 @@ _TOKEN = re.compile(r",|[^\s,]+")
 _NUMBER = re.compile(r"(\d{1,6})([A-Z]?)")
 _RANGE = re.compile(r"(\d{1,6})([A-Z]?)-(\d{1,6})([A-Z]?)")
 _SLASH = re.compile(r"(\d{1,6})([A-Z]?)/(\d{1,6})([A-Z]?)")
-_GLUED = re.compile(r"(FLAT|FLT|APT|FL|F|UNIT|RM)(\d{1,4}[A-Z]?)")
+_RUN_ON = re.compile(r"(\d{1,5})([A-Z]{3,})")
+_GLUED = re.compile(r"(FLAT|FLT|APT|APPT|APARTMENT|FL|F|UNIT|SUITE|ROOM|RM|PENTHOUSE)(\d{1,4}[A-Z]?)")
 _LOOKS_LIKE_A_NUMBER = re.compile(r"(?=[IOL\d]*\d)(?=\d*[IOL])[IOL\d]{2,4}[A-Z]?")
 _TO_FIGURES = str.maketrans("IOL", "101")
 _IDENT = re.compile(r"[A-Z]\d{1,3}|\d{1,2}F\d{1,2}")
@@ -72,7 +85,18 @@ _ORDINAL = {
         (10, "TH", "TENTH"),
     )
 }
-_SLASHED = {"O/S": "OS", "R/O": "RO", "C/O": "OS", "G/F": "GF", "B/F": "BASEMENT", "L/G": "LGF"}
+_LONG_KINDS = sorted((kind for kind in KINDS if len(kind) >= 4), key=len, reverse=True)
+_SHORT_KINDS = ("ST", "RD", "LN", "CT", "SQ", "HSE", "TWR")
+_SLASHED = {
+    "O/S": "OS",
+    "R/O": "RO",
+    "C/O": "OS",
+    "G/F": "GF",
+    "B/F": "BASEMENT",
+    "L/G": "LGF",
+    "P/HOUSE": "PENTHOUSE",
+    "P/H": "PENTHOUSE",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,6 +253,33 @@ def read_address(text: str, postcode: str | None = None) -> Written:
     )
 
 
+def part_words(text: str, knows: Callable[[str], bool]) -> str:
+    """The text with names that run into their type set apart: `tallowyard` is TALLOW YARD where nobody knows it.
+
+    `knows` says whether a word is one of some known name or street.
+    """
+    normalised = normalise(text[:LONGEST_TEXT])
+    return " ".join(_parted(token, knows) for token in normalised.split(" "))
+
+
+def _parted(token: str, knows: Callable[[str], bool]) -> str:
+    word = token.rstrip(",")
+    if len(word) < 7 or not word.isalpha() or knows(word):
+        return token
+    for kind in _LONG_KINDS:
+        if word.endswith(kind) and len(word) - len(kind) >= 3:
+            return f"{word[: -len(kind)]} {token[len(word) - len(kind) :]}"
+    for kind in _LONG_KINDS:
+        for length in (len(kind), len(kind) - 1, len(kind) + 1):
+            stem = word[:-length]
+            if len(kind) >= 5 and len(stem) >= 4 and _close(word[-length:], (kind,)) and knows(stem):
+                return f"{stem} {kind}{token[len(word) :]}"
+    for short in _SHORT_KINDS:
+        if word.endswith(short) and len(word) - len(short) >= 4 and knows(word[: -len(short)]):
+            return f"{word[: -len(short)]} {token[len(word) - len(short) :]}"
+    return token
+
+
 def _figures(tokens: list[str]) -> list[str]:
     """Number words as figures: `TWENTY ONE` and `TWENTY-ONE` are 21."""
     if NUMBER_WORDS.keys().isdisjoint(tokens) and not any("-" in token for token in tokens):
@@ -295,13 +346,22 @@ def _number(lo: str, suffix: str, hi: str = "", last: str = "") -> Number:
 def _items(tokens: list[str]) -> tuple[list[_Item], bool]:
     items: list[_Item] = []
     beside = False
-    for typed in tokens:
+    for at, typed in enumerate(tokens):
+        after = tokens[at + 1] if at + 1 < len(tokens) else ""
+        if after in COUNTED and typed.isdecimal():
+            continue
         if typed.isalpha():
             beside = beside or typed in BESIDE
             if typed == "HOUSE" and items and items[-1].text == "PENT":
                 items[-1] = _Item("W", "PENTHOUSE")
-                continue
-            items.append(_Item("W", ABBREVIATIONS.get(typed, typed)))
+            elif _short_for_flat(typed, after, items[-1].kind if items else ""):
+                items.append(_Item("W", "FLAT"))
+            elif at == 0 and len(typed) == 1 and after == "," and tokens[2:3] and tokens[2][0].isdecimal():
+                items += [_Item("W", "FLAT"), _Item("W", typed)]
+            elif typed == "LA" and items and items[-1].kind == "W":
+                items.append(_Item("W", "LANE"))  # before a name it is French, behind one it is a lane
+            else:
+                items.append(_Item("W", ABBREVIATIONS.get(typed, typed)))
         elif typed == ",":
             items.append(_COMMA)
         elif typed == "-":
@@ -314,6 +374,9 @@ def _items(tokens: list[str]) -> tuple[list[_Item], bool]:
             items.append(_Item("W", _ORDINAL[typed]))
         elif match := _NUMBER.fullmatch(typed):
             items.append(_Item("N", typed, _number(match[1], match[2])))
+        elif (match := _RUN_ON.fullmatch(typed)) and match[2] not in ("ST", "ND", "RD", "TH"):
+            items.append(_Item("N", match[1], _number(match[1], "")))
+            items.append(_Item("W", ABBREVIATIONS.get(match[2], match[2])))
         elif match := _GLUED.fullmatch(typed):
             items.append(_Item("W", "FLAT" if match[1] == "F" else match[1]))
             digits = _NUMBER.fullmatch(match[2])
@@ -332,6 +395,13 @@ def _items(tokens: list[str]) -> tuple[list[_Item], bool]:
         else:
             _split(typed, items)
     return items, beside
+
+
+def _short_for_flat(typed: str, after: str, before: str) -> bool:
+    """`F 3`, `f b` and `f above` are flats; `12 F High Street` is a number with its letter."""
+    if typed != "F" or before == "N":
+        return False
+    return after[:1].isdecimal() or after == "ABOVE" or (len(after) == 1 and after.isalpha())
 
 
 def _split(typed: str, items: list[_Item]) -> None:
@@ -483,7 +553,15 @@ def _take_units(items: list[_Item]) -> tuple[Unit | None, list[_Item], bool]:
                 if nxt.kind == "N" and nxt.number is not None and (not floors or more):
                     took, floating = nxt.number.text, not floors
                     rest.append(_Item("I", took, nxt.number))
-                elif nxt.kind == "L" or (nxt.kind == "W" and len(nxt.text) == 1 and nxt.text.isascii()):
+                elif (
+                    nxt.kind == "L"
+                    or (nxt.kind == "W" and len(nxt.text) == 1 and nxt.text.isascii())
+                    or (
+                        this == "PENTHOUSE"
+                        and nxt.text in ("NORTH", "SOUTH", "EAST", "WEST")
+                        and word(i + 1) not in KINDS
+                    )
+                ):
                     took = nxt.text
             if took:
                 ident = took

@@ -176,18 +176,22 @@ def word_cost(asked: str, known: str) -> int:
 
 
 @lru_cache(maxsize=65536)
-def align(words: tuple[str, ...], phrase: tuple[str, ...]) -> Alignment | None:
-    """The best place of a home's phrase among the asked words, or None when a key word of it is not there."""
+def align(words: tuple[str, ...], phrase: tuple[str, ...], at: int = -1) -> Alignment | None:
+    """The best place of a home's phrase among the asked words, or None when a key word of it is not there.
+
+    Of places that fit alike the one at `at` is best, where the building number stands, else the first.
+    """
     best: Alignment | None = None
     first = phrase[0]
     for start, word in enumerate(words):
         if not _may_begin(word, first):
             continue
         found = _align_at(words, phrase, start)
-        if found is not None and (best is None or (found.kind, found.cost) < (best.kind, best.cost)):
+        if found is None:
+            continue
+        rank = (found.kind, found.cost, start != at)
+        if best is None or rank < (best.kind, best.cost, best.start != at):
             best = found
-            if found.cost == 0 and not found.kind:
-                break
     return best
 
 
@@ -341,7 +345,7 @@ def _judge_readings(asked: Written, ours: Reading, home: Written, theirs: Readin
     """One pair of readings; `judge` has already passed over those whose numbers lie apart."""
     if theirs.bare and (ours.spare or not _may_be_flat(ours, theirs)):
         return None
-    if theirs.rank and (theirs.spare or (theirs.number is None and not is_block(theirs.key))):
+    if theirs.rank and (theirs.spare or (theirs.number is None and home.readings[0].number is not None)):
         return None
     loose = ours.rank + theirs.rank + theirs.bare
     doubts: list[Doubt] = []
@@ -372,7 +376,7 @@ def _judge_readings(asked: Written, ours: Reading, home: Written, theirs: Readin
         doubts.append(Doubt(Doubted.NUMBER, f"number {ours.number.text} not on record"))
     if not key:
         return None
-    found = align(ours.words, key)
+    found = align(ours.words, key, ours.at)
     if found is None or (theirs.bare and found.kind):
         return None
     words = ours.words
@@ -472,6 +476,9 @@ def _words_apart(ours: Reading, found: Alignment, explained: set[int]) -> list[D
         stray = unexplained(0, found.start)
         text = " ".join(words[i].lower() for i in stray)
         return [Doubt(Doubted.WORDS, f"'{text}' not on record")] if stray else []
+    if ours.number is not None and found.end <= anchor < len(words) and unexplained(anchor, anchor + 1):
+        text = " ".join(words[i].lower() for i in unexplained(anchor, len(words)))
+        return [Doubt(Doubted.WORDS, f"number {ours.number.text} stands before '{text}'")]
     between = unexplained(*((anchor, found.start) if anchor <= found.start else (found.end, anchor)))
     if not between:
         return []

@@ -10,6 +10,8 @@ _STRICT = re.compile(r"([A-Z]{1,2}[0-9][0-9A-Z]?)([0-9][A-Z]{2})")
 _LOOSE = re.compile(r"([A-Z]{1,2}[0-9OIL][0-9A-Z]?)([0-9OIL][A-Z01]{2})")
 _OUTWARD = re.compile(r"([A-Z]{1,2})[0-9][0-9A-Z]?")
 _ORDINALS = frozenset({"1ST", "2ND", "3RD", "4TH", "5TH", "6TH", "7TH", "8TH", "9TH"})
+_INWARD_BEGUN = re.compile(r"[0-9][A-Z]?")
+_SEPARATORS = frozenset({",", "-", "/", "&"})
 _FIRST = frozenset("0123456789OIL")
 _TO_DIGIT = str.maketrans("OIL", "011")
 _TO_LETTER = str.maketrans("01", "OI")
@@ -57,11 +59,25 @@ def take_postcode(tokens: list[str]) -> tuple[str | None, str | None, list[str]]
             joined = normalise_postcode(token)
             if joined and _area(joined) in POSTCODE_AREAS:
                 return joined, joined.split(" ")[0], tokens[:at] + tokens[at + 1 :]
-    last = len(tokens) - 1
-    while last > 0 and tokens[last] in ("LONDON", ",", "UK"):
-        last -= 1
-    if last > 0:
-        match = _OUTWARD.fullmatch(tokens[last])
-        if match and match[1] in POSTCODE_AREAS and (len(match[1]) == 2 or last == len(tokens) - 1):
-            return None, tokens[last], tokens[:last] + tokens[last + 1 :]
+    return _take_outward(tokens)
+
+
+def _take_outward(tokens: list[str]) -> tuple[str | None, str | None, list[str]]:
+    """An outward part, with the first of the inward part where that was written (`EC9A 1`), where one may stand."""
+    for at in range(len(tokens) - 1, -1, -1):
+        match = _OUTWARD.fullmatch(tokens[at])
+        if match is None or match[1] not in POSTCODE_AREAS:
+            continue
+        after = tokens[at + 1 :]
+        inward = bool(after) and _INWARD_BEGUN.fullmatch(after[0]) is not None and _is_end(after[1:])
+        if inward or _is_end(after) or at == 0:
+            # N1 may be a flat's letter and number, EC9A may not.
+            telling = len(match[1]) == 2 or not tokens[at][-1].isdigit() or not after
+            if telling and len(tokens) > 1 + inward:
+                return None, tokens[at], tokens[:at] + after[inward:]
     return None, None, tokens
+
+
+def _is_end(after: list[str]) -> bool:
+    """Does the address end here: nothing more, a separator, or a post town?"""
+    return not after or after[0] in _SEPARATORS or after[0] in ("LONDON", "UK")

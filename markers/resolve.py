@@ -13,7 +13,7 @@ from string import ascii_uppercase
 
 from rapidfuzz.distance import OSA
 
-from markers.address import Reading, Written, normalise_postcode
+from markers.address import Reading, Written, normalise, normalise_postcode, part_words, read_address
 from markers.compare import Doubted, Judged, Verdict, align, confidence, judge, number_fit, reasons, unit_fit, word_cost
 from markers.gazetteer import Gazetteer, Known
 from markers.homes import MarkedHomes
@@ -77,6 +77,7 @@ def resolve(asked: Written, gazetteer: Gazetteer, marked: MarkedHomes) -> Resolu
     """Understand a written address and find the marked homes it concerns. Never raises for any text."""
     if all(TOWNS.issuperset(reading.words) for reading in asked.readings):
         return _without_words(asked, gazetteer, marked)
+    asked = _parted(asked, gazetteer, marked)
     choice = _choose(asked, gazetteer)
     warnings: list[str] = []
     if asked.cut:
@@ -84,6 +85,21 @@ def resolve(asked: Written, gazetteer: Gazetteer, marked: MarkedHomes) -> Resolu
     if choice.sure is not None:
         return _sure(asked, choice.sure, gazetteer, marked, warnings)
     return _unsure(asked, choice, gazetteer, marked, warnings)
+
+
+def _parted(asked: Written, gazetteer: Gazetteer, marked: MarkedHomes) -> Written:
+    """The same text, names that run into their type set apart."""
+
+    def knows(word: str) -> bool:
+        near = gazetteer.spellings(word) or marked.spellings(word)
+        return bool(near) or gazetteer.knows_word(word) or marked.knows_word(word)
+
+    if all(len(word) < 7 or knows(word) for word in asked.readings[0].words):
+        return asked
+    parted = part_words(asked.text, knows)
+    if parted.count(" ") == normalise(asked.text).count(" "):
+        return asked
+    return read_address(parted, asked.postcode)
 
 
 def resolve_premises(home: Premises, gazetteer: Gazetteer, marked: MarkedHomes) -> Resolution:
@@ -159,11 +175,12 @@ def _rivalled(asked: Written, read: _Weighed | None, listed: set[str], rivals: _
     """May the text mean a marked home that was read as elsewhere?
 
     Asked only where the reading took some liberty. A marked home all of whose numbers are in the text, and whose
-    building or street is too, may be what was meant, unless the home that was read explains words of the text that
-    it leaves unexplained; then nobody may be told that there is no marker.
+    building or street is too, may be what was meant, unless the home that was read explains words
+    or numbers of the text that it leaves unexplained; then nobody may be told that there is no marker.
     """
     explained = _explained(asked, read.written) if read is not None else set()
     numbers = set(asked_numbers(asked))
+    read_numbers = numbers & set(reading_numbers(read.written.readings[0])) if read is not None else set()
     for home_id in rivals.ids():
         theirs = rivals.marked.written(home_id)
         if home_id in listed or not theirs.readings:
@@ -174,7 +191,7 @@ def _rivalled(asked: Written, read: _Weighed | None, listed: set[str], rivals: _
             own = {reading.unit.ident}  # a named building is often said without its number
         if not (own and own <= numbers and (_mentions(asked, reading.name) or _mentions(asked, reading.street))):
             continue
-        if not explained - _explained(asked, theirs):
+        if not explained - _explained(asked, theirs) and not read_numbers - set(reading_numbers(reading)):
             return True
     return False
 
@@ -300,9 +317,13 @@ def _marked_near_sure(
     if gazetteer.by_id(premises.premises_id) is not None:
         if resolved.verdict in (Verdict.SAME, Verdict.POSSIBLE):
             # Two homes of the gazetteer are two homes, but a list may hold one of them twice.
-            if resolved.doubts_about(Doubted.NUMBER_MISSING) or judge(asked, theirs).verdict is Verdict.ELSEWHERE:
+            typed = judge(asked, theirs)
+            named_apart = (resolved.cost > 0 or resolved.doubts_about(Doubted.STREET)) and (
+                typed.cost > sure.judged.cost or typed.doubts_about(Doubted.STREET)
+            )
+            if resolved.doubts_about(Doubted.NUMBER_MISSING) or typed.verdict is Verdict.ELSEWHERE or named_apart:
                 return None
-            other = _other_ident(resolved) or resolved.doubts_about(Doubted.NO_UNIT_ON_RECORD)
+            other = _other_ident(resolved) or resolved.doubts_about(Doubted.NO_UNIT_ON_RECORD, Doubted.UNIT)
             return _marked(home_id, resolved, sure.written, theirs, Verdict.DIFFERENT if other else Verdict.POSSIBLE)
         return _marked(home_id, resolved, sure.written, theirs)
     typed = judge(asked, theirs)

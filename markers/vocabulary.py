@@ -154,15 +154,13 @@ FLAT_WORDS = {
 }
 """Unit designator -> kind (BS 7666 secondary addressable object)."""
 
-GLUED_DESIGNATORS = ("FLAT", "FLT", "APT", "FL", "F", "UNIT", "RM")
-"""Designators written together with their number: F3, FLT12."""
-
 UNIT_SHORTHAND = {"GFF": 0, "FFF": 1, "SFF": 2, "TFF": 99, "BFF": -1, "LGFF": -1}
 """Ground Floor Flat and its kin, as call takers abbreviate them -> storey."""
 
 FLOORS = {
     "BASEMENT": -1,
     "BSMT": -1,
+    "BSMNT": -1,
     "BASMT": -1,
     "BMT": -1,
     "LGF": -1,
@@ -188,7 +186,7 @@ FLOORS = {
 }
 """Storey words -> storey; 99 is the top, 98 an upper floor, 97 a mezzanine."""
 
-FLOORS_ALONE = frozenset({"BASEMENT", "BSMT", "BASMT", "LGF", "GF", "ATTIC", "MEZZANINE"})
+FLOORS_ALONE = frozenset({"BASEMENT", "BSMT", "BSMNT", "BASMT", "LGF", "GF", "ATTIC", "MEZZANINE"})
 """Storey words that need no `floor` or `flat` after them (Ground, First, Top and Upper also begin street names)."""
 
 FLOOR_WORDS = frozenset({"FLOOR", "FLOORS", "FLR", "FLRS", "FLOR", "LEVEL"})
@@ -202,6 +200,14 @@ NOISE = _words(
     "JUST THE OF AT BY FROM TO IN ON IS UK ENGLAND"
 )
 """Words around an address that say nothing of which home it is."""
+
+COUNTED = _words(
+    "MALE MALES FEMALE FEMALES MAN MEN WOMAN WOMEN CHILD CHILDREN KID KIDS YOUTH YOUTHS PERSON PERSONS PEOPLE ADULT "
+    "ADULTS TEENAGER TEENAGERS BOY BOYS GIRL GIRLS LAD LADS OFFICER OFFICERS OCCUPANT OCCUPANTS SUSPECT SUSPECTS "
+    "VICTIM VICTIMS WITNESSES NEIGHBOURS CASUALTY CASUALTIES CALLS CALLERS DOGS CARS VEHICLES SHOTS KNIVES MINUTES "
+    "MINS HOURS HRS DAYS WEEKS MONTHS YEARS YEAR YRS YR AM PM"
+)
+"""Words that a number before them counts: it is no house number."""
 
 BESIDE = _words("OPP OPPOSITE BEHIND NEXT ADJACENT BETWEEN")
 """Words that put the place beside the address, not at it: the home is never claimed."""
