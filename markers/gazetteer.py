@@ -31,8 +31,9 @@ from markers.terms import asked_numbers, asked_words, building_key, filed_terms,
 
 __all__ = ["Gazetteer", "GazetteerError"]
 
-FORMAT = 3
+FORMAT = 4
 MOST_TERMS = 120
+MOST_CHILDREN = 5_000
 WORTH_COMPARING = 0.35
 """Candidates below this share of the best search score are not compared: they lack most of its words."""
 ALWAYS_COMPARED = 8
@@ -43,6 +44,7 @@ _WARM_WORD = "WARMING"
 """Looked up once at opening: the search engine builds its tables for two slips then, not under the first caller."""
 _WRITER_MEMORY = 128_000_000
 _CACHED_HOMES = 20_000
+_ID = json.JSONDecoder()
 
 
 class GazetteerError(Exception):
@@ -56,7 +58,7 @@ def _raw(builder: Any, *names: str) -> Any:
 
 
 def _homes_schema() -> Any:
-    builder = _raw(tantivy.SchemaBuilder(), "id", "uprn", "postcode", "term", "word", "phrase", "building")
+    builder = _raw(tantivy.SchemaBuilder(), "id", "uprn", "postcode", "term", "word", "phrase", "building", "parent")
     builder.add_text_field("body", stored=True, tokenizer_name="raw", index_option="basic")
     return builder.build()
 
@@ -87,6 +89,7 @@ class Gazetteer(Geocoder):  # type: ignore[misc] # geopy ships no types
         self._of_id = lru_cache(maxsize=_CACHED_HOMES)(self._find_id)
         self._spelt = lru_cache(maxsize=50_000)(self._find_spellings)
         self._phrase = lru_cache(maxsize=50_000)(self._find_phrase)
+        self._parts = lru_cache(maxsize=2_000)(self._find_children)
         generation = _current(folder)
         if generation is None:
             return
@@ -146,6 +149,13 @@ class Gazetteer(Geocoder):  # type: ignore[misc] # geopy ships no types
     def by_uprn(self, uprn: str) -> Premises | None:
         """The home of that UPRN."""
         return self._one("uprn", uprn.lstrip("0"))
+
+    def children(self, uprn: str) -> tuple[str, ...]:
+        """Ids of the premises whose parent has that UPRN, whether or not the parent is itself in the file."""
+        parent = uprn.lstrip("0")
+        if self._homes is None or not parent or not self._homes.doc_freq("parent", parent):
+            return ()
+        return self._parts(parent)
 
     def in_postcode(self, postcode: str) -> tuple[Premises, ...]:
         """Every home of a full postcode, none for text that is no postcode."""
@@ -257,6 +267,13 @@ class Gazetteer(Geocoder):  # type: ignore[misc] # geopy ships no types
     def _find_phrase(self, phrase: tuple[str, ...]) -> bool:
         return self._homes is not None and bool(self._homes.doc_freq("phrase", " ".join(phrase)))
 
+    def _find_children(self, uprn: str) -> tuple[str, ...]:
+        query = tantivy.Query.term_query(HOMES, "parent", uprn, "basic")
+        result = self._homes.search(query, MOST_CHILDREN, count=False)
+        # The id is the first thing in a body; reading a tower's hundreds of homes whole would be slow.
+        bodies = (self._homes.doc(tantivy.DocAddress(*at)).get_first("body") for at in _places(result))
+        return tuple(sorted(_ID.raw_decode(body, 1)[0] for body in bodies))
+
     def _find_id(self, premises_id: str) -> Premises | None:
         return self._one("id", premises_id)
 
@@ -291,13 +308,13 @@ def _pack(home: Premises, written: Written) -> str:
         for r in written.readings
     ]
     about = (written.postcode, written.plain, written.outward, written.beside, written.cut)
-    body = (home.premises_id, home.address, home.postcode, home.uprn, point, about, readings)
+    body = (home.premises_id, home.address, home.postcode, home.uprn, point, about, readings, home.parent_uprn)
     return json.dumps(body, separators=(",", ":"), ensure_ascii=False)
 
 
 def _unpack(body: list[Any]) -> Known:
-    premises_id, address, postcode, uprn, point, about, readings = body
-    home = Premises(premises_id, address, postcode, uprn, Point(*point) if point else None)
+    premises_id, address, postcode, uprn, point, about, readings, parent = body
+    home = Premises(premises_id, address, postcode, uprn, Point(*point) if point else None, parent)
     read = []
     for unit, number, words, at, name, street, spare, rank, bare in readings:
         said = tuple(words)
@@ -382,6 +399,8 @@ def _build(building: Path, homes: Iterable[Premises], progress: Callable[[int], 
         document.add_text("body", body)
         if home.uprn:
             document.add_text("uprn", home.uprn.lstrip("0"))
+        if home.parent_uprn:
+            document.add_text("parent", home.parent_uprn.lstrip("0"))
         if written.postcode:
             document.add_text("postcode", written.postcode)
         for term in filed_terms(written):
