@@ -23,7 +23,8 @@ UNSTATED = 68.0
 WIDEST_M = 50_000.0
 LONGEST = 1_000
 
-_BEGINS = re.compile(r"\s*[\"'\u201c\u201d\u2033]?\s*A\s*[\"'\u201c\u201d\u2033]{0,2}\s*ML\s*=", re.IGNORECASE)
+_MARK = "[\"'\u201c\u201d\u2033]"
+_BEGINS = re.compile(rf"\s{{0,99}}{_MARK}?A\s{{0,3}}{_MARK}{{0,2}}\s{{0,3}}ML\s{{0,3}}=", re.IGNORECASE)
 _NUMBER = re.compile(r"[+-]?\d{1,6}(?:\.\d{1,12})?", re.ASCII)
 _TIME = re.compile(r"\d{14}", re.ASCII)
 _METHODS = {"G": "GNSS", "W": "Wi-Fi", "C": "mobile cell", "F": "several methods", "U": "method not stated"}

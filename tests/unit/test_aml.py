@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
+import time
 
 import pytest
 from hypothesis import given
@@ -159,3 +161,12 @@ def test_any_text_is_a_position_or_refused_in_words(text: str) -> None:
         assert error.reason
     else:
         assert location.spot is not None or not is_aml(text)
+
+
+@pytest.mark.parametrize("filler", [" ", "\n", '"', "A", "A ", ";", "=", "lt=", "a.b", "///", "N 1 ", "9"])
+def test_ten_thousand_characters_are_answered_at_once(filler: str) -> None:
+    for text in (filler * 10_000, (filler * 500)[:500], f'A"ML=1;{filler * 10_000}', f"{filler * 160}x.yyy.zzz"):
+        began = time.perf_counter()
+        with contextlib.suppress(LocationError):
+            read_location(RawLocation(address=text))
+        assert time.perf_counter() - began < 0.05
