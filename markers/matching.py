@@ -108,7 +108,7 @@ def match(
     written = _by_address(asked, index, gazetteer, now, found)
     own = _by_its_own_postcode(location)
     otherwise = _by_address(own, index, gazetteer, now, found)
-    _compare_postcodes(location, own, written, otherwise, found)
+    _compare_postcodes(location, own, written, otherwise, gazetteer, found)
     by_uprn = (
         None if _is_building_of(location.uprn, written, gazetteer) else _by_uprn(location, index, gazetteer, now, found)
     )
@@ -400,13 +400,20 @@ def _compare_postcodes(
     own: Written | None,
     written: Resolution | None,
     otherwise: Resolution | None,
+    gazetteer: Gazetteer,
     found: _Findings,
 ) -> None:
     """A postcode in the text and another beside it: which is right is asked, unless both mean the same home."""
     if own is None:
         return
+    text_area, beside_area = (
+        ground.of_postcode(one or "", gazetteer, 0.0) for one in (own.postcode, location.postcode)
+    )
+    away = ""
+    if text_area is not None and beside_area is not None:
+        away = f", {ground.metres_apart(text_area, beside_area):,.0f} m apart"
     found.warnings.append(
-        f"The address says {own.postcode}, but {location.postcode} was given beside it. Both were checked."
+        f"The address says {own.postcode}, but {location.postcode} was given beside it{away}. Both were checked."
     )
     homes = {one.home for one in (written, otherwise) if one is not None}
     if len(homes) > 1 or None in homes:

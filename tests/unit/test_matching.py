@@ -381,6 +381,9 @@ def test_a_postcode_in_the_text_and_another_beside_it_are_both_checked(ask: Call
         assert outcome.status is Status.HIT
         assert "Ask which is right" in (outcome.reason or "")
         assert any("m apart" in warning for warning in outcome.warnings)
+    far = ask()(address="18 Tallow Yard, EC9A 1AB", postcode="EC9B 2QQ")
+    assert "EC9B 2QQ was given beside it, 920 m apart" in far.warnings[0]
+    assert far.status is Status.COULD_NOT_CHECK
     unknown = ask()(address="the usual place, EC9A 1AB", postcode="EC9C 3XX")
     assert unknown.status is Status.COULD_NOT_CHECK
 
