@@ -78,13 +78,14 @@ def check(services: Services, actor: Actor, asked: Asked, now: datetime) -> Answ
     NothingDisclosed when the look could be logged neither in the store nor in the spool.
     """
     where = read_location(asked.location)
-    # Outside every lock and before the store is asked: another geocoder may be slow, and holds up only this check.
-    located = services.geocoders.locate(where, services.gazetteer)
+    located: Located | None = None
     check_id = str(uuid.uuid4())
     for _ in range(_TRIES):
         access_position = services.access.standing(actor, now)
         if access_position is None:
             raise NotAllowedAnyMore
+        # Once, outside every lock: another geocoder may be slow, and holds up only this check.
+        located = located or services.geocoders.locate(where, services.gazetteer)
         position, outcome = _match(services, where, located, now)
         answer = _compose(services, actor, asked, outcome, check_id, now)
         entry = _entry(services, actor, asked, where, outcome, answer, now)
