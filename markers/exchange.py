@@ -35,6 +35,7 @@ PLACE_COLUMNS = ("address", "postcode", "uprn", "easting", "northing", "longitud
 TEXT_COLUMNS = ("headline", "action", "owner", "owner_contact", "source", "source_reference")
 DATE_COLUMNS = ("starts_on", "review_on", "ends_on")
 ZONE_COLUMNS = ("zone_wkt", "radius_m", "phone")
+GAZETTEER_COLUMNS = (*PLACE_COLUMNS, "parent_uprn")
 MARKER_COLUMNS = ("reference", "category", *PLACE_COLUMNS, *ZONE_COLUMNS, *TEXT_COLUMNS, *DATE_COLUMNS)
 QUERY_COLUMNS = ("query_id", *PLACE_COLUMNS, "uncertainty_m", "phone", "incident")
 LONGEST_TEXT = {
@@ -54,12 +55,13 @@ def _quiet(_: str) -> None:
 
 
 def read_gazetteer(path: Path, warn: Warn = _quiet) -> Iterator[Premises | RowError]:
-    """Known premises: `uprn,address,postcode[,easting,northing,longitude,latitude]`; only `address` must be there.
+    """Known premises, in the columns of GAZETTEER_COLUMNS; only `address` must be there.
 
     A row without UPRN gets the local id of its address and postcode. Positions are National Grid metres or
-    WGS 84 degrees. Raises TableError.
+    WGS 84 degrees. `parent_uprn` is AddressBase's: the building a flat is part of, itself a row of the file or not,
+    before or after its flats; a row that names itself as its parent has none. Raises TableError.
     """
-    for row in read_table(path, {"address"}, set(PLACE_COLUMNS), warn):
+    for row in read_table(path, {"address"}, set(GAZETTEER_COLUMNS), warn):
         if isinstance(row, RowError):
             yield row
             continue
@@ -68,11 +70,13 @@ def read_gazetteer(path: Path, warn: Warn = _quiet) -> Iterator[Premises | RowEr
         if not cells.has("address"):
             cells.refuse("address", "missing. Write the address of these premises.")
         uprn = cells.read("uprn", read_uprn)
+        parent = cells.read("parent_uprn", read_uprn)
         point = cells.point()
         if cells.errors or address is None:
             yield from cells.errors
             continue
-        yield Premises(uprn or local_id(address, postcode), address, postcode, uprn, point)
+        parent = parent if parent != uprn else None
+        yield Premises(uprn or local_id(address, postcode), address, postcode, uprn, point, parent)
 
 
 def read_markers(

@@ -17,7 +17,9 @@ from markers.compare import sound
 from markers.model import Point, Premises
 from markers.terms import Filed, building_key, near_forms
 
-FORMAT = 4
+FORMAT = 5
+
+_DECODER = json.JSONDecoder()
 
 Known = tuple[Premises, Written]
 """A known home with the readings of its address."""
@@ -35,7 +37,7 @@ def _fields(builder: Any, *names: str) -> Any:
 
 def _homes() -> Any:
     builder = _fields(
-        tantivy.SchemaBuilder(), "id", "uprn", "postcode", "term", "name", "key", "town", "phrase", "building"
+        tantivy.SchemaBuilder(), "id", "uprn", "postcode", "term", "name", "key", "town", "phrase", "building", "parent"
     )
     builder.add_bytes_field("body", stored=True, indexed=False)
     return builder.build()
@@ -64,6 +66,8 @@ class Document:
         fields = [("id", home.premises_id)]
         if home.uprn:
             fields.append(("uprn", home.uprn.lstrip("0")))
+        if home.parent_uprn:
+            fields.append(("parent", home.parent_uprn.lstrip("0")))
         if written.postcode:
             fields.append(("postcode", written.postcode))
         fields += [("term", term) for term in filed.terms]
@@ -82,7 +86,7 @@ class Document:
         document = tantivy.Document()
         document.add_bytes("body", self.body)
         for field, value in self.fields:
-            if not (other_name and field in ("id", "uprn", "postcode", "building")):
+            if not (other_name and field in ("id", "uprn", "postcode", "building", "parent")):
                 document.add_text(field, value)
         return document
 
@@ -116,14 +120,22 @@ def _pack(home: Premises, written: Written) -> bytes:
         if not r.mended
     ]
     about = (written.postcode, written.plain, written.outward, written.beside, written.cut)
-    body = (home.premises_id, home.address, home.postcode, home.uprn, point, about, readings)
+    body = (home.premises_id, home.address, home.postcode, home.uprn, point, about, readings, home.parent_uprn)
     return json.dumps(body, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "surrogatepass")
+
+
+def packed_id(body: bytes) -> str:
+    """The `premises_id` alone: it stands first, and reading a tower's hundreds of homes whole would be slow."""
+    premises_id, _ = _DECODER.raw_decode(body[1 : body.index(b'",') + 1].decode())
+    return str(premises_id)
 
 
 def unpack(body: bytes) -> Known:
     """The home and its readings, from the stored field `body`."""
-    premises_id, address, postcode, uprn, point, about, readings = json.loads(body.decode("utf-8", "surrogatepass"))
-    home = Premises(premises_id, address, postcode, uprn, Point(*point) if point else None)
+    premises_id, address, postcode, uprn, point, about, readings, parent = json.loads(
+        body.decode("utf-8", "surrogatepass")
+    )
+    home = Premises(premises_id, address, postcode, uprn, Point(*point) if point else None, parent)
     read = []
     for unit, number, words, at, name, street, spare, rank, bare, unit_at in readings:
         said = tuple(words)

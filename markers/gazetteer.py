@@ -24,7 +24,7 @@ from geopy.location import Location as GeopyLocation
 
 from markers.address import Written, normalise_postcode, read_address
 from markers.compare import sound, word_cost
-from markers.filing import FORMAT, HOMES, WORDS, GazetteerError, Known, unpack
+from markers.filing import FORMAT, HOMES, WORDS, GazetteerError, Known, packed_id, unpack
 from markers.gazetteer_load import build
 from markers.model import Premises
 from markers.terms import asked_keys, asked_numbers, building_key, near_forms
@@ -32,6 +32,7 @@ from markers.terms import asked_keys, asked_numbers, building_key, near_forms
 __all__ = ["Gazetteer", "GazetteerError", "Known"]
 
 MOST_TERMS = 120
+MOST_CHILDREN = 5_000
 WORTH_COMPARING = 0.35
 """Candidates below this share of the best search score are not compared: they lack most of its words."""
 _FEW = 40
@@ -58,6 +59,7 @@ class Gazetteer(Geocoder):  # type: ignore[misc] # geopy ships no types
         self._of_id = lru_cache(maxsize=_CACHED_HOMES)(self._find_id)
         self._spelt = lru_cache(maxsize=50_000)(self._find_spellings)
         self._phrase = lru_cache(maxsize=50_000)(self._find_phrase)
+        self._parts = lru_cache(maxsize=2_000)(self._find_children)
         generation = _current(folder)
         if generation is None:
             return
@@ -117,6 +119,13 @@ class Gazetteer(Geocoder):  # type: ignore[misc] # geopy ships no types
     def by_uprn(self, uprn: str) -> Premises | None:
         """The home of that UPRN."""
         return self._one("uprn", uprn.lstrip("0"))
+
+    def children(self, uprn: str) -> tuple[str, ...]:
+        """Ids of the premises whose parent has that UPRN, whether or not the parent is itself in the file."""
+        parent = uprn.lstrip("0")
+        if self._homes is None or not parent or not self._homes.doc_freq("parent", parent):
+            return ()
+        return self._parts(parent)
 
     def in_postcode(self, postcode: str) -> tuple[Premises, ...]:
         """Every home of a full postcode, none for text that is no postcode."""
@@ -224,6 +233,12 @@ class Gazetteer(Geocoder):  # type: ignore[misc] # geopy ships no types
 
     def _find_phrase(self, phrase: tuple[str, ...]) -> bool:
         return self._homes is not None and bool(self._homes.doc_freq("phrase", " ".join(phrase)))
+
+    def _find_children(self, uprn: str) -> tuple[str, ...]:
+        query = tantivy.Query.term_query(HOMES, "parent", uprn, "basic")
+        result = self._homes.search(query, MOST_CHILDREN, count=False)
+        bodies = (self._homes.doc(tantivy.DocAddress(*at)).get_first("body") for at in _places(result))
+        return tuple(sorted(map(packed_id, bodies)))
 
     def _find_id(self, premises_id: str) -> Premises | None:
         return self._one("id", premises_id)

@@ -18,7 +18,24 @@ from shapely import box
 from shapely.geometry import Polygon
 
 from markers.address import normalise_postcode
-from markers.model import Point
+from markers.aml import is_aml, read_aml
+from markers.model import LocationError, Point
+
+__all__ = [
+    "EAST_LIMIT",
+    "LONGEST_ADDRESS",
+    "LONGEST_UNCERTAINTY_M",
+    "NORTH_LIMIT",
+    "Location",
+    "LocationError",
+    "RawLocation",
+    "Spot",
+    "grid_square",
+    "read_location",
+    "read_phone",
+    "to_degrees",
+    "to_grid",
+]
 
 EAST_LIMIT = 700_000.0
 NORTH_LIMIT = 1_300_000.0
@@ -29,20 +46,19 @@ _UPRN = re.compile(r"\d{1,12}", re.ASCII)
 _GRID_LETTERS = "ABCDEFGHJKLMNOPQRSTUVWXYZ"  # the grid's squares skip I
 _GRID_REFERENCE = re.compile(r"([A-HJ-Z]{2})\s*((?:\d\s*){2,10})", re.ASCII | re.IGNORECASE)
 _METRES = re.compile(r"(\d{5,6}(?:\.\d+)?)\s*[, ]\s*(\d{5,7}(?:\.\d+)?)", re.ASCII)
-_DEGREES = re.compile(r"([+-]?\d{1,3}\.\d+)\s*[, ]\s*([+-]?\d{1,3}\.\d+)", re.ASCII)
+_DEGREES = re.compile(r"([+-]?\d{1,3}\.\d+)\s*[°º]?\s*[, ]\s*([+-]?\d{1,3}\.\d+)\s*[°º]?")
+_DEGREE = r"(\d{1,3}(?:\.\d+)?)\s*[°º]?"
+_COMPASS = re.compile(
+    rf"(?:{_DEGREE}\s*([NSEW])|([NSEW])\s*{_DEGREE})\s*[,; ]?\s*(?:{_DEGREE}\s*([NSEW])|([NSEW])\s*{_DEGREE})",
+    re.IGNORECASE,
+)
+_THREE_WORDS = r"[^\W\d_]{3,30}[.。][^\W\d_]{3,30}[.。][^\W\d_]{3,30}"
+_WHAT3WORDS = re.compile(rf"(?:(?:what3words|w3w)?\W*/{{2,3}}\s*|(?:what3words|w3w)\W+)?{_THREE_WORDS}", re.IGNORECASE)
+_SLASHED = re.compile(rf"\W{{0,5}}/{{3}}\s*{_THREE_WORDS}\W{{0,5}}")
 _LONG_UPRN = re.compile(r"[1-9]\d{7,11}", re.ASCII)
 _PHONE = re.compile(r"(?:\+|00|0)[\d\s()./-]{8,18}", re.ASCII)
 _DRAMA = re.compile(r"\+447700900\d{3}")  # Ofcom's mobile numbers for drama: whole, though no network's
 _NO_NUMBER = {"withheld", "number withheld", "anonymous", "unavailable", "private", "blocked", "unknown", "no number"}
-
-
-class LocationError(ValueError):
-    """A location that can't be read. `field` names the input; `reason` says what to give instead."""
-
-    def __init__(self, field: str, reason: str) -> None:
-        super().__init__(f"{field}: {reason}")
-        self.field = field
-        self.reason = reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,19 +106,22 @@ class Location:
 def read_location(raw: RawLocation) -> Location:
     """Check and read every part that was given.
 
-    An address box that holds only a postcode, a grid reference, coordinates, a UPRN or a telephone
-    number is read as that. Raises LocationError for the first part that can't be read, or when nothing was given.
+    An address box that holds only a postcode, a grid reference, coordinates, a UPRN, a telephone number or the
+    message of Advanced Mobile Location is read as that. Raises LocationError for the first part that can't be read,
+    or when nothing was given.
     """
-    raw = _recognise(raw)
-    phone, warnings = _read_phone(raw.phone)
+    raw, sent_as, heard = _recognise_aml(raw)
+    raw, three_words = _without_three_words(_recognise(raw))
+    phone, withheld = _read_phone(raw.phone)
+    spot = _read_spot(raw)
     location = Location(
         address=_read_text(raw.address),
         postcode=_read_postcode(raw.postcode),
         uprn=_read_uprn(raw.uprn),
-        spot=_read_spot(raw),
+        spot=replace(spot, given_as=sent_as) if spot is not None and sent_as is not None else spot,
         phone=phone,
         phone_complete=phone is None or _is_whole(phone),
-        warnings=warnings,
+        warnings=(*withheld, *heard, *three_words),
     )
     if not (location.address or location.postcode or location.uprn or location.spot or location.phone):
         raise LocationError(
@@ -199,8 +218,9 @@ def _recognise(raw: RawLocation) -> RawLocation:
         return replace(raw, address=None, phone=text)
     nowhere = raw.easting is None and raw.northing is None and raw.longitude is None and raw.latitude is None
     if nowhere and (degrees := _DEGREES.fullmatch(text)):
-        latitude, longitude = float(degrees[1]), float(degrees[2])  # people and phones write latitude first
-        return replace(raw, address=None, longitude=longitude, latitude=latitude)
+        return _written_degrees(raw, degrees[1], degrees[2])  # people and phones write latitude first
+    if nowhere and (compass := _COMPASS.fullmatch(text)):
+        return _compass_degrees(raw, *(part for part in compass.groups() if part is not None))
     if nowhere and (metres := _METRES.fullmatch(text)):
         return replace(raw, address=None, easting=float(metres[1]), northing=float(metres[2]))
     if raw.uprn is None and _LONG_UPRN.fullmatch(text):
@@ -208,6 +228,61 @@ def _recognise(raw: RawLocation) -> RawLocation:
     if raw.phone is None and _PHONE.fullmatch(text):
         return replace(raw, address=None, phone=text)
     return raw
+
+
+def _recognise_aml(raw: RawLocation) -> tuple[RawLocation, str | None, tuple[str, ...]]:
+    """An AML message in the address box as longitude, latitude and radius; how it was given; what to know of it."""
+    if raw.address is None or not is_aml(raw.address):
+        return raw, None, ()
+    fix = read_aml(raw.address)
+    given = (raw.grid_reference, raw.easting, raw.northing, raw.longitude, raw.latitude, raw.uncertainty_m)
+    if any(part not in (None, "") for part in given):
+        raise LocationError("address", "give one position, not both an AML message and another.")
+    at = replace(raw, address=None, longitude=fix.longitude, latitude=fix.latitude, uncertainty_m=fix.radius_m)
+    return at, fix.given_as, fix.warnings
+
+
+def _compass_degrees(raw: RawLocation, *parts: str) -> RawLocation:
+    """Two numbers with their compass letters, whichever comes first."""
+    read: dict[str, str] = {}
+    for first, second in (parts[:2], parts[2:]):
+        number, letter = (first, second) if first[0].isdigit() else (second, first)
+        read[letter] = number
+    signed = {letter.upper(): number if letter.upper() in "NE" else f"-{number}" for letter, number in read.items()}
+    latitude, longitude = (next((signed[letter] for letter in pair if letter in signed), None) for pair in ("NS", "EW"))
+    if latitude is None or longitude is None:
+        raise LocationError("address", "needs one of N and S, and one of E and W. Write 51.5142N 0.0912W.")
+    return _written_degrees(raw, latitude, longitude)
+
+
+def _written_degrees(raw: RawLocation, latitude: str, longitude: str) -> RawLocation:
+    """Degrees as typed stand for all that rounds to them, as a grid reference does for its square.
+
+    Half a unit of the last decimal both ways, and of a degree 111,320 m north and south, less east and west.
+    """
+    north, east = (0.5 * 10.0 ** -len(text.partition(".")[2]) * 111_320 for text in (latitude, longitude))
+    rounding = math.hypot(north, east * math.cos(math.radians(min(abs(float(latitude)), 90))))
+    uncertainty = raw.uncertainty_m or 0.0
+    if 0 <= uncertainty <= LONGEST_UNCERTAINTY_M:  # what is out of bounds is refused as it was given
+        uncertainty = min(rounding + uncertainty, LONGEST_UNCERTAINTY_M)
+    return replace(raw, address=None, longitude=float(longitude), latitude=float(latitude), uncertainty_m=uncertainty)
+
+
+def _without_three_words(raw: RawLocation) -> tuple[RawLocation, tuple[str, ...]]:
+    """what3words is looked up nowhere: alone it is refused, beside an address it is left out and that is said."""
+    text = (raw.address or "").strip()
+    if len(text) > LONGEST_ADDRESS:
+        return raw, ()
+    without = _SLASHED.sub(" ", text).strip()
+    if _WHAT3WORDS.fullmatch(text) or (text and not without):
+        raise LocationError(
+            "address",
+            "reads like three words of what3words, which can't be looked up here. "
+            "Ask for the address, a street or a landmark; write an address with spaces.",
+        )
+    if without == text:
+        return raw, ()
+    return replace(raw, address=without), ("what3words can't be looked up here: the three words were left out.",)
 
 
 def _read_text(address: str | None) -> str | None:

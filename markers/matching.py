@@ -8,13 +8,14 @@ could not be understood never disappears behind one that could.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from itertools import combinations
 
 from shapely import Point as ShapelyPoint
 from shapely.geometry.base import BaseGeometry
 
-from markers import ground
+from markers import ground, parents
 from markers.address import Written, read_address
 from markers.compare import Verdict
 from markers.gazetteer import Gazetteer
@@ -30,6 +31,8 @@ _VERDICT_GRADE = {
     Verdict.NOT_GIVEN: (Grade.BUILDING, SubBuilding.NOT_GIVEN),
     Verdict.DIFFERENT: (Grade.BUILDING, SubBuilding.DIFFERENT),
 }
+_LOCATED = 0.5
+"""How much of a match's confidence is left where another geocoder's position brought it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,29 +93,53 @@ def match(
     categories: Mapping[str, Category],
     distances: Distances,
     now: datetime,
+    *,
+    located: Spot | None = None,
 ) -> Outcome:
-    """Grade every marker in force against a location. Pure over its arguments; the caller holds `index.lock`."""
+    """Grade every marker in force against a location. Pure over its arguments; the caller holds `index.lock`.
+
+    `located` is where another geocoder puts an address the gazetteer lacks: it adds matches and warnings, and decides
+    nothing.
+    """
     found = _Findings()
     near = _Reach(index, categories, distances, now)
+    spread = distances.point_tolerance_m
     asked = read_address(location.address, location.postcode) if location.address else None
     written = _by_address(asked, index, gazetteer, now, found)
-    by_uprn = _by_uprn(location, index, gazetteer, now, found)
+    own = _by_its_own_postcode(location)
+    otherwise = _by_address(own, index, gazetteer, now, found)
+    _compare_postcodes(location, own, written, otherwise, gazetteer, found)
+    by_uprn = (
+        None if _is_building_of(location.uprn, written, gazetteer) else _by_uprn(location, index, gazetteer, now, found)
+    )
     settled = by_uprn if by_uprn is not None else written
-    grounds = [
-        ground.of_resolution(resolution, asked.postcode if asked is not None else location.postcode, gazetteer)
-        for resolution in (written, by_uprn)
+    postcode = asked.postcode if asked is not None else location.postcode
+    grounds = {
+        label: ground.of_resolution(resolution, given, gazetteer, spread)
+        for label, resolution, given in (
+            ("address", written, postcode),
+            ("address by its own postcode", otherwise, own.postcode if own is not None else None),
+            ("UPRN", by_uprn, postcode),
+        )
         if resolution is not None
-    ]
+    }
     if location.postcode and not location.address:
-        grounds.append(_by_postcode(location, settled, index, gazetteer, now, found))
-    for area in grounds:
+        _by_postcode(location, settled, index, gazetteer, now, found)
+        grounds["postcode"] = ground.of_postcode(location.postcode, gazetteer, spread)
+    for area in grounds.values():
         near.markers_on(area, found)
     spot = location.spot
     if spot is not None:
-        agreeing = [area for area in grounds if area is not None and not near.apart(area, spot)]
+        agreeing = [area for area in grounds.values() if area is not None and not near.apart(area, spot.shape)]
         decides = settled is None or not settled.decidable or not agreeing
         near.markers_around(spot, gazetteer, found, decides=decides)
-    _compare_inputs(written, by_uprn, spot, grounds, near, found)
+    if location.postcode and otherwise is None and written is not None and not _is_in(written.home, location.postcode):
+        grounds["postcode"] = ground.of_postcode(location.postcode, gazetteer, spread)
+    told = _compare_homes(written, by_uprn, grounds, gazetteer, found)
+    _compare_grounds(grounds, spot, near, found, asks=settled is None, told=told)
+    if located is not None:
+        near.markers_where_located(located, found)
+        _compare_grounds({"address": grounds.get("address")}, located, near, found)
     if location.phone:
         _by_phone(location, index, now, found)
     found.warnings += location.warnings
@@ -122,11 +149,26 @@ def match(
 def _by_address(
     asked: Written | None, index: MarkerIndex, gazetteer: Gazetteer, now: datetime, found: _Findings
 ) -> Resolution | None:
-    if asked is None:
+    return _take(resolve(asked, gazetteer, index.homes), index, gazetteer, now, found) if asked is not None else None
+
+
+def _by_its_own_postcode(location: Location) -> Written | None:
+    """The address as its own text has it, where another postcode was given beside it: both are then checked."""
+    if location.address is None or location.postcode is None:
         return None
-    resolution = resolve(asked, gazetteer, index.homes)
-    _take(resolution, index, now, found)
-    return resolution
+    own = read_address(location.address)
+    return own if own.postcode not in (None, location.postcode) else None
+
+
+def _is_in(home: Premises | None, postcode: str) -> bool:
+    return home is not None and home.postcode == postcode
+
+
+def _is_building_of(uprn: str | None, written: Resolution | None, gazetteer: Gazetteer) -> bool:
+    """Whether a UPRN names only the building of the home that is written beside it: the address then says more."""
+    if uprn is None or written is None or written.home is None:
+        return False
+    return uprn in parents.buildings(written.home, gazetteer)
 
 
 def _by_uprn(
@@ -138,31 +180,57 @@ def _by_uprn(
         if (marker := _in_force(index, marker_id, now)) is not None:
             found.add(Match(marker, Grade.PREMISES, (f"UPRN {location.uprn} = its UPRN",), 1.0, SubBuilding.SAME))
     home = gazetteer.by_uprn(location.uprn)
-    if home is None:
+    known = (
+        resolve_premises(home, gazetteer, index.homes)
+        if home is not None
+        else parents.unlisted(location.uprn, gazetteer)
+    )
+    if known is None:
         found.problems.append(
             f"UPRN {location.uprn} is not in the gazetteer. Give the written address too."
             if not location.address
             else f"UPRN {location.uprn} is not in the gazetteer, so it could not be compared with the address."
         )
         return None
-    resolution = resolve_premises(home, gazetteer, index.homes)
-    _take(resolution, index, now, found)
-    return resolution
+    return _take(known, index, gazetteer, now, found)
 
 
-def _take(resolution: Resolution, index: MarkerIndex, now: datetime, found: _Findings) -> None:
+def _take(
+    resolution: Resolution, index: MarkerIndex, gazetteer: Gazetteer, now: datetime, found: _Findings
+) -> Resolution:
+    """Gather what an address or UPRN brings; the same resolution, corrected where it is a building of other homes."""
+    kin = parents.kin(resolution, gazetteer, index)
+    if kin.homes:
+        resolution = parents.without_its_flat(resolution, kin.homes)
     for marked in resolution.marked:
         marker = _in_force(index, marked.home_id, now)
-        if marker is None or marked.verdict is Verdict.ELSEWHERE:
+        if marker is None or marked.verdict is Verdict.ELSEWHERE or marked.home_id in kin.inside:
             continue
         grade, sub_building = _VERDICT_GRADE[marked.verdict]
         applies = marked.verdict is not Verdict.DIFFERENT
         found.add(Match(marker, grade, marked.why, marked.confidence, sub_building, applies=applies))
+    _take_kin(kin, index, now, found)
     found.warnings += resolution.warnings
     if not resolution.decidable:
         found.problems.append(
             resolution.problem or "The address could not be understood. Ask for number, street and postcode."
         )
+    return resolution
+
+
+def _take_kin(kin: parents.Kin, index: MarkerIndex, now: datetime, found: _Findings) -> None:
+    """Markers on the building, on its parts and on the other homes in it. No reason names another home."""
+    different, not_given = SubBuilding.DIFFERENT, SubBuilding.NOT_GIVEN
+    for marker_ids, grade, sub_building, why, confidence in (
+        (kin.whole, Grade.BUILDING, None, "the whole building is marked", 1.0),
+        (kin.maybe_whole, Grade.POSSIBLE, None, "may be in a building that is marked as a whole", 0.4),
+        (kin.inside, Grade.BUILDING, not_given, "a home in this building is marked; no flat was given", 0.5),
+        (kin.beside, Grade.BUILDING, different, "another home in this building is marked", 0.3),
+    ):
+        for marker_id in sorted(marker_ids):
+            if (marker := _in_force(index, marker_id, now)) is not None:
+                applies = sub_building is not different
+                found.add(Match(marker, grade, (why,), confidence, sub_building, applies=applies))
 
 
 def _by_postcode(
@@ -172,7 +240,7 @@ def _by_postcode(
     gazetteer: Gazetteer,
     now: datetime,
     found: _Findings,
-) -> BaseGeometry | None:
+) -> None:
     """Every marked home of the postcode is context: a postcode never decides, but it may contradict what does."""
     postcode = location.postcode or ""
     homes = gazetteer.in_postcode(postcode)
@@ -187,7 +255,6 @@ def _by_postcode(
         found.problems.append(
             f"A postcode alone is not a home: the gazetteer has {how_many} in {postcode}. Ask for number and street."
         )
-    return ground.of_postcode(postcode, gazetteer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,9 +266,9 @@ class _Reach:
     distances: Distances
     now: datetime
 
-    def apart(self, area: BaseGeometry, spot: Spot) -> bool:
-        """Whether a written location and a position are too far apart to be the same place."""
-        return bool(area.distance(spot.shape) > self.distances.mismatch_m)
+    def apart(self, area: BaseGeometry, other: BaseGeometry) -> bool:
+        """Whether two things that were given are too far apart to be the same place."""
+        return bool(area.distance(other) > self.distances.mismatch_m)
 
     def markers_on(self, area: BaseGeometry | None, found: _Findings) -> None:
         """Zones and markers without an address, on the ground of a written location. None: it has no position."""
@@ -231,6 +298,23 @@ class _Reach:
                 f"The {spot.given_as} could be anywhere within {spot.radius_m:,.0f} m. "
                 "Ask for the address, a street or a landmark."
             )
+
+    def markers_where_located(self, located: Spot, found: _Findings) -> None:
+        """Zones and homes around where another geocoder puts the address: doubts and context, never sure."""
+        seen = _Findings()
+        self._zones(located.shape, seen, applies=False)
+        self._unaddressed(located.shape, seen)
+        for code in tuple(self.index.points):
+            self._homes(code, located.shape, seen, "by that position", applies=False)
+        for match in seen.matches.values():
+            found.add(
+                replace(match, why=(*match.why, f"by the {located.given_as}"), confidence=_LOCATED * match.confidence)
+            )
+        centre = located.centre
+        found.warnings.append(
+            f"The {located.given_as} is {centre.easting:.0f} {centre.northing:.0f}, within {located.radius_m:.0f} m: "
+            "a hint only, as the gazetteer does not know the address."
+        )
 
     def _zones(self, area: BaseGeometry, found: _Findings, *, applies: bool) -> None:
         """Zones the ground lies in, or may lie in. One only within its category's distance is nearby.
@@ -278,7 +362,7 @@ class _Reach:
                 continue
             postcode = marker.place.postcode
             if postcode not in hulls:
-                hulls[postcode] = ground.of_postcode(postcode or "", gazetteer)
+                hulls[postcode] = ground.of_postcode(postcode or "", gazetteer, self.distances.point_tolerance_m)
             hull = hulls[postcode]
             if hull is None:
                 found.problems.append("Some markers have no position. Ask for the address too.")
@@ -311,26 +395,81 @@ def _by_phone(location: Location, index: MarkerIndex, now: datetime, found: _Fin
         found.problems.append("Only a telephone number was given. Ask where the caller is.")
 
 
-def _compare_inputs(
+def _compare_postcodes(
+    location: Location,
+    own: Written | None,
     written: Resolution | None,
-    by_uprn: Resolution | None,
-    spot: Spot | None,
-    grounds: list[BaseGeometry | None],
-    near: _Reach,
+    otherwise: Resolution | None,
+    gazetteer: Gazetteer,
     found: _Findings,
 ) -> None:
-    if written is not None and by_uprn is not None and by_uprn.home is not None:
-        home = written.home
-        if home is not None and home.premises_id != by_uprn.home.premises_id:
-            found.warnings.append(
-                f"The address and the UPRN disagree: {home.address} / {by_uprn.home.address}. Both were checked."
-            )
-    apart = [area for area in grounds if area is not None and spot is not None and near.apart(area, spot)]
-    if apart and spot is not None:
-        away = min(area.distance(ShapelyPoint(spot.centre.easting, spot.centre.northing)) for area in apart)
-        line = f"The address and the {spot.given_as} disagree: {away:,.0f} m apart."
-        if written is None and by_uprn is None:
-            found.problems.append(f"{line.replace('address', 'postcode', 1)} Ask which is right.")
+    """A postcode in the text and another beside it: which is right is asked, unless both mean the same home."""
+    if own is None:
+        return
+    text_area, beside_area = (
+        ground.of_postcode(one or "", gazetteer, 0.0) for one in (own.postcode, location.postcode)
+    )
+    away = ""
+    if text_area is not None and beside_area is not None:
+        away = f", {ground.metres_apart(text_area, beside_area):,.0f} m apart"
+    found.warnings.append(
+        f"The address says {own.postcode}, but {location.postcode} was given beside it{away}. Both were checked."
+    )
+    homes = {one.home for one in (written, otherwise) if one is not None}
+    if len(homes) > 1 or None in homes:
+        found.problems.append(f"{own.postcode} and {location.postcode} were both given. Ask which is right.")
+
+
+def _compare_homes(
+    written: Resolution | None,
+    by_uprn: Resolution | None,
+    grounds: dict[str, BaseGeometry | None],
+    gazetteer: Gazetteer,
+    found: _Findings,
+) -> bool:
+    """Whether the home that is written and the UPRN's differ, both being known and neither in the other; says so."""
+    home = written.home if written is not None else None
+    other = by_uprn.home if by_uprn is not None else None
+    if home is None or other is None or home.premises_id == other.premises_id:
+        return False
+    if home.premises_id in parents.buildings(other, gazetteer):
+        return False
+    area, other_area = grounds["address"], grounds["UPRN"]
+    away = ""
+    if area is not None and other_area is not None:
+        away = f", {ground.metres_apart(area, other_area):,.0f} m apart"
+    found.warnings.append(
+        f"The address and the UPRN disagree: {home.address} / {other.address}{away}. Both were checked. "
+        "Ask which is right."
+    )
+    return True
+
+
+def _compare_grounds(
+    grounds: Mapping[str, BaseGeometry | None],
+    spot: Spot | None,
+    near: _Reach,
+    found: _Findings,
+    *,
+    asks: bool = False,
+    told: bool = False,
+) -> None:
+    """Every pair of the things that were given that can't be one place, with the metres between them.
+
+    `asks` when a postcode and a position are all there is: then which of them is right must be asked. `told` when
+    address and UPRN have already been said to differ.
+    """
+    # Each place as its ground, which decides, and the part of it a person measures from.
+    places = [(label, area, area) for label, area in grounds.items() if area is not None]
+    if spot is not None:
+        places.append((spot.given_as, spot.shape, ShapelyPoint(spot.centre.easting, spot.centre.northing)))
+    for (label, area, measured), (other_label, other, other_measured) in combinations(places, 2):
+        if not near.apart(area, other) or (told and (label, other_label) == ("address", "UPRN")):
+            continue
+        away = ground.metres_apart(measured, other_measured)
+        line = f"The {label} and the {other_label} disagree: {away:,.0f} m apart."
+        if asks:
+            found.problems.append(f"{line} Ask which is right.")
         else:
             found.warnings.append(f"{line} Both were checked. Ask which is right.")
 

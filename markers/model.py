@@ -15,6 +15,15 @@ from zoneinfo import ZoneInfo
 LONDON = ZoneInfo("Europe/London")
 
 
+class LocationError(ValueError):
+    """A location that can't be read. `field` names the input; `reason` says what to give instead."""
+
+    def __init__(self, field: str, reason: str) -> None:
+        super().__init__(f"{field}: {reason}")
+        self.field = field
+        self.reason = reason
+
+
 class Status(StrEnum):
     """How a check ends: exactly one of the three, never a fourth."""
 
@@ -74,7 +83,8 @@ class Premises:
     """One addressable home, shop or office of the gazetteer.
 
     `premises_id` is the UPRN where there is one, otherwise a stable local id: "L" and 12 hex digits
-    of a hash of the normalised address and postcode.
+    of a hash of the normalised address and postcode. `parent_uprn` is the building this is a part of: PARENT_UPRN
+    of AddressBase, "the UPRN of the parent record if a parent-child relationship exists".
     """
 
     premises_id: str
@@ -82,6 +92,7 @@ class Premises:
     postcode: str | None = None
     uprn: str | None = None
     point: Point | None = None
+    parent_uprn: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,8 +199,9 @@ class Marker:
 class Match:
     """One marker that applies, or may apply, to a location, with the reasons a person can read.
 
-    `confidence` runs 0 to 1; `distance_m` is set where distance decided; `sub_building` only for
-    grade `building` and `premises`. `applies` is False for what only tells of another home: context, never a hit.
+    `confidence` runs 0 to 1; `distance_m` is set where distance decided; `sub_building` only for grade `building` and
+    `premises`, and not where the whole building is marked. `applies` is False for what only tells of another home:
+    context, never a hit.
     """
 
     marker: Marker

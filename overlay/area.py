@@ -13,6 +13,7 @@ from shapely import get_coordinates, intersects_xy, prepare, set_coordinates
 from shapely.geometry import shape
 from shapely.geometry.base import BaseGeometry
 
+from markers.geocoders import GeocoderError, Geocoders
 from markers.location import LocationError, to_grid
 from markers.matching import Distances
 from markers.model import Point
@@ -39,14 +40,7 @@ class Area:
 def load_area(settings: Settings) -> Area:
     """Raises SettingsError naming the file and the field."""
     folder = settings.config / "areas"
-    path = folder / f"{settings.area}.toml"
-    try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        known = ", ".join(sorted(found.stem for found in folder.glob("*.toml"))) or "none"
-        raise SettingsError(f"No area {settings.area!r} in {folder}. There is: {known}.") from error
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise SettingsError(f"{path}: {error}.") from error
+    path, content = _read_file(settings)
     try:
         area, contacts, distances = content["area"], content["contacts"], content.get("distances", {})
         code = str(area["code"]).lower()
@@ -66,6 +60,30 @@ def load_area(settings: Settings) -> Area:
     except KeyError as error:
         raise SettingsError(f"{path}: {error.args[0]} is missing.") from error
     except (TypeError, ValueError, OSError, LocationError) as error:
+        raise SettingsError(f"{path}: {error}.") from error
+
+
+def load_geocoders(settings: Settings) -> Geocoders:
+    """The area file's `[[geocoders]]`, none where there are none. Raises SettingsError naming file and entry.
+
+    They are the area's, like its boundary and distances; `overlay.toml` holds what an environment variable can.
+    """
+    path, content = _read_file(settings)
+    try:
+        return Geocoders.read(content.get("geocoders", []))
+    except GeocoderError as error:
+        raise SettingsError(f"{path}: {error}") from error
+
+
+def _read_file(settings: Settings) -> tuple[Path, dict[str, Any]]:
+    folder = settings.config / "areas"
+    path = folder / f"{settings.area}.toml"
+    try:
+        return path, tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        known = ", ".join(sorted(found.stem for found in folder.glob("*.toml"))) or "none"
+        raise SettingsError(f"No area {settings.area!r} in {folder}. There is: {known}.") from error
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise SettingsError(f"{path}: {error}.") from error
 
 

@@ -379,7 +379,7 @@ def gazetteer() -> None:
 @data_option
 @json_option
 def gazetteer_load(file: Path, dry_run: bool, skip_bad_rows: bool, data: Path | None, as_json: bool) -> None:
-    """Replace the gazetteer with a CSV file: uprn, address, postcode and where known a position.
+    """Replace the gazetteer with a CSV file: uprn, address, postcode and where known a position and parent_uprn.
 
     Example: overlay gazetteer load premises.csv
     """

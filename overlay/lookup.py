@@ -8,6 +8,7 @@ from datetime import datetime
 
 from checklists.suggest import Prompt, suggested
 from markers.address import normalise
+from markers.geocoders import Located
 from markers.ledger import Basis, LedgerEntry, Operation, RecordSeen
 from markers.location import Location, RawLocation, read_location
 from markers.matching import Outcome, match
@@ -77,12 +78,15 @@ def check(services: Services, actor: Actor, asked: Asked, now: datetime) -> Answ
     NothingDisclosed when the look could be logged neither in the store nor in the spool.
     """
     where = read_location(asked.location)
+    located: Located | None = None
     check_id = str(uuid.uuid4())
     for _ in range(_TRIES):
         access_position = services.access.standing(actor, now)
         if access_position is None:
             raise NotAllowedAnyMore
-        position, outcome = _match(services, where, now)
+        # Once, outside every lock: another geocoder may be slow, and holds up only this check.
+        located = located or services.geocoders.locate(where, services.gazetteer)
+        position, outcome = _match(services, where, located, now)
         answer = _compose(services, actor, asked, outcome, check_id, now)
         entry = _entry(services, actor, asked, where, outcome, answer, now)
         expect = {"markers": position, "access": access_position}
@@ -97,10 +101,19 @@ def check(services: Services, actor: Actor, asked: Asked, now: datetime) -> Answ
     raise NothingDisclosed("Markers are changing faster than this check can follow. Check again.")
 
 
-def _match(services: Services, where: Location, now: datetime) -> tuple[int, Outcome]:
+def _match(services: Services, where: Location, located: Located, now: datetime) -> tuple[int, Outcome]:
     with services.index.lock:
-        outcome = match(where, services.index, services.gazetteer, services.categories, services.area.distances, now)
+        outcome = match(
+            where,
+            services.index,
+            services.gazetteer,
+            services.categories,
+            services.area.distances,
+            now,
+            located=located.spot,
+        )
         position = services.index.position
+    outcome = replace(outcome, warnings=(*outcome.warnings, *located.warnings))
     if where.spot is not None and not services.area.contains(where.spot.centre):
         outcome = replace(outcome, warnings=(*outcome.warnings, f"That position is outside {services.area.name}."))
     elif outcome.home is not None and outcome.home.point is not None and not services.area.contains(outcome.home.point):

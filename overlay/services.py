@@ -19,13 +19,14 @@ import structlog
 from checklists.definition import Definition, load_definitions
 from markers.categories import load_categories
 from markers.gazetteer import Gazetteer
+from markers.geocoders import Geocoders
 from markers.index import MarkerIndex
 from markers.model import LONDON, Category, Marker
 from markers.server import EmbeddedServer, ServerError, check_external
 from markers.spool import Spool
 from markers.store import Changes, Commit, Committed, Moved, Record, Store, StoreBehind, StoreUnavailable
 from markers.vault import KeyRing, Vault, VaultError
-from overlay.area import Area, load_area
+from overlay.area import Area, load_area, load_geocoders
 from overlay.disclosure import check_table
 from overlay.identity import AccessBook
 from overlay.roles import Roles
@@ -54,6 +55,7 @@ class Configuration:
     """What the files of `settings.config` say, read and checked whole before anything is touched."""
 
     area: Area
+    geocoders: Geocoders
     categories: Mapping[str, Category]
     roles: Roles
     definitions: tuple[Definition, ...]
@@ -67,6 +69,7 @@ class Configuration:
         check_table(categories, roles.titles, frozenset(r for r in roles.titles if roles.allows(r, "checks.make")))
         return cls(
             area=load_area(settings),
+            geocoders=load_geocoders(settings),
             categories=categories,
             roles=roles,
             definitions=load_definitions(),
@@ -80,6 +83,7 @@ class Services:
 
     settings: Settings
     area: Area
+    geocoders: Geocoders
     categories: Mapping[str, Category]
     roles: Roles
     definitions: tuple[Definition, ...]
@@ -131,6 +135,7 @@ class Services:
         services = cls(
             settings=settings,
             area=known.area,
+            geocoders=known.geocoders,
             categories=known.categories,
             roles=known.roles,
             definitions=known.definitions,

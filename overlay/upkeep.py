@@ -16,6 +16,7 @@ from markers.address import read_address
 from markers.index import MarkerIndex
 from markers.ledger import LedgerEntry, Operation, RecordSeen
 from markers.model import Marker
+from markers.parents import without_a_row
 from markers.resolve import resolve
 from markers.store import Commit, Committed, StoreBehind, StoreUnavailable, VersionConflict, Write
 from overlay.roles import Actor
@@ -63,7 +64,7 @@ def plan_import(services: Services, markers: Iterable[Marker]) -> Plan:
     for given in markers:
         marker = place_on_gazetteer(services, given)
         place = marker.place
-        if not (place.address or place.point or place.zone_wkt or place.phone):
+        if not (place.address or place.point or place.zone_wkt or place.phone or place.premises_id):
             unfindable.append(marker.reference)
             continue
         if place.address and place.premises_id is None:
@@ -111,13 +112,16 @@ def place_on_gazetteer(services: Services, marker: Marker) -> Marker:
     home = services.gazetteer.by_uprn(place.uprn) if place.uprn else None
     if home is None and place.address:
         home = resolve(read_address(place.address, place.postcode), services.gazetteer, services.index.homes).home
+    address = place.address or (home.address if home is not None else None)
+    if home is None and place.uprn:
+        home = without_a_row(place.uprn, services.gazetteer)  # a building has no address of its own to be found by
     if home is None:
         return marker
     return replace(
         marker,
         place=replace(
             place,
-            address=place.address or home.address,
+            address=address,
             premises_id=home.premises_id,
             postcode=place.postcode or home.postcode,
             point=place.point or home.point,

@@ -168,6 +168,8 @@ def _called(shown: Shown, *, elsewhere: bool) -> tuple[str, str, str]:
             return TRIANGLE, "MAY BE THIS HOME", "confirm the address"
         case Grade.BUILDING if elsewhere:
             return TRIANGLE, "IN THIS BUILDING", "not this home"
+        case Grade.BUILDING if shown.sub_building is None:
+            return SQUARE, "MARKER ON THIS WHOLE BUILDING", ""
         case Grade.BUILDING:
             return TRIANGLE, "MARKER IN THIS BUILDING", "which flat?"
         case Grade.NEARBY if elsewhere:

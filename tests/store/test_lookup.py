@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -14,17 +15,18 @@ import pytest
 
 from markers.gazetteer import Gazetteer
 from markers.ledger import LedgerEntry, Operation, Via
-from markers.location import LocationError, RawLocation
-from markers.model import Marker, Place, Status
+from markers.location import LocationError, RawLocation, to_degrees
+from markers.model import Grade, Marker, Place, Point, Premises, Status, SubBuilding
 from markers.server import EmbeddedServer
 from markers.store import Commit, StoreUnavailable, Write
 from overlay.identity import create_token, revoke_token
 from overlay.lookup import Answer, Asked, NotAllowedAnyMore, NothingDisclosed, check
 from overlay.roles import Actor
 from overlay.services import Services
-from overlay.settings import Settings
+from overlay.settings import SHIPPED_CONFIG, Settings, SettingsError
 from overlay.upkeep import import_markers, plan_import
-from tests.unit.test_matching import FLAT_3, HOMES, NOW, marker
+from tests.geocoder_server import geocoder_server, nominatim
+from tests.unit.test_matching import FLAT_3, HOMES, NOW, ZONE, marker
 
 OPERATOR = Actor("os:test", "test", "service", Via.CLI)
 HOME = RawLocation(address="flat 3 14 tallow yard ec9a 1ab")
@@ -266,3 +268,112 @@ def test_two_importers_of_one_marker_leave_one_and_both_in_the_ledger(services: 
     assert (kept.headline, kept.version) == ("there", 3)
     alterations = [entry for entry in logged(services) if entry.operation is Operation.ALTERATION]
     assert len(alterations) == 2
+
+
+def configured(tmp_path: Path, geocoders: str) -> Settings:
+    """Settings of the shipped configuration with geocoders added to the area."""
+    config = tmp_path / "config"
+    shutil.copytree(SHIPPED_CONFIG, config)
+    with (config / "areas" / "quillmarket.toml").open("a", encoding="utf-8") as area:
+        area.write(geocoders)
+    return Settings(data=tmp_path / "data", config=config)
+
+
+UNKNOWN = RawLocation(address="1 Farthing Row, EC9F 1AA")
+
+
+def test_another_geocoder_is_asked_outside_the_lock_and_only_adds(tmp_path: Path) -> None:
+    with geocoder_server() as server:
+        server.body = nominatim(*to_degrees(Point(596040, 179000)))
+        entry = (
+            '\n[[geocoders]]\nservice = "nominatim"\nname = "Force Nominatim"\ntimeout_s = 1.0\n'
+            f'options = {{ domain = "{server.domain}", scheme = "http" }}\n'
+        )
+        services = Services.start(configured(tmp_path, entry), follow=False)
+        try:
+            services.gazetteer = Gazetteer.load(tmp_path / "data" / "gazetteer", HOMES)
+            assert ask(services, QUIET).status is Status.CLEAR
+            assert server.asked == []
+            assert ask(services, UNKNOWN).status is Status.COULD_NOT_CHECK
+            load(services, ZONE)
+            hint = ask(services, UNKNOWN)
+            assert hint.status is Status.HIT
+            assert [(found.grade, found.confidence < 1) for found in hint.matches] == [(Grade.ZONE, True)]
+            assert server.asked == [UNKNOWN.address] * 2
+            server.wait_s = 1.5
+            waiting = threading.Thread(target=ask, args=(services, UNKNOWN))
+            waiting.start()
+            until = time.monotonic() + 5
+            while len(server.asked) < 3 and time.monotonic() < until:
+                time.sleep(0.01)
+            began = time.monotonic()
+            assert ask(services, QUIET).store == "current"
+            assert time.monotonic() - began < 0.5
+            waiting.join()
+        finally:
+            services.close()
+
+
+def test_a_dead_geocoder_is_a_warning_and_slows_one_check_only(tmp_path: Path) -> None:
+    with geocoder_server() as server:
+        server.wait_s = 3.0
+        entry = (
+            '\n[[geocoders]]\nservice = "photon"\nname = "Force Photon"\ntimeout_s = 0.3\n'
+            f'options = {{ domain = "{server.domain}", scheme = "http" }}\n'
+        )
+        services = Services.start(configured(tmp_path, entry), follow=False)
+        try:
+            services.gazetteer = Gazetteer.load(tmp_path / "data" / "gazetteer", HOMES)
+            first = ask(services, UNKNOWN)
+            began = time.monotonic()
+            second = ask(services, UNKNOWN)
+            assert time.monotonic() - began < 0.25
+            assert first.status is second.status is Status.COULD_NOT_CHECK
+            assert any("Force Photon did not help" in warning for warning in first.warnings)
+            assert any("Force Photon was not asked" in warning for warning in second.warnings)
+        finally:
+            services.close()
+
+
+@pytest.mark.parametrize(
+    ("entry", "words"),
+    [
+        ('service = "nominatim"', "options.domain is missing"),
+        ('service = "atlantis"', "no such service"),
+        ('service = "nominatim"\noptions = { domain = "localhost", colour = 1 }', "options.colour"),
+    ],
+)
+def test_a_geocoder_that_cannot_be_used_stops_the_start_in_words(tmp_path: Path, entry: str, words: str) -> None:
+    with pytest.raises(SettingsError, match=words) as caught:
+        Services.start(configured(tmp_path, f"\n[[geocoders]]\n{entry}\n"), follow=False)
+    assert "quillmarket.toml" in str(caught.value)
+
+
+def test_a_marker_on_a_building_is_imported_and_found_at_each_of_its_flats(services: Services) -> None:
+    parent = "999990000900"
+    flats = [
+        Premises(f"99999000090{n}", f"Flat {n}, 3 Vellum Row", "EC9C 3XX", f"99999000090{n}", HOMES[0].point, parent)
+        for n in (1, 2)
+    ]
+    services.gazetteer = Gazetteer.load(services.settings.data / "gazetteer", [*HOMES, *flats])
+    plan = plan_import(services, [marker("WHOLE", Place(uprn=parent)), marker("F1", Place("Flat 1, 3 Vellum Row"))])
+    assert plan.unfindable == ()
+    assert (plan.new[0].place.premises_id, plan.new[0].place.point) == (parent, HOMES[0].point)
+    assert (plan.new[0].place.address, plan.new[0].place.postcode) == (None, "EC9C 3XX")
+    import_markers(services, OPERATOR, plan, NOW)
+    answer = ask(services, RawLocation(address="Flat 2, 3 Vellum Row, EC9C 3XX"))
+    assert answer.status is Status.HIT
+    assert [(found.grade, found.sub_building, found.reference) for found in answer.matches] == [
+        (Grade.BUILDING, None, "WHOLE"),
+        (Grade.BUILDING, SubBuilding.DIFFERENT, None),
+    ]
+    assert ask(services, RawLocation(easting=596900, northing=179000)).status is Status.CLEAR
+    assert not any("Flat 1" in said for said in (answer.reason or "", *answer.warnings, *answer.matches[1].why))
+
+
+def test_a_phones_message_is_a_position(services: Services) -> None:
+    longitude, latitude = to_degrees(Point(596010, 179000))
+    sent = f'A"ML=1;lt={latitude:+.5f};lg={longitude:+.5f};rd=20;top=20261123025900;lc=90;pm=G;mcc=234;ml=99'
+    answer = ask(services, RawLocation(address=sent))
+    assert (answer.status, answer.understood.precision) == (Status.HIT, "point")
+    assert b"ML=1" not in logged(services)[-1].canonical()

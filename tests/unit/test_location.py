@@ -111,6 +111,75 @@ def test_a_position_is_the_circle_of_its_uncertainty() -> None:
     assert spot.shape.area == pytest.approx(math.pi * 50**2, rel=0.01)
 
 
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "51.5142N 0.0912W",
+        "51.5142 N, 0.0912 W",
+        "51.5142° N 0.0912° W",
+        "N51.5142 W0.0912",
+        "0.0912w, 51.5142n",
+        "51.5142°, -0.0912°",
+        "51.5142º -0.0912º",
+    ],
+)
+def test_degrees_are_read_with_their_letters_and_signs(typed: str) -> None:
+    spot = read_location(RawLocation(address=typed)).spot
+    assert spot is not None
+    assert (spot.centre.easting, spot.centre.northing) == (
+        pytest.approx(532547.1, abs=0.1),
+        pytest.approx(181201.7, abs=0.1),
+    )
+
+
+def test_degrees_stand_for_all_that_rounds_to_them() -> None:
+    radii = []
+    for typed in ("51.51423, -0.09121", "51.5142, -0.0912", "51.514, -0.091", "51.5, -0.1", "51.5142N 0.0912W"):
+        spot = read_location(RawLocation(address=typed)).spot
+        assert spot is not None
+        radii.append(spot.radius_m)
+    assert radii == pytest.approx([0.66, 6.56, 65.6, 6556, 6.56], rel=0.01)
+    stated = read_location(RawLocation(address="51.5142, -0.0912", uncertainty_m=50)).spot
+    assert stated is not None
+    assert stated.radius_m == pytest.approx(56.6, abs=0.1)
+    with pytest.raises(LocationError, match="uncertainty_m"):
+        read_location(RawLocation(address="51.5142, -0.0912", uncertainty_m=-1))
+
+
+@pytest.mark.parametrize("typed", ["51.5142N 0.0912N", "3N 4E", "51.5E 0.09W", "999N 0.1W"])
+def test_degrees_that_are_no_place_here_are_refused(typed: str) -> None:
+    with pytest.raises(LocationError):
+        read_location(RawLocation(address=typed))
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "///filled.count.soap",
+        "filled.count.soap",
+        " ///Filled.Count.Soap ",
+        "what3words filled.count.soap",
+        "w3w: ///filled.count.soap",
+        "///filled.count.soap!",
+    ],
+)
+def test_three_words_are_never_guessed_at(typed: str) -> None:
+    with pytest.raises(LocationError, match="Ask for the address") as caught:
+        read_location(RawLocation(address=typed))
+    assert caught.value.field == "address"
+
+
+def test_three_words_beside_an_address_are_left_out_and_said() -> None:
+    location = read_location(RawLocation(address="18 Tallow Yard, ///filled.count.soap"))
+    assert location.address == "18 Tallow Yard"
+    assert "what3words" in location.warnings[0]
+
+
+@pytest.mark.parametrize("typed", ["St. Mary Axe", "1.2.3 Tallow Yard", "Flat 3. Tallow. Yard", "Dr. A. Quill, 3 Row"])
+def test_dots_alone_do_not_make_three_words(typed: str) -> None:
+    assert read_location(RawLocation(address=typed)).address == typed
+
+
 def test_a_withheld_number_is_said_and_not_an_error() -> None:
     location = read_location(RawLocation(address="14 Tallow Yard", phone="Number withheld"))
     assert location.phone is None

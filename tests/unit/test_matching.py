@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime
+from pathlib import Path
 
 import pytest
+from shapely import Point as ShapelyPoint
 
+from markers import ground
 from markers.gazetteer import Gazetteer
 from markers.index import MarkerIndex
 from markers.location import LocationError, RawLocation, read_location, to_degrees
@@ -36,6 +39,7 @@ HOMES = (
     home(7, "5 Inkhorn Lane", "EC9B 2QQ"),
     home(8, "7 Vellum Row", "EC9C 3XX"),
 )
+TWINS = (home(20, "2 Lampblack Row", "EC9A 1AB", 596000, 179500), home(21, "2 Lampblack Row", "EC9C 3XX", 599000))
 
 
 def marker(reference: str, place: Place, category: str = "child_protection_plan", **changed: object) -> Marker:
@@ -77,14 +81,15 @@ def gazetteer(tmp_path_factory: pytest.TempPathFactory) -> Gazetteer:
 
 
 @pytest.fixture
-def ask(gazetteer: Gazetteer) -> Callable[..., Ask]:
-    def with_markers(*markers: Marker) -> Ask:
+def ask(gazetteer: Gazetteer, tmp_path: Path) -> Callable[..., Ask]:
+    def with_markers(*markers: Marker, homes: tuple[Premises, ...] = HOMES) -> Ask:
         index = MarkerIndex()
         index.replace(0, markers)
+        known = gazetteer if homes is HOMES else Gazetteer.load(tmp_path / "gazetteer", homes)
 
         def asking(**given: object) -> Outcome:
             location = read_location(RawLocation(**given))  # type: ignore[arg-type]  # as above
-            return match(location, index, gazetteer, CATEGORIES, Distances(), NOW)
+            return match(location, index, known, CATEGORIES, Distances(), NOW)
 
         return asking
 
@@ -318,9 +323,102 @@ def test_a_postcode_with_a_position_decides_by_the_position(ask: Callable[..., A
     assert ask()(postcode="EC9B 2QQ", easting=596000, northing=179000).status is Status.COULD_NOT_CHECK
 
 
+def measured(outcome: Outcome) -> list[str]:
+    return [line for line in (*outcome.warnings, outcome.reason or "") if "m apart" in line]
+
+
+@pytest.mark.parametrize(
+    ("given", "pair"),
+    [
+        ({"address": "3 Inkhorn Lane, EC9B 2QQ", "easting": 596000, "northing": 179000}, "address and the easting"),
+        ({"uprn": HOMES[5].uprn, "easting": 596000, "northing": 179000}, "UPRN and the easting"),
+        ({"postcode": "EC9B 2QQ", "easting": 596000, "northing": 179000}, "postcode and the easting"),
+        ({"address": "3 Inkhorn Lane, EC9B 2QQ", "uprn": HOMES[0].uprn}, "address and the UPRN"),
+        ({"address": "Inkhorn Lane", "uprn": HOMES[0].uprn}, "address and the UPRN"),
+        ({"uprn": HOMES[5].uprn, "postcode": "EC9A 1AB"}, "UPRN and the postcode"),
+        ({"address": "3 Inkhorn Lane", "postcode": "EC9A 1AB"}, "address and the postcode"),
+    ],
+)
+def test_every_pair_that_disagrees_is_said_with_its_distance(
+    ask: Callable[..., Ask], given: dict[str, object], pair: str
+) -> None:
+    lines = measured(ask(FLAT_3)(**given))
+    assert len(lines) == 1
+    assert pair in lines[0]
+    metres = int(lines[0].split(" m apart")[0].rsplit(" ", 1)[1].replace(",", ""))
+    assert 870 <= metres <= 1_001
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"address": "18 Tallow Yard, EC9A 1AB", "postcode": "ec9a1ab", "uprn": HOMES[4].uprn},
+        {"address": "18 Tallow Yard", "postcode": "EC9A 1AB", "easting": 596080, "northing": 179010},
+        {"uprn": HOMES[4].uprn, "postcode": "EC9A 1AB", "easting": 596080, "northing": 179010},
+    ],
+)
+def test_what_agrees_is_not_remarked_on(ask: Callable[..., Ask], given: dict[str, object]) -> None:
+    outcome = ask(FLAT_3)(**given)
+    assert (outcome.status, outcome.warnings) == (Status.CLEAR, ())
+
+
+def test_the_distance_people_read_is_geodesic(ask: Callable[..., Ask]) -> None:
+    """Grid metres are 0.04 % short of true ones on the central meridian: OS, a guide to coordinate systems, 6.3."""
+    here, there = Point(400000, 200000), Point(500000, 200000)
+    away = ground.metres_apart(ShapelyPoint(here.easting, here.northing), ShapelyPoint(there.easting, there.northing))
+    assert away == pytest.approx(100_000, rel=5e-4)
+    assert abs(away - 100_000) > 5
+    assert ground.metres_apart(ShapelyPoint(0, 0), ShapelyPoint(0, 1_299_999)) == 1_299_999
+
+
+def test_a_postcode_in_the_text_and_another_beside_it_are_both_checked(ask: Callable[..., Ask]) -> None:
+    same_home = ask(FLAT_3)(address="18 Tallow Yard, EC9A 1AB", postcode="EC9A 1AC")
+    assert any("EC9A 1AB, but EC9A 1AC was given" in warning for warning in same_home.warnings)
+    assert (same_home.status, same_home.home) == (Status.CLEAR, HOMES[4])
+    twins = ask(at_home("TWIN", TWINS[1]), homes=(*HOMES, *TWINS))
+    for text, beside in (("EC9A 1AB", "EC9C 3XX"), ("EC9C 3XX", "EC9A 1AB")):
+        outcome = twins(address=f"2 Lampblack Row, {text}", postcode=beside)
+        assert outcome.status is Status.HIT
+        assert "Ask which is right" in (outcome.reason or "")
+        assert any("m apart" in warning for warning in outcome.warnings)
+    far = ask()(address="18 Tallow Yard, EC9A 1AB", postcode="EC9B 2QQ")
+    assert "EC9B 2QQ was given beside it, 920 m apart" in far.warnings[0]
+    assert far.status is Status.COULD_NOT_CHECK
+    unknown = ask()(address="the usual place, EC9A 1AB", postcode="EC9C 3XX")
+    assert unknown.status is Status.COULD_NOT_CHECK
+
+
+def test_a_postcode_of_one_home_is_a_circle_and_lists_the_zones_that_touch_it(ask: Callable[..., Ask]) -> None:
+    one_home = (*HOMES, home(30, "1 Lone Row", "EC9H 1AA", 598000))
+    for edge, grade in ((598000, Grade.ZONE), (598020, Grade.ZONE), (598030, None)):
+        box = f"POLYGON (({edge} 178000, 599000 178000, 599000 180000, {edge} 180000, {edge} 178000))"
+        outcome = ask(replace(ZONE, place=Place(zone_wkt=box)), homes=one_home)(postcode="EC9H 1AA")
+        assert outcome.status is (Status.HIT if grade else Status.COULD_NOT_CHECK)
+        assert [found.grade for found in outcome.matches] == [grade] * (grade is not None)
+        assert all(found.confidence < 1 for found in outcome.matches)
+    around = "POLYGON ((597000 178000, 599000 178000, 599000 180000, 597000 180000, 597000 178000))"
+    whole = ask(replace(ZONE, place=Place(zone_wkt=around)), homes=one_home)(postcode="EC9H 1AA")
+    assert whole.matches[0].confidence == 1
+    assert ask(ZONE)(postcode="EC9A 1AB").matches[0].grade is Grade.ZONE
+
+
+@pytest.mark.parametrize("tolerance", [0.0, 25.0])
+def test_a_hull_never_vanishes(gazetteer: Gazetteer, tolerance: float) -> None:
+    for postcode in ("EC9A 1AB", "EC9B 2QQ"):
+        hull = ground.of_postcode(postcode, gazetteer, tolerance)
+        assert hull is not None
+        assert not hull.is_empty
+    assert ground.of_postcode("EC9Z 9ZZ", gazetteer, tolerance) is None
+
+
 def test_an_unread_address_never_hides_behind_a_clear_position(ask: Callable[..., Ask]) -> None:
     outcome = ask(FLAT_3)(address="the usual place", easting=596200, northing=179000)
     assert outcome.status is Status.COULD_NOT_CHECK
+
+
+def test_two_homes_are_said_to_differ_although_one_has_no_position(ask: Callable[..., Ask]) -> None:
+    outcome = ask(FLAT_3)(address="7 Vellum Row, EC9C 3XX", uprn=HOMES[4].uprn)
+    assert any("disagree: 7 Vellum Row / 18 Tallow Yard. Both" in warning for warning in outcome.warnings)
 
 
 def test_what_is_not_in_force_is_nowhere(ask: Callable[..., Ask]) -> None:

@@ -68,6 +68,7 @@ def answer(
         (shown(Grade.ZONE), "INSIDE A MARKED AREA", "square"),
         (shown(Grade.ZONE, confidence=0.5), "MAY BE INSIDE A MARKED AREA: confirm where", "triangle"),
         (shown(Grade.POSSIBLE, confidence=0.6), "MAY BE THIS HOME: confirm the address", "triangle"),
+        (shown(Grade.BUILDING), "MARKER ON THIS WHOLE BUILDING", "square"),
         (shown(Grade.BUILDING, SubBuilding.NOT_GIVEN), "MARKER IN THIS BUILDING: which flat?", "triangle"),
         (shown(Grade.NEARBY), "MARKER NEAR HERE: which address?", "triangle"),
     ],
