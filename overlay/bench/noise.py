@@ -122,6 +122,7 @@ _RANGE = re.compile(r"\b(\d+[A-Za-z]?)-(\d+[A-Za-z]?)\b")
 _SUFFIXED = re.compile(r"\b(\d+)([A-Za-z])\b")
 _UNIT_NUMBER = re.compile(r"\b(flat|apartment|unit|room) (\d{1,2})(?=[ ,]|$)", re.IGNORECASE)
 _UNIT_GLUE = re.compile(r"\b(flat|flt|fl|f|apt|apmt|apartment|unit) (\d+[a-z]?)\b", re.IGNORECASE)
+_FLAT_IDENT = re.compile(rf" (?:\d|[A-Za-z]\b|(?:{'|'.join(NUMBER_WORDS)})\b)")
 _NAME_WORD = re.compile(r"[A-Za-z']{5,}")
 _WORD = re.compile(r"[A-Za-z']+")
 _TWO_WORDS = re.compile(r"(?<![\w/&])([A-Za-z]{4,}) ([A-Za-z]{4,})\b")
@@ -219,9 +220,8 @@ def _abbreviate(rng: random.Random, text: str) -> str:
         forms = ABBREVIATIONS.get(found[0].lower())
         if not forms or rng.random() < 0.4:
             return found[0]
-        following = text[found.end() : found.end() + 2]
-        if found[0].lower() in {"flat", "apartment"} and not re.match(r" \w", following):
-            return found[0]  # "Ground Floor Flat": without a number behind it `f` says nothing
+        if found[0].lower() in {"flat", "apartment"} and not _FLAT_IDENT.match(text, found.end()):
+            return found[0]  # "Ground Floor Flat", "Flat Above": without a number behind it `f` says nothing
         return rng.choice(forms)
 
     return _WORD.sub(shorten, text)
