@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 
 from markers.address import Reading, local_id, normalise, normalise_postcode, read_address
+from tests.patience import takes
 
 
 def plain(text: str) -> Reading:
@@ -142,9 +141,8 @@ def test_local_ids_are_stable_and_blind_to_case_and_commas() -> None:
     ],
 )
 def test_hostile_text_is_read_in_bounded_time(text: str) -> None:
-    started = time.thread_time()
+    assert takes(lambda: read_address(text[:10_000], text[:10_000])) < 0.05
     written = read_address(text[:10_000], text[:10_000])
-    assert time.thread_time() - started < 0.05
     assert len(written.readings) <= 8
 
 
