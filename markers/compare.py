@@ -120,6 +120,8 @@ class Judged:
         return any(doubt.about in about for doubt in self.doubts)
 
 
+FAR_SLIP = 3
+"""Two slips in a word of five to seven letters: perhaps that word, never surely."""
 _SOUNDS = (
     (re.compile(r"OUGH"), "O"),
     (re.compile(r"PH"), "F"),
@@ -151,10 +153,11 @@ def sound(word: str) -> str:
 
 @lru_cache(maxsize=262144)
 def word_cost(asked: str, known: str) -> int:
-    """0 the same word, 1 or 2 a plausible slip of it, -1 another word.
+    """0 the same word, 1 or 2 a plausible slip of it, `FAR_SLIP` one worth asking about, -1 another word.
 
     One slip of the fingers (a letter missing, added, changed, or two swapped) or the same sound costs 1; a slip in a
-    three-letter word, or two in a long one, cost 2. Two different street or building types are never one another.
+    three-letter word, or two in a long one, cost 2; two in a shorter one cost `FAR_SLIP`. Two different street or
+    building types are never one another.
     """
     if asked == known or (asked, known) in SAME_WORD:
         return 0
@@ -172,6 +175,8 @@ def word_cost(asked: str, known: str) -> int:
         return 1
     if distance == 2 and shorter >= 8:
         return 2
+    if distance == 2 and shorter >= 5 and asked[0] == known[0] and asked[-1] == known[-1]:
+        return FAR_SLIP
     return -1
 
 
@@ -273,7 +278,7 @@ def unit_fit(asked: Unit | None, home: Unit | None) -> str:
         floors = bool(asked.floors) and bool(home.floors)
         if floors and not set(asked.floors) & set(home.floors):
             return "different"
-        if not asked.ident and not asked.floors and not asked.side:
+        if not asked.ident and not asked.floors and not asked.side and asked.kind not in ("PENTHOUSE", "ANNEXE"):
             return "not_given"
         # A number says nothing of the floor or side: Flat 3 may well be on the second floor.
         return "unsure"
@@ -387,6 +392,11 @@ def _judge_readings(asked: Written, ours: Reading, home: Written, theirs: Readin
         doubts.append(Doubt(Doubted.STREET, f"type differs: {words[found.end - 1].title()} / {key[-1].title()}"))
     elif found.kind == "missing":
         doubts.append(Doubt(Doubted.STREET, f"{key[-1].title()} not written"))
+    doubts += [
+        Doubt(Doubted.STREET, f"{typed.lower()} / {known.title()}")
+        for typed, known in found.slips
+        if word_cost(typed, known) == FAR_SLIP
+    ]
     named = False
     for phrase in (theirs.name, theirs.street, theirs.locality):
         if phrase and phrase is not key and phrase != key:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from markers.vocabulary import POSTCODE_AREAS
+from markers.vocabulary import FLAT_WORDS, POSTCODE_AREAS
 
 _STRICT = re.compile(r"([A-Z]{1,2}[0-9][0-9A-Z]?)([0-9][A-Z]{2})")
 _LOOSE = re.compile(r"([A-Z]{1,2}[0-9OIL][0-9A-Z]?)([0-9OIL][A-Z01]{2})")
@@ -69,7 +69,8 @@ def _take_outward(tokens: list[str]) -> tuple[str | None, str | None, list[str]]
         if match is None or match[1] not in POSTCODE_AREAS:
             continue
         after = tokens[at + 1 :]
-        inward = bool(after) and _INWARD_BEGUN.fullmatch(after[0]) is not None and _is_end(after[1:])
+        ends = _is_end(after[1:]) or (at == 0 and (after[1] in FLAT_WORDS or after[1][0].isdecimal()))
+        inward = bool(after) and _INWARD_BEGUN.fullmatch(after[0]) is not None and ends
         if inward or _is_end(after) or at == 0:
             # N1 may be a flat's letter and number, EC9A may not.
             telling = len(match[1]) == 2 or not tokens[at][-1].isdigit() or not after

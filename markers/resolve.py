@@ -164,7 +164,7 @@ def _choose(asked: Written, gazetteer: Gazetteer) -> _Choice:
         names = " or ".join(" ".join(phrase).title() for phrase in rivals[:2])
         key = leader.judged.home.key if leader.judged.home else ()
         return _Choice(
-            None, (leader, *elsewhere), neighbours, f"{' '.join(key).title()} or {names}? Ask for the street."
+            None, (leader, *elsewhere), neighbours, f"{' '.join(key).title()} or {names}? Ask which, and have it spelt."
         )
     if leader.judged.home is not None and not _settled(leader, neighbours):
         return _Choice(None, (leader,), neighbours, "Flat missing")
@@ -172,13 +172,15 @@ def _choose(asked: Written, gazetteer: Gazetteer) -> _Choice:
 
 
 def _rivalled(asked: Written, read: _Weighed | None, listed: set[str], rivals: _Rivals) -> bool:
-    """May the text mean a marked home that was read as elsewhere?
+    """May the text mean a marked home that was read as elsewhere? Then nobody may be told that there is no marker.
 
     Asked only where the reading took some liberty. A marked home all of whose numbers are in the text, and whose
-    building or street is too, may be what was meant, unless the home that was read explains words
-    or numbers of the text that it leaves unexplained; then nobody may be told that there is no marker.
+    building or street is too, may be what was meant, unless the home that was read explains words or numbers of the
+    text that it leaves unexplained, or reads them with fewer slips. A home that was read to the letter is only
+    rivalled by one that explains words which it leaves over.
     """
-    explained = _explained(asked, read.written) if read is not None else set()
+    explained = _explained(asked, read.written) if read is not None else {}
+    to_the_letter = read is not None and read.judged.cost == 0 and read.judged.loose <= 0
     numbers = set(asked_numbers(asked))
     read_numbers = numbers & set(reading_numbers(read.written.readings[0])) if read is not None else set()
     for home_id in rivals.ids():
@@ -191,16 +193,25 @@ def _rivalled(asked: Written, read: _Weighed | None, listed: set[str], rivals: _
             own = {reading.unit.ident}  # a named building is often said without its number
         if not (own and own <= numbers and (_mentions(asked, reading.name) or _mentions(asked, reading.street))):
             continue
-        if not explained - _explained(asked, theirs) and not read_numbers - set(reading_numbers(reading)):
+        rival = _explained(asked, theirs)
+        leaves_out = explained.keys() - rival.keys() or read_numbers - set(reading_numbers(reading))
+        if leaves_out or (to_the_letter and rival.keys() == explained.keys()):
+            continue
+        if sum(rival[i] for i in explained) <= sum(explained.values()):
             return True
     return False
 
 
-def _explained(asked: Written, home: Written) -> set[int]:
-    """Places of the asked words that are words of the home, slips of spelling forgiven."""
+def _explained(asked: Written, home: Written) -> dict[int, int]:
+    """Places of the asked words that are words of the home, each with what the slip of spelling costs."""
     known = {word for reading in home.readings for word in reading.words if word not in TOWNS}
-    words = asked.readings[0].words
-    return {i for i, word in enumerate(words) if any(word_cost(word, other) >= 0 for other in known)}
+    costs = {}
+    for i, word in enumerate(asked.readings[0].words):
+        if word in known:
+            costs[i] = 0
+        elif slips := [cost for other in known if (cost := word_cost(word, other)) >= 0]:
+            costs[i] = min(slips)
+    return costs
 
 
 def _mentions(asked: Written, phrase: tuple[str, ...]) -> bool:
@@ -234,8 +245,8 @@ def _settled(leader: _Weighed, neighbours: tuple[_Weighed, ...]) -> bool:
 def _rival_phrases(leader: _Weighed, gazetteer: Gazetteer) -> list[tuple[str, ...]]:
     """Other known streets or buildings the typed name may as well be: the word as typed, or another spelling.
 
-    Another spelling rivals when it is as near as the one that was read; where the very postcode agrees with the one
-    that was read, only a nearer one does.
+    Another spelling rivals when it is as near as the one that was read, or that one's own look-alike; where the very
+    postcode agrees with the one that was read, only a nearer one does.
     """
     judged = leader.judged
     if judged.found is None or judged.home is None or not judged.found.slips:
@@ -245,13 +256,16 @@ def _rival_phrases(leader: _Weighed, gazetteer: Gazetteer) -> list[tuple[str, ..
     rivals: list[tuple[str, ...]] = []
     for typed, known in judged.found.slips:
         cost, letters = word_cost(typed, known), OSA.distance(typed, known)
-        for other in (typed, *gazetteer.spellings(typed)):
-            if other == known or (other != typed and word_cost(typed, other) > cost):
-                continue
-            if sure and OSA.distance(typed, other) >= letters:
-                continue
+        near = [
+            other
+            for other in (typed, *gazetteer.spellings(typed))
+            if (other == typed or word_cost(typed, other) <= cost)
+            and (not sure or OSA.distance(typed, other) < letters)
+        ]
+        twins = () if sure else gazetteer.spellings(known)
+        for other in dict.fromkeys((*near, *twins)):
             changed = tuple(other if word == known else word for word in phrase)
-            if gazetteer.knows_phrase(changed):
+            if other != known and gazetteer.knows_phrase(changed):
                 rivals.append(changed)
     return rivals
 
