@@ -67,6 +67,7 @@ _RANGE = re.compile(r"(\d{1,6})([A-Z]?)-(\d{1,6})([A-Z]?)")
 _SLASH = re.compile(r"(\d{1,6})([A-Z]?)/(\d{1,6})([A-Z]?)")
 _RUN_ON = re.compile(r"(\d{1,5})([A-Z]{3,})")
 _GLUED = re.compile(r"(FLAT|FLT|APT|APPT|APARTMENT|FL|F|UNIT|SUITE|ROOM|RM|PENTHOUSE)(\d{1,4}[A-Z]?)")
+_SECTOR = re.compile(r"\d[A-Z]?")
 _LOOKS_LIKE_A_NUMBER = re.compile(r"(?=[IOL\d]*\d)(?=\d*[IOL])[IOL\d]{2,4}[A-Z]?")
 _TO_FIGURES = str.maketrans("IOL", "101")
 _IDENT = re.compile(r"[A-Z]\d{1,3}|\d{1,2}F\d{1,2}")
@@ -146,8 +147,8 @@ class Reading:
     place in `words` where the building number (or a bare unit number) stands, -1 without one. `name`, `street` and
     `locality` split `words` as a gazetteer would. `spare` are numbers this reading has no use for.
     `rank` 0 is the plain reading, higher a reinterpretation; `bare` means the unit is a number with no word before it.
-    `unit_at` is the place in `words` where the unit stands, -1 without one. `mended` says which letters were taken for
-    figures (`I4 read as 14`), "" where none were.
+    `unit_at` is the place in `words` where the unit stands, -1 without one. `unsure` says why this reading is
+    doubtful by itself (`I4 read as 14`), "" where it is not.
     """
 
     unit: Unit | None
@@ -161,7 +162,7 @@ class Reading:
     rank: int = 0
     bare: bool = False
     unit_at: int = -1
-    mended: str = ""
+    unsure: str = ""
 
     @property
     def key(self) -> tuple[str, ...]:
@@ -231,12 +232,15 @@ def read_address(text: str, postcode: str | None = None) -> Written:
     given = normalise_postcode(postcode[:20]) if postcode else None
     whole = given or found
     readings, beside = _read(tokens)
+    if outward and not found and tokens and _SECTOR.fullmatch(tokens[0]) and normalised.startswith(f"{outward} "):
+        why = f"{tokens[0]} may be part of the postcode"
+        readings = tuple(replace(reading, unsure=why) for reading in readings)
     spelt_out = _figures(tokens)
     if spelt_out != tokens:
         readings += _read(spelt_out)[0]
     mended, how = _mended(tokens)
     if how:
-        readings += tuple(replace(reading, mended=how) for reading in _read(mended)[0])
+        readings += tuple(replace(reading, unsure=how) for reading in _read(mended)[0])
     plain = plain_text(normalised)
     if found:
         plain = " ".join(typed for typed in tokens if typed != ",") or plain

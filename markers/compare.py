@@ -27,7 +27,19 @@ from markers.vocabulary import (
     TOWNS,
 )
 
-__all__ = ["Comparison", "Doubt", "Doubted", "Judged", "Verdict", "align", "compare", "judge", "sound", "word_cost"]
+__all__ = [
+    "FAR_SLIP",
+    "Comparison",
+    "Doubt",
+    "Doubted",
+    "Judged",
+    "Verdict",
+    "align",
+    "compare",
+    "judge",
+    "sound",
+    "word_cost",
+]
 
 
 class Verdict(StrEnum):
@@ -121,7 +133,7 @@ class Judged:
 
 
 FAR_SLIP = 3
-"""Two slips in a word of five to seven letters: perhaps that word, never surely."""
+"""Two slips in a word of four to seven letters: perhaps that word, never surely."""
 _SOUNDS = (
     (re.compile(r"OUGH"), "O"),
     (re.compile(r"PH"), "F"),
@@ -175,7 +187,7 @@ def word_cost(asked: str, known: str) -> int:
         return 1
     if distance == 2 and shorter >= 8:
         return 2
-    if distance == 2 and shorter >= 5 and asked[0] == known[0] and asked[-1] == known[-1]:
+    if distance == 2 and shorter >= 4 and asked[0] == known[0]:
         return FAR_SLIP
     return -1
 
@@ -333,7 +345,7 @@ def judge(asked: Written, home: Written) -> Judged:
                     continue
             elif (number is not None or mine.bare) and its.bare:
                 continue
-            if its.mended or (its.rank and (mine.unit is None or mine.rank or mine.bare)):
+            if its.unsure or (its.rank and (mine.unit is None or mine.rank or mine.bare)):
                 continue
             found = _judge_readings(asked, mine, home, its, postcode)
             if found is None:
@@ -434,8 +446,10 @@ def _judge_readings(asked: Written, ours: Reading, home: Written, theirs: Readin
     ]
     if ours.spare:
         doubts.append(Doubt(Doubted.NUMBER, f"number {ours.spare[0]} unexplained"))
-    if ours.mended:
-        doubts.append(Doubt(Doubted.TEXT, ours.mended))
+    if ours.unsure:
+        doubts.append(Doubt(Doubted.TEXT, ours.unsure))
+    if ours.rank and ours.number is not None and ours.unit is not None and not ours.unit.ident and not ours.unit.floors:
+        doubts.append(Doubt(Doubted.NUMBER, f"{ours.number.text} may be the flat, not the number"))
     if asked.beside:
         doubts.append(Doubt(Doubted.TEXT, "beside the address, not at it"))
     if asked.cut:

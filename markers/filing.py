@@ -117,7 +117,7 @@ def _pack(home: Premises, written: Written) -> bytes:
             r.unit_at,
         )
         for r in written.readings
-        if not r.mended
+        if not r.unsure
     ]
     about = (written.postcode, written.plain, written.outward, written.beside, written.cut)
     body = (home.premises_id, home.address, home.postcode, home.uprn, point, about, readings, home.parent_uprn)

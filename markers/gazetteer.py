@@ -222,7 +222,7 @@ class Gazetteer(Geocoder):  # type: ignore[misc] # geopy ships no types
         forms = (form for form in near_forms(word) if self._words.doc_freq("form", form))
         alike = [_term("sound", sound(word), WORDS), *(_term("form", form, WORDS) for form in forms)]
         found = self._search_words(_any(alike))
-        if len(word) >= 5 and word not in found and not any(word_cost(word, known) > 0 for known in found):
+        if len(word) >= 4 and word not in found and not any(word_cost(word, known) > 0 for known in found):
             found += self._search_words(tantivy.Query.fuzzy_term_query(WORDS, "word", word, distance=2))
         costs = sorted({(word_cost(word, known), known) for known in found if known != word})
         return tuple(known for cost, known in costs if cost > 0)[:12]

@@ -14,7 +14,19 @@ from string import ascii_uppercase
 from rapidfuzz.distance import OSA
 
 from markers.address import Reading, Written, normalise, normalise_postcode, part_words, read_address
-from markers.compare import Doubted, Judged, Verdict, align, confidence, judge, number_fit, reasons, unit_fit, word_cost
+from markers.compare import (
+    FAR_SLIP,
+    Doubted,
+    Judged,
+    Verdict,
+    align,
+    confidence,
+    judge,
+    number_fit,
+    reasons,
+    unit_fit,
+    word_cost,
+)
 from markers.gazetteer import Gazetteer, Known
 from markers.homes import MarkedHomes
 from markers.model import Precision, Premises
@@ -166,7 +178,7 @@ def _choose(asked: Written, gazetteer: Gazetteer) -> _Choice:
         return _Choice(
             None, (leader, *elsewhere), neighbours, f"{' '.join(key).title()} or {names}? Ask which, and have it spelt."
         )
-    if leader.judged.home is not None and not _settled(leader, neighbours):
+    if not _settled(leader, (*neighbours, *possible)):
         return _Choice(None, (leader,), neighbours, "Flat missing")
     return _Choice(leader, (leader,), neighbours)
 
@@ -209,14 +221,14 @@ def _explained(asked: Written, home: Written) -> dict[int, int]:
     for i, word in enumerate(asked.readings[0].words):
         if word in known:
             costs[i] = 0
-        elif slips := [cost for other in known if (cost := word_cost(word, other)) >= 0]:
+        elif slips := [cost for other in known if 0 <= (cost := word_cost(word, other)) < FAR_SLIP]:
             costs[i] = min(slips)
     return costs
 
 
 def _mentions(asked: Written, phrase: tuple[str, ...]) -> bool:
     keys = [word for word in phrase if word not in KINDS | TOWNS]
-    return any(word_cost(word, key) >= 0 for key in keys for word in asked.readings[0].words)
+    return any(0 <= word_cost(word, key) < FAR_SLIP for key in keys for word in asked.readings[0].words)
 
 
 def _merit(one: _Weighed, asked: Written) -> tuple[int, int, int, int]:
@@ -227,19 +239,17 @@ def _merit(one: _Weighed, asked: Written) -> tuple[int, int, int, int]:
     return (judged.cost, max(-1, judged.loose - judged.named), judged.leftover, agreement if asked.outward else 0)
 
 
-def _settled(leader: _Weighed, neighbours: tuple[_Weighed, ...]) -> bool:
+def _settled(leader: _Weighed, others: Iterable[_Weighed]) -> bool:
     """Is nothing left out that other homes of the building have? A shop's name may be left out when it is the only
     one at its number."""
     judged = leader.judged
     if judged.loose < 0 or judged.home is None or judged.asked is None:
         return True
-    if judged.home.number is not None and judged.home.name and not judged.named and judged.asked.unit is None:
-        number = judged.home.number
-        return not any(
-            one.judged.verdict is Verdict.NOT_GIVEN and one.judged.home is not None and one.judged.home.number == number
-            for one in neighbours
-        )
-    return True
+    if judged.home.number is None or not judged.home.name or judged.named or judged.asked.unit is not None:
+        return True
+    number = judged.home.number
+    homes = (one.judged.home for one in others)
+    return not any(home is not None and home.number == number and home.unit is not None for home in homes)
 
 
 def _rival_phrases(leader: _Weighed, gazetteer: Gazetteer) -> list[tuple[str, ...]]:
