@@ -326,8 +326,12 @@ def _postcodes(asked: Written, home: Written) -> str:
     return "part"
 
 
-def judge(asked: Written, home: Written) -> Judged:
-    """The verdict with what it rests on; `compare` puts it into words."""
+def judge(asked: Written, home: Written, *, lenient: bool = False) -> Judged:
+    """The verdict with what it rests on; `compare` puts it into words.
+
+    `lenient` is for a street nobody knows: another type of street, or the same number and postcode, is then worth
+    asking about, never more.
+    """
     postcode = _postcodes(asked, home)
     if asked.plain and asked.plain == home.plain and postcode in ("", "same", "part"):
         ours = asked.readings[0] if asked.readings else None
@@ -347,7 +351,7 @@ def judge(asked: Written, home: Written) -> Judged:
                 continue
             if its.unsure or (its.rank and (mine.unit is None or mine.rank or mine.bare)):
                 continue
-            found = _judge_readings(asked, mine, home, its, postcode)
+            found = _judge_readings(asked, mine, home, its, postcode, lenient=lenient)
             if found is None:
                 continue
             rank = (_ORDER[found.verdict], found.cost + found.loose, found.cost, len(found.doubts))
@@ -358,7 +362,9 @@ def judge(asked: Written, home: Written) -> Judged:
     return best
 
 
-def _judge_readings(asked: Written, ours: Reading, home: Written, theirs: Reading, postcode: str) -> Judged | None:
+def _judge_readings(
+    asked: Written, ours: Reading, home: Written, theirs: Reading, postcode: str, *, lenient: bool
+) -> Judged | None:
     """One pair of readings; `judge` has already passed over those whose numbers lie apart."""
     if theirs.bare and (ours.spare or not _may_be_flat(ours, theirs)):
         return None
@@ -394,12 +400,14 @@ def _judge_readings(asked: Written, ours: Reading, home: Written, theirs: Readin
     if not key:
         return None
     found = align(ours.words, key, ours.at)
+    if found is None and lenient and postcode == "same" and not by_name and ours.number is not None:
+        return _by_postcode(ours, theirs, key)
     if found is None or (theirs.bare and found.kind):
         return None
     words = ours.words
     explained = set(range(found.start, found.end))
     if found.kind == "other":
-        if postcode != "same" or by_name:
+        if not (lenient or postcode == "same") or by_name:
             return None
         doubts.append(Doubt(Doubted.STREET, f"type differs: {words[found.end - 1].title()} / {key[-1].title()}"))
     elif found.kind == "missing":
@@ -484,6 +492,15 @@ def _judge_readings(asked: Written, ours: Reading, home: Written, theirs: Readin
     else:
         verdict = Verdict.POSSIBLE if doubts else Verdict.SAME
     return Judged(verdict, found.cost, loose, ours, theirs, found, tuple(doubts), named, postcode, leftover)
+
+
+def _by_postcode(ours: Reading, theirs: Reading, key: tuple[str, ...]) -> Judged | None:
+    """Number and postcode agree, the street does not: worth asking about."""
+    if unit_fit(ours.unit, theirs.unit) == "different":
+        return None
+    written = " ".join(ours.street or ours.words).title()
+    doubt = Doubt(Doubted.STREET, f"{written} / {' '.join(key).title()}")
+    return Judged(Verdict.POSSIBLE, FAR_SLIP, 0, ours, theirs, None, (doubt,), postcode="same")
 
 
 def _words_apart(ours: Reading, found: Alignment, explained: set[int]) -> list[Doubt] | None:

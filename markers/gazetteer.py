@@ -27,7 +27,7 @@ from markers.compare import sound, word_cost
 from markers.filing import FORMAT, HOMES, WORDS, GazetteerError, Known, packed_id, unpack
 from markers.gazetteer_load import build
 from markers.model import Premises
-from markers.terms import asked_keys, asked_numbers, building_key, near_forms
+from markers.terms import asked_keys, asked_terms, building_key, near_forms
 
 __all__ = ["Gazetteer", "GazetteerError", "Known"]
 
@@ -169,10 +169,9 @@ class Gazetteer(Geocoder):  # type: ignore[misc] # geopy ships no types
         if self._homes is None:
             return ()
         keys = asked_keys(asked, self, wide=wide)
-        numbers = asked_numbers(asked)
-        terms = [("term", f"{number}~{key}") for key in keys for number in numbers]
+        terms = [("term", term) for term in asked_terms(asked, keys)]
         names = [("name", key) for key in keys]
-        if not numbers:
+        if not terms:
             names += [("key", key) for key in keys if self._homes.doc_freq("name", key) <= _FEW]
         wanted = [_term(field, value) for field, value in (*terms, *names) if self._homes.doc_freq(field, value)]
         if not wanted:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from markers.address import Written, read_address
 from markers.compare import sound, word_cost
 from markers.model import Premises
-from markers.terms import Filed, asked_keys, asked_numbers, key_of, near_forms
+from markers.terms import Filed, asked_keys, asked_terms, key_of, near_forms
 
 __all__ = ["MarkedHomes"]
 
@@ -94,12 +94,11 @@ class MarkedHomes:
         Words no marked home has are read as near ones; `wide` does so for every word.
         """
         found: dict[str, None] = dict.fromkeys(self._by_plain.get(asked.plain, ()))
-        numbers = asked_numbers(asked)
         keys = asked_keys(asked, self, wide=wide)
+        for term in asked_terms(asked, keys):
+            if held := self._terms.get(term):
+                found.update(dict.fromkeys(held))
         for key in keys:
-            for number in numbers:
-                if held := self._terms.get(f"{number}~{key}"):
-                    found.update(dict.fromkeys(held))
             if key in self._names:
                 found.update(dict.fromkeys(self._named(key, keys)))
             if len(found) > MOST_CANDIDATES:

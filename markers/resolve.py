@@ -83,6 +83,7 @@ class _Choice:
     could_be: tuple[_Weighed, ...]
     same_building: tuple[_Weighed, ...]
     doubt: str | None = None
+    lenient: bool = False
 
 
 def resolve(asked: Written, gazetteer: Gazetteer, marked: MarkedHomes) -> Resolution:
@@ -121,10 +122,10 @@ def resolve_premises(home: Premises, gazetteer: Gazetteer, marked: MarkedHomes) 
     return _sure(written, weighed, gazetteer, marked, [])
 
 
-def _weigh(asked: Written, homes: Iterable[Known]) -> list[_Weighed]:
+def _weigh(asked: Written, homes: Iterable[Known], *, lenient: bool = False) -> list[_Weighed]:
     weighed = []
     for home, written in homes:
-        judged = judge(asked, written)
+        judged = judge(asked, written, lenient=lenient)
         if judged.verdict is not Verdict.ELSEWHERE:
             weighed.append(_Weighed(home, written, judged))
     return weighed
@@ -148,10 +149,13 @@ def _choose(asked: Written, gazetteer: Gazetteer) -> _Choice:
     weighed = _weigh_near(asked, compared)
     same = [one for one in weighed if one.judged.verdict is Verdict.SAME]
     if not same and gazetteer.count:
-        weighed += _weigh(asked, [home for home in gazetteer.comparable(asked, wide=True) if home not in compared])
+        wider = gazetteer.comparable(asked, wide=True)
+        weighed += _weigh(asked, [home for home in wider if home not in compared])
+        if not weighed and _known_street(asked, gazetteer) is None:
+            return _Choice(None, tuple(_weigh(asked, {*compared, *wider}, lenient=True)), (), lenient=True)
         same = [one for one in weighed if one.judged.verdict is Verdict.SAME]
     neighbours = tuple(one for one in weighed if one.judged.verdict in (Verdict.NOT_GIVEN, Verdict.DIFFERENT))
-    possible = tuple(one for one in weighed if one.judged.verdict is Verdict.POSSIBLE)
+    possible = tuple(sorted((one for one in weighed if one.judged.verdict is Verdict.POSSIBLE), key=_nearness))
     if not same:
         return _Choice(None, possible, neighbours)
     same.sort(key=lambda one: _merit(one, asked))
@@ -237,6 +241,12 @@ def _merit(one: _Weighed, asked: Written) -> tuple[int, int, int, int]:
     judged = one.judged
     agreement = {"same": 0, "part": 0, "": 1, "district": 2, "differs": 2}[judged.postcode]
     return (judged.cost, max(-1, judged.loose - judged.named), judged.leftover, agreement if asked.outward else 0)
+
+
+def _nearness(one: _Weighed) -> tuple[bool, int, int]:
+    """Which of those it could be comes first: one that has a flat where a flat was asked for, with fewest doubts."""
+    judged = one.judged
+    return judged.doubts_about(Doubted.NO_UNIT_ON_RECORD), len(judged.doubts), judged.cost
 
 
 def _settled(leader: _Weighed, others: Iterable[_Weighed]) -> bool:
@@ -381,7 +391,7 @@ def _unsure(
     found = []
     for home_id in rivals.ids():
         premises, theirs = marked.premises(home_id), marked.written(home_id)
-        judged = judge(asked, theirs)
+        judged = judge(asked, theirs, lenient=choice.lenient)
         if judged.verdict is Verdict.ELSEWHERE:
             if premises.premises_id in possible_ids:
                 found.append(_marked(home_id, judged, asked, theirs, Verdict.POSSIBLE))

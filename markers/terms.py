@@ -66,7 +66,8 @@ def reading_numbers(reading: Reading) -> list[str]:
 class Filed:
     """What one home is filed under.
 
-    `words` are those of its names and streets, `keys` their keys, `terms` its numbers joined with each key. `names` are
+    `words` are those of its names and streets, `keys` their keys, `terms` its numbers joined with each key and with its
+    postcode. `names` are
     the keys by which it is found without a number, unless they only say what it is used for. `towns` are the words of
     its locality: they rank what was found, and find nothing.
     """
@@ -90,7 +91,8 @@ class Filed:
             if not keys and reading.words:
                 keys.add(key_of(reading.words))
             filed.keys.update(keys)
-            filed.terms.update(f"{number}~{key}" for number in reading_numbers(reading) for key in keys)
+            places = {*keys, home.postcode} if home.postcode else keys
+            filed.terms.update(f"{number}~{place}" for number in reading_numbers(reading) for place in places)
             if reading.name and (reading.number is None or not GENERIC.issuperset(reading.name)):
                 filed.names.add(key_of(reading.name))
         return filed
@@ -164,6 +166,12 @@ def _runs(forms: list[list[_Form]], start: int, liberties: int) -> list[str]:
                 if long + words < LONGEST_KEY:
                     waiting.append((run, long + words, at + used, left - liberty))
     return found
+
+
+def asked_terms(asked: Written, keys: tuple[str, ...]) -> list[str]:
+    """The numbers of an asked address, each joined with each of its keys and with its postcode."""
+    places = (*keys, asked.postcode) if asked.postcode else keys
+    return [f"{number}~{place}" for place in places for number in asked_numbers(asked)]
 
 
 def building_key(home: Written) -> str:
