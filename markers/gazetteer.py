@@ -36,7 +36,7 @@ MOST_CHILDREN = 5_000
 WORTH_COMPARING = 0.35
 """Candidates below this share of the best search score are not compared: they lack most of its words."""
 _FEW = 40
-ALWAYS_COMPARED = 8
+ALWAYS_COMPARED = 5
 """So many of the first candidates are compared whatever their score."""
 _WARM_WORD = "WARMING"
 """Looked up once at opening: the search engine builds its tables for two slips then, not under the first caller."""
@@ -58,6 +58,7 @@ class Gazetteer(Geocoder):  # type: ignore[misc] # geopy ships no types
         self._reach = lru_cache(maxsize=_CACHED_HOMES)(self._fetch)
         self._of_id = lru_cache(maxsize=_CACHED_HOMES)(self._find_id)
         self._spelt = lru_cache(maxsize=50_000)(self._find_spellings)
+        self._far = lru_cache(maxsize=50_000)(self._find_far_spellings)
         self._phrase = lru_cache(maxsize=50_000)(self._find_phrase)
         self._parts = lru_cache(maxsize=2_000)(self._find_children)
         generation = _current(folder)
@@ -116,6 +117,10 @@ class Gazetteer(Geocoder):  # type: ignore[misc] # geopy ships no types
         """The home of that id."""
         return self._of_id(premises_id)
 
+    def knows_id(self, premises_id: str) -> bool:
+        """Is there a home of that id?"""
+        return self._homes is not None and bool(self._homes.doc_freq("id", premises_id))
+
     def by_uprn(self, uprn: str) -> Premises | None:
         """The home of that UPRN."""
         return self._one("uprn", uprn.lstrip("0"))
@@ -148,6 +153,10 @@ class Gazetteer(Geocoder):  # type: ignore[misc] # geopy ships no types
     def spellings(self, word: str) -> tuple[str, ...]:
         """Known words this one may be a slip of, nearest first."""
         return self._spelt(word)
+
+    def far_spellings(self, word: str) -> tuple[str, ...]:
+        """Known words two slips away from one that has no nearer ones; slow, for when nothing else was found."""
+        return self._far(word)
 
     def knows_phrase(self, phrase: tuple[str, ...]) -> bool:
         """Is there a street or building of exactly that name?"""
@@ -220,11 +229,12 @@ class Gazetteer(Geocoder):  # type: ignore[misc] # geopy ships no types
             return ()
         forms = (form for form in near_forms(word) if self._words.doc_freq("form", form))
         alike = [_term("sound", sound(word), WORDS), *(_term("form", form, WORDS) for form in forms)]
-        found = self._search_words(_any(alike))
-        if len(word) >= 4 and word not in found and not any(word_cost(word, known) > 0 for known in found):
-            found += self._search_words(tantivy.Query.fuzzy_term_query(WORDS, "word", word, distance=2))
-        costs = sorted({(word_cost(word, known), known) for known in found if known != word})
-        return tuple(known for cost, known in costs if cost > 0)[:12]
+        return _by_cost(word, self._search_words(_any(alike)))
+
+    def _find_far_spellings(self, word: str) -> tuple[str, ...]:
+        if self._words is None or not 4 <= len(word) <= 30 or self.knows_word(word) or self.spellings(word):
+            return ()
+        return _by_cost(word, self._search_words(tantivy.Query.fuzzy_term_query(WORDS, "word", word, distance=2)))
 
     def _search_words(self, query: Any) -> list[str]:
         result = self._words.search(query, 40, count=False)
@@ -254,6 +264,11 @@ class Gazetteer(Geocoder):  # type: ignore[misc] # geopy ships no types
 
     def _fetch(self, place: tuple[int, int]) -> Known:
         return unpack(self._homes.doc(tantivy.DocAddress(*place)).get_first("body"))
+
+
+def _by_cost(word: str, found: Iterable[str]) -> tuple[str, ...]:
+    costs = sorted((cost, known) for known in set(found) if (cost := word_cost(word, known)) > 0)
+    return tuple(known for _, known in costs)[:12]
 
 
 def _term(field: str, value: str, schema: Any = HOMES) -> Any:

@@ -13,6 +13,7 @@ __all__ = ["MarkedHomes"]
 
 MOST_CANDIDATES = 400
 MANY_OF_A_NAME = 40
+MOST_SPELT = 50_000
 
 
 class MarkedHomes:
@@ -27,6 +28,7 @@ class MarkedHomes:
         self._keys: dict[str, int] = {}
         self._words: dict[str, int] = {}
         self._near: dict[str, set[str]] = {}
+        self._spelt: dict[str, tuple[str, ...]] = {}
 
     def __len__(self) -> int:
         return len(self._homes)
@@ -36,6 +38,7 @@ class MarkedHomes:
         self.remove(home_id)
         written = read_address(premises.address, premises.postcode)
         self._homes[home_id] = (premises, written)
+        self._spelt.clear()
         filed = Filed.of(written)
         for table, entries in self._tables(premises, written, filed):
             for entry in entries:
@@ -54,6 +57,7 @@ class MarkedHomes:
         held = self._homes.pop(home_id, None)
         if held is None:
             return
+        self._spelt.clear()
         premises, written = held
         filed = Filed.of(written)
         for table, entries in self._tables(premises, written, filed):
@@ -138,11 +142,20 @@ class MarkedHomes:
 
     def spellings(self, word: str) -> tuple[str, ...]:
         """Words of marked homes this one may be a slip of, nearest first."""
-        near: set[str] = set()
-        for form in _forms(word):
-            near.update(self._near.get(form, ()))
-        costs = sorted((word_cost(word, known), known) for known in near if known != word)
-        return tuple(known for cost, known in costs if cost >= 0)
+        held = self._spelt.get(word)
+        if held is None:
+            near: set[str] = set()
+            for form in _forms(word):
+                near.update(self._near.get(form, ()))
+            costs = sorted((word_cost(word, known), known) for known in near if known != word)
+            held = tuple(known for cost, known in costs if cost >= 0)
+            if len(self._spelt) < MOST_SPELT:
+                self._spelt[word] = held
+        return held
+
+    def far_spellings(self, word: str) -> tuple[str, ...]:  # noqa: ARG002 - the gazetteer looks that far
+        """None: a marked home is only found this loosely through the gazetteer."""
+        return ()
 
 
 def _forms(word: str) -> set[str]:

@@ -345,10 +345,13 @@ def _marked_near_sure(
     if asked.plain == theirs.plain and asked.postcode in (None, theirs.postcode):
         judged = judge(asked, theirs)
         return _marked(home_id, judged, asked, theirs)
+    known = gazetteer.knows_id(premises.premises_id)
+    if known and theirs.outward and sure.written.outward and theirs.outward != sure.written.outward:
+        return None  # both are on record, in two districts
     resolved = judge(sure.written, theirs)
-    if resolved.verdict is Verdict.ELSEWHERE and gazetteer.by_id(premises.premises_id) is not None:
+    if known and resolved.verdict is Verdict.ELSEWHERE:
         return None
-    if gazetteer.by_id(premises.premises_id) is not None:
+    if known:
         if resolved.verdict in (Verdict.SAME, Verdict.POSSIBLE):
             # Two homes of the gazetteer are two homes, but a list may hold one of them twice.
             typed = judge(asked, theirs)
@@ -398,7 +401,7 @@ def _unsure(
             continue
         verdict = judged.verdict
         if verdict is Verdict.SAME and judged.loose >= 0:
-            in_gazetteer = premises.premises_id in possible_ids or gazetteer.by_id(premises.premises_id) is not None
+            in_gazetteer = premises.premises_id in possible_ids or gazetteer.knows_id(premises.premises_id)
             on_street = judged.home is not None and judged.home.key == known_street
             spelt = judged.cost == 0 or on_street
             if in_gazetteer or choice.could_be or judged.loose or not spelt:

@@ -39,6 +39,9 @@ class Lexicon(Protocol):
     def spellings(self, word: str) -> tuple[str, ...]:
         """Known words this one may be a slip of, nearest first."""
 
+    def far_spellings(self, word: str) -> tuple[str, ...]:
+        """Known words two slips away from one that has no nearer ones."""
+
 
 @lru_cache(maxsize=65536)
 def key_of(phrase: tuple[str, ...]) -> str:
@@ -137,7 +140,8 @@ def _forms_at(words: tuple[str, ...], at: int, lexicon: Lexicon, *, wide: bool) 
     if not known or (wide and word not in KINDS):
         # A word nobody knows is surely a slip or noise; one that is known is only tried as a slip by itself.
         liberty = 2 if known else 1
-        forms += [(_ONE_FORM.get(form, form), 1, 1, liberty) for form in lexicon.spellings(word)[:MOST_FORMS]]
+        near = lexicon.spellings(word) or (lexicon.far_spellings(word) if wide else ())
+        forms += [(_ONE_FORM.get(form, form), 1, 1, liberty) for form in near[:MOST_FORMS]]
         forms += [
             (f"{left} {right}", 2, 1, liberty)
             for left, right in split_word(word)
