@@ -12,7 +12,8 @@ import hashlib
 import re
 import unicodedata
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import NamedTuple
 
 from rapidfuzz.distance import OSA
 
@@ -100,8 +101,7 @@ _SLASHED = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Number:
+class Number(NamedTuple):
     """A building number or range of them: 12, 12A, 12-14, 92-92A. `hi` is `lo` where there is no range."""
 
     lo: int
@@ -116,8 +116,7 @@ class Number:
         return first if (self.hi, self.last) == (self.lo, self.suffix) else f"{first}-{self.hi}{self.last}"
 
 
-@dataclass(frozen=True, slots=True)
-class Unit:
+class Unit(NamedTuple):
     """What sets one home apart inside a building (BS 7666 secondary addressable object).
 
     `kind` is FLAT, UNIT, ROOM, PENTHOUSE ... or "" where only a bare number was written; `ident` its number or
@@ -139,8 +138,7 @@ class Unit:
         return text[:1].upper() + text[1:]
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(NamedTuple):
     """One way to read a written address.
 
     `words` are all its telling words in order (abbreviations opened, small and noise words dropped); `at` is the
@@ -170,8 +168,7 @@ class Reading:
         return self.street if self.number is not None else self.name
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
+class Written(NamedTuple):
     """An address as it was written, and everything it may mean.
 
     `plain` is the text for equality: normalised, without commas. `outward` is set when only the first half of a
@@ -234,13 +231,13 @@ def read_address(text: str, postcode: str | None = None) -> Written:
     readings, beside = _read(tokens)
     if outward and not found and tokens and _SECTOR.fullmatch(tokens[0]) and normalised.startswith(f"{outward} "):
         why = f"{tokens[0]} may be part of the postcode"
-        readings = tuple(replace(reading, unsure=why) for reading in readings)
+        readings = tuple(reading._replace(unsure=why) for reading in readings)
     spelt_out = _figures(tokens)
     if spelt_out != tokens:
         readings += _read(spelt_out)[0]
     mended, how = _mended(tokens)
     if how:
-        readings += tuple(replace(reading, unsure=how) for reading in _read(mended)[0])
+        readings += tuple(reading._replace(unsure=how) for reading in _read(mended)[0])
     plain = plain_text(normalised)
     if found:
         plain = " ".join(typed for typed in tokens if typed != ",") or plain

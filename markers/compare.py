@@ -90,8 +90,7 @@ class Doubt(NamedTuple):
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Alignment:
+class Alignment(NamedTuple):
     """Where a home's phrase stands in the asked words, and how well it fits.
 
     `cost` 0 is letter for letter; each slip of spelling adds one. `slips` are the (asked, known) pairs that differ.
@@ -105,8 +104,7 @@ class Alignment:
     kind: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Judged:
+class Judged(NamedTuple):
     """The verdict with everything a resolver needs to rule out a runner-up.
 
     `cost` counts spelling slips. `loose` counts what was assumed rather than read: a number inside a range, a name
@@ -314,12 +312,15 @@ def _letter_for_number(asked: str, home: str) -> bool:
     return len(letter) == 1 and letter.isascii() and digits.isdecimal() and ord(letter) - 64 == int(digits)
 
 
+def same_district(asked: str, known: str) -> bool:
+    """London's central districts are often said without their letter: EC1 is any of EC1A to EC1Y."""
+    return asked == known or (asked[-1].isdigit() and known[:-1] == asked and known[-1].isalpha())
+
+
 def _postcodes(asked: Written, home: Written) -> str:
-    ours, theirs = asked.outward, home.outward
-    if not ours or not theirs:
+    if not asked.outward or not home.outward:
         return ""
-    # London's central districts are often said without their letter: EC1 is any of EC1A to EC1Y.
-    if ours != theirs and not (ours[-1].isdigit() and theirs[:-1] == ours and theirs[-1].isalpha()):
+    if not same_district(asked.outward, home.outward):
         return "district"
     if asked.postcode and home.postcode:
         return "same" if asked.postcode == home.postcode else "differs"
@@ -412,13 +413,16 @@ def _judge_readings(
         doubts.append(Doubt(Doubted.STREET, f"type differs: {words[found.end - 1].title()} / {key[-1].title()}"))
     elif found.kind == "missing":
         doubts.append(Doubt(Doubted.STREET, f"{key[-1].title()} not written"))
-    doubts += [
-        Doubt(Doubted.STREET, f"{typed.lower()} / {known.title()}")
-        for typed, known in found.slips
-        if word_cost(typed, known) == FAR_SLIP
-    ]
+    if found.cost >= FAR_SLIP:
+        doubts += [
+            Doubt(Doubted.STREET, f"{typed.lower()} / {known.title()}")
+            for typed, known in found.slips
+            if word_cost(typed, known) == FAR_SLIP
+        ]
     named = False
-    for phrase in (theirs.name, theirs.street, theirs.locality):
+    if theirs.locality:
+        explained.update(i for i, word in enumerate(words) if word in theirs.locality)
+    for phrase in (theirs.name, theirs.street):
         if phrase and phrase is not key and phrase != key:
             other = align(words, phrase)
             if other is not None and not other.kind:

@@ -17,7 +17,7 @@ from markers.compare import sound
 from markers.model import Point, Premises
 from markers.terms import Filed, building_key, near_forms
 
-FORMAT = 5
+FORMAT = 6
 
 _DECODER = json.JSONDecoder()
 
@@ -120,19 +120,30 @@ def _pack(home: Premises, written: Written) -> bytes:
         if not r.unsure
     ]
     about = (written.postcode, written.plain, written.outward, written.beside, written.cut)
-    body = (home.premises_id, home.address, home.postcode, home.uprn, point, about, readings, home.parent_uprn)
+    body = (
+        written.outward,
+        home.premises_id,
+        home.address,
+        home.postcode,
+        home.uprn,
+        point,
+        about,
+        readings,
+        home.parent_uprn,
+    )
     return json.dumps(body, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "surrogatepass")
 
 
-def packed_id(body: bytes) -> str:
-    """The `premises_id` alone: it stands first, and reading a tower's hundreds of homes whole would be slow."""
-    premises_id, _ = _DECODER.raw_decode(body[1 : body.index(b'",') + 1].decode())
-    return str(premises_id)
+def packed_head(body: bytes) -> tuple[str | None, str]:
+    """The postcode district and the `premises_id` alone: they stand first, and unpacking hundreds of homes is slow."""
+    outward, end = _DECODER.raw_decode(body[1:64].decode("utf-8", "replace"))
+    premises_id, _ = _DECODER.raw_decode(body[1:256].decode("utf-8", "replace"), end + 1)
+    return outward, str(premises_id)
 
 
 def unpack(body: bytes) -> Known:
     """The home and its readings, from the stored field `body`."""
-    premises_id, address, postcode, uprn, point, about, readings, parent = json.loads(
+    _, premises_id, address, postcode, uprn, point, about, readings, parent = json.loads(
         body.decode("utf-8", "surrogatepass")
     )
     home = Premises(premises_id, address, postcode, uprn, Point(*point) if point else None, parent)

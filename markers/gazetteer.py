@@ -24,12 +24,12 @@ from geopy.location import Location as GeopyLocation
 
 from markers.address import Written, normalise_postcode, read_address
 from markers.compare import sound, word_cost
-from markers.filing import FORMAT, HOMES, WORDS, GazetteerError, Known, packed_id, unpack
+from markers.filing import FORMAT, HOMES, WORDS, GazetteerError, Known, packed_head, unpack
 from markers.gazetteer_load import build
 from markers.model import Premises
 from markers.terms import asked_keys, asked_terms, building_key, near_forms
 
-__all__ = ["Gazetteer", "GazetteerError", "Known"]
+__all__ = ["Gazetteer", "GazetteerError", "Known", "Place"]
 
 MOST_TERMS = 120
 MOST_CHILDREN = 5_000
@@ -41,6 +41,10 @@ ALWAYS_COMPARED = 5
 _WARM_WORD = "WARMING"
 """Looked up once at opening: the search engine builds its tables for two slips then, not under the first caller."""
 _CACHED_HOMES = 20_000
+
+
+Place = tuple[int, int]
+"""Where a home's document stands in this generation of the index."""
 
 
 class Gazetteer(Geocoder):  # type: ignore[misc] # geopy ships no types
@@ -168,10 +172,18 @@ class Gazetteer(Geocoder):  # type: ignore[misc] # geopy ships no types
 
     def candidates(self, asked: Written, limit: int = 40, *, wide: bool = False) -> tuple[Premises, ...]:
         """Homes worth comparing with an asked address, likeliest first."""
-        return tuple(home for home, _ in self.comparable(asked, limit, wide=wide))
+        return tuple(self.known(place)[0] for place in self.comparable(asked, limit, wide=wide))
 
-    def comparable(self, asked: Written, limit: int = 40, *, wide: bool = False) -> tuple[Known, ...]:
-        """The same, each with its readings.
+    def known(self, place: Place) -> Known:
+        """The home at a place of the index, with its readings."""
+        return self._reach(place)
+
+    def outward(self, place: Place) -> str | None:
+        """The postcode district of the home at a place of the index, without reading the rest of it."""
+        return packed_head(self._homes.doc(tantivy.DocAddress(*place)).get_first("body"))[0]
+
+    def comparable(self, asked: Written, limit: int = 40, *, wide: bool = False) -> tuple[Place, ...]:
+        """The same as places of the index.
 
         Words the gazetteer does not have are looked up by their near spellings; `wide` does so for every word.
         """
@@ -195,7 +207,7 @@ class Gazetteer(Geocoder):  # type: ignore[misc] # geopy ships no types
         hits = self._homes.search(query, limit, count=False).hits
         least = hits[0][0] * WORTH_COMPARING if hits else 0.0
         worth = (at for k, (score, at) in enumerate(hits) if k < ALWAYS_COMPARED or score >= least)
-        return tuple(self._reach((at.segment_ord, at.doc)) for at in worth)
+        return tuple((at.segment_ord, at.doc) for at in worth)
 
     def geocode(
         self,
@@ -247,7 +259,7 @@ class Gazetteer(Geocoder):  # type: ignore[misc] # geopy ships no types
         query = tantivy.Query.term_query(HOMES, "parent", uprn, "basic")
         result = self._homes.search(query, MOST_CHILDREN, count=False)
         bodies = (self._homes.doc(tantivy.DocAddress(*at)).get_first("body") for at in _places(result))
-        return tuple(sorted(map(packed_id, bodies)))
+        return tuple(sorted(packed_head(body)[1] for body in bodies))
 
     def _find_id(self, premises_id: str) -> Premises | None:
         return self._one("id", premises_id)
@@ -262,7 +274,7 @@ class Gazetteer(Geocoder):  # type: ignore[misc] # geopy ships no types
         result = self._homes.search(tantivy.Query.term_query(HOMES, field, value, "basic"), limit, count=False)
         return tuple(self._reach(at)[0] for at in _places(result))
 
-    def _fetch(self, place: tuple[int, int]) -> Known:
+    def _fetch(self, place: Place) -> Known:
         return unpack(self._homes.doc(tantivy.DocAddress(*place)).get_first("body"))
 
 

@@ -29,16 +29,19 @@ class MarkedHomes:
         self._words: dict[str, int] = {}
         self._near: dict[str, set[str]] = {}
         self._spelt: dict[str, tuple[str, ...]] = {}
+        self._unplaced: set[str] = set()
 
     def __len__(self) -> int:
         return len(self._homes)
 
     def put(self, home_id: str, premises: Premises) -> None:
-        """Add a home, or replace the one of that id."""
+        """Add a home, or replace the one of that id. One that no gazetteer placed has its own id as premises_id."""
         self.remove(home_id)
         written = read_address(premises.address, premises.postcode)
         self._homes[home_id] = (premises, written)
         self._spelt.clear()
+        if premises.premises_id == home_id:
+            self._unplaced.add(home_id)
         filed = Filed.of(written)
         for table, entries in self._tables(premises, written, filed):
             for entry in entries:
@@ -58,6 +61,7 @@ class MarkedHomes:
         if held is None:
             return
         self._spelt.clear()
+        self._unplaced.discard(home_id)
         premises, written = held
         filed = Filed.of(written)
         for table, entries in self._tables(premises, written, filed):
@@ -91,6 +95,15 @@ class MarkedHomes:
     def at_premises(self, premises_id: str) -> tuple[str, ...]:
         """Homes that stand at that gazetteer entry."""
         return tuple(self._by_premises.get(premises_id, ()))
+
+    @property
+    def any_unplaced(self) -> bool:
+        """Is any of them unknown to the gazetteer?"""
+        return bool(self._unplaced)
+
+    def alike(self, asked: Written) -> tuple[str, ...]:
+        """Homes written letter for letter like the asked address."""
+        return tuple(self._by_plain.get(asked.plain, ()))
 
     def candidates(self, asked: Written, *, wide: bool = True) -> tuple[str, ...]:
         """Homes worth comparing: any that shares a number on a street, or stands in a named building.

@@ -25,6 +25,7 @@ MOST_KEYS = 600
 MOST_FORMS = 6
 """Of a word's spellings so many are tried, nearest first."""
 _ONE_FORM = {"STREET": "ST", "NORTH": "N", "SOUTH": "S", "EAST": "E", "WEST": "W", "BROTHERS": "BROS"}
+_EITHER_FORM = frozenset((*_ONE_FORM, *_ONE_FORM.values()))
 
 
 class Lexicon(Protocol):
@@ -93,6 +94,7 @@ class Filed:
                     keys.add(key_of(phrase))
             if not keys and reading.words:
                 keys.add(key_of(reading.words))
+                filed.words.update(reading.words[:LONGEST_KEY])
             filed.keys.update(keys)
             places = {*keys, home.postcode} if home.postcode else keys
             filed.terms.update(f"{number}~{place}" for number in reading_numbers(reading) for place in places)
@@ -135,8 +137,9 @@ _Form = tuple[str, int, int, int]
 
 def _forms_at(words: tuple[str, ...], at: int, lexicon: Lexicon, *, wide: bool) -> list[_Form]:
     word = words[at]
-    forms: list[_Form] = [(_ONE_FORM.get(word, word), 1, 1, 0)]
-    known = lexicon.knows_word(word)
+    known = word in _EITHER_FORM or lexicon.knows_word(word)
+    # A word that nobody knows is in no key as it stands.
+    forms: list[_Form] = [(_ONE_FORM.get(word, word), 1, 1, 0)] if known else []
     if not known or (wide and word not in KINDS):
         # A word nobody knows is surely a slip or noise; one that is known is only tried as a slip by itself.
         liberty = 2 if known else 1
