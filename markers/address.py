@@ -20,7 +20,9 @@ from rapidfuzz.distance import OSA
 from markers.postcode import normalise_postcode, take_postcode
 from markers.vocabulary import (
     ABBREVIATIONS,
+    APART,
     BESIDE,
+    BESIDE_BEFORE,
     BLOCK_KINDS,
     COUNTED,
     FLAT_WORDS,
@@ -70,6 +72,7 @@ _RUN_ON = re.compile(r"(\d{1,5})([A-Z]{3,})")
 _GLUED = re.compile(r"(FLAT|FLT|APT|APPT|APARTMENT|FL|F|UNIT|SUITE|ROOM|RM|PENTHOUSE)(\d{1,4}[A-Z]?)")
 _SECTOR = re.compile(r"\d[A-Z]?")
 _LOOKS_LIKE_A_NUMBER = re.compile(r"(?=[IOL\d]*\d)(?=\d*[IOL])[IOL\d]{2,4}[A-Z]?")
+_RUN_TOGETHER = re.compile(r"[A-HJKM-Z]\d{1,3}")
 _TO_FIGURES = str.maketrans("IOL", "101")
 _IDENT = re.compile(r"[A-Z]\d{1,3}|\d{1,2}F\d{1,2}")
 _ORDINAL = {
@@ -87,6 +90,7 @@ _ORDINAL = {
         (10, "TH", "TENTH"),
     )
 }
+_LONG_BESIDE = ("OPPOSITE", "ADJACENT", "BETWEEN", "NEXTDOOR", "UPSTAIRS", "DOWNSTAIRS")
 _LONG_KINDS = sorted((kind for kind in KINDS if len(kind) >= 4), key=len, reverse=True)
 _SHORT_KINDS = ("ST", "RD", "LN", "CT", "SQ", "HSE", "TWR")
 _SLASHED = {
@@ -146,7 +150,8 @@ class Reading(NamedTuple):
     `locality` split `words` as a gazetteer would. `spare` are numbers this reading has no use for.
     `rank` 0 is the plain reading, higher a reinterpretation; `bare` means the unit is a number with no word before it.
     `unit_at` is the place in `words` where the unit stands, -1 without one. `unsure` says why this reading is
-    doubtful by itself (`I4 read as 14`), "" where it is not.
+    doubtful by itself (`I4 read as 14`), "" where it is not. `led` are the places of words that stand right before a
+    number it uses, with nothing between: part of a house name, or a sign that the number is none (`girl 14`).
     """
 
     unit: Unit | None
@@ -161,6 +166,7 @@ class Reading(NamedTuple):
     bare: bool = False
     unit_at: int = -1
     unsure: str = ""
+    led: tuple[int, ...] = ()
 
     @property
     def key(self) -> tuple[str, ...]:
@@ -303,23 +309,65 @@ def _said(token: str) -> list[str]:
 
 
 def _mended(tokens: list[str]) -> tuple[list[str], str]:
-    """Numbers typed with letters that look like figures (`I4`, `1O`, `l2`), and what was taken for what."""
-    how = [
-        f"{token} read as {token.translate(_TO_FIGURES)}" for token in tokens if _LOOKS_LIKE_A_NUMBER.fullmatch(token)
-    ]
-    if not how:
-        return tokens, ""
+    """Numbers typed with letters that look like figures (`I4`, `1O`, `l2`), or run together with their flat's letter
+    (`A3` for Flat A, 3), and what was taken for what."""
     if all(token.isalpha() or token.isdecimal() for token in tokens):
         return tokens, ""
-    figures = [token.translate(_TO_FIGURES) if _LOOKS_LIKE_A_NUMBER.fullmatch(token) else token for token in tokens]
-    return figures, ", ".join(how)
+    mended: list[str] = []
+    changed: list[str] = []
+    alone = sum(any(ch.isdecimal() for ch in token) for token in tokens) == 1
+    for token in tokens:
+        if _LOOKS_LIKE_A_NUMBER.fullmatch(token):
+            now = [token.translate(_TO_FIGURES)]
+        elif alone and _RUN_TOGETHER.fullmatch(token):
+            now = [*(() if mended and mended[-1] in FLAT_WORDS else ("FLAT",)), token[0], token[1:]]
+        else:
+            now = [token]
+        if now != [token]:
+            changed.append(f"{token} read as {' '.join(now).title()}")
+        mended += now
+    return mended, ", ".join(changed)
 
 
 def _read(tokens: list[str]) -> tuple[tuple[Reading, ...], bool]:
     """The readings of a text's tokens, and whether its words put the place beside the address."""
     items, beside = _items(tokens)
-    unit, rest, floating = _take_units(_join_numbers(items))
-    return _readings(unit, rest, floating=floating), beside
+    units = [i for i, item in enumerate(items) if item.kind == "W" and _is_designator(items, i)]
+    choices = _either_or(items) or (_one_of_two(items, units) if len(units) > 1 else ())
+    if not choices:
+        unit, rest, floating = _take_units(_join_numbers(items))
+        return _readings(unit, rest, floating=floating), beside
+    found: list[Reading] = []
+    for chosen, why in choices:
+        unit, rest, floating = _take_units(_join_numbers(chosen))
+        found += (reading._replace(unsure=why) for reading in _readings(unit, rest, floating=floating)[:4])
+    return tuple(found), beside
+
+
+def _is_designator(items: list[_Item], at: int) -> bool:
+    """Is this a word such as FLAT with its number or letter behind it?"""
+    following = items[at + 1] if at + 1 < len(items) else _COMMA
+    return FLAT_WORDS.get(items[at].text) == "FLAT" and (
+        following.kind in "NL" or (following.kind == "W" and len(following.text) == 1)
+    )
+
+
+def _one_of_two(items: list[_Item], units: list[int]) -> tuple[tuple[list[_Item], str], ...]:
+    """A text with two flats in it, once for each: nobody can say which is meant."""
+    first, second = units[:2]
+    if items[first + 1].text == items[second + 1].text:
+        return ()
+    why = f"flat {items[first + 1].text} and flat {items[second + 1].text} in the text"
+    return ((items[:second] + items[second + 2 :], why), (items[:first] + items[first + 2 :], why))
+
+
+def _either_or(items: list[_Item]) -> tuple[tuple[list[_Item], str], ...]:
+    """`3 or 5 Tallow Yard`, once for each."""
+    for i in range(1, len(items) - 1):
+        if items[i].text == "OR" and items[i - 1].kind in "NL" and items[i + 1].kind in "NL":
+            why = f"{items[i - 1].text} or {items[i + 1].text}"
+            return ((items[:i] + items[i + 2 :], why), (items[: i - 1] + items[i + 1 :], why))
+    return ()
 
 
 @dataclass(slots=True)
@@ -352,7 +400,7 @@ def _items(tokens: list[str]) -> tuple[list[_Item], bool]:
         if after in COUNTED and typed.isdecimal():
             continue
         if typed.isalpha():
-            beside = beside or typed in BESIDE
+            beside = beside or _puts_beside(tokens, at, items)
             if typed == "HOUSE" and items and items[-1].text == "PENT":
                 items[-1] = _Item("W", "PENTHOUSE")
             elif _short_for_flat(typed, after, items[-1].kind if items else ""):
@@ -396,6 +444,23 @@ def _items(tokens: list[str]) -> tuple[list[_Item], bool]:
         else:
             _split(typed, items)
     return items, beside
+
+
+def _puts_beside(tokens: list[str], at: int, items: list[_Item]) -> bool:
+    """Does this word say that the place is not the address itself: beside it, above it, or not it at all?"""
+    typed = tokens[at]
+    after = tokens[at + 1] if at + 1 < len(tokens) else ""
+    to_address = after[:1].isdecimal() or after in FLAT_WORDS
+    if typed in BESIDE or (len(typed) >= 6 and typed not in KINDS and _close(typed, _LONG_BESIDE)):
+        return True
+    if typed == "NOT":
+        return to_address or after in ("AT", "IN", "THE")
+    if typed in ("ABOVE", "OVER"):
+        figures = sum(token[:1].isdecimal() for token in tokens[at + 1 :])
+        return (
+            after in FLAT_WORDS or (after[:1].isdecimal() and figures > 1) or tokens[at + 1 : at + 3] == ["THE", "ROAD"]
+        )
+    return typed in BESIDE_BEFORE and not any(item.kind in "NL" for item in items)
 
 
 def _short_for_flat(typed: str, after: str, before: str) -> bool:
@@ -461,6 +526,7 @@ def _close(word: str, targets: tuple[str, ...]) -> str:
     return ""
 
 
+_UNIT_TARGETS = ("FLAT", "APARTMENT", "UNIT", "PENTHOUSE", "MAISONETTE", "ANNEXE")
 _FLOOR_TARGETS = ("BASEMENT", "GROUND", "FIRST", "SECOND", "THIRD", "FOURTH", "FIFTH")
 
 
@@ -498,11 +564,13 @@ def _take_units(items: list[_Item]) -> tuple[Unit | None, list[_Item], bool]:
             i += 1
             continue
         text = item.text
-        if numbered(i + 1) and text not in FLAT_WORDS and 3 <= len(text) <= 10 and text not in KINDS:
-            text = _close(text, ("FLAT", "APARTMENT", "UNIT")) or text
+        if numbered(i + 1) and text not in FLAT_WORDS and 2 <= len(text) <= 11 and text not in KINDS:
+            text = "PENTHOUSE" if text in ("PH", "PHOUSE") else _close(text, _UNIT_TARGETS) or text
         if word(i + 1) in FLOOR_WORDS and text not in FLOORS and len(text) >= 5:
             text = _close(text, _FLOOR_TARGETS) or text
         following = word(i + 1)
+        if 6 <= len(text) <= 9 and text not in KINDS and (numbered(i + 1) or following in FLAT_WORDS):
+            text = _close(text, ("BASEMENT",)) or text
         if text == "LOWER" and following in FLOORS and FLOORS[following] == 0:
             floors.append(-1)
             seen = True
@@ -587,12 +655,17 @@ def _readings(unit: Unit | None, rest: list[_Item], *, floating: bool) -> tuple[
     words: list[str] = []
     cuts: set[int] = set()
     numbers: list[tuple[Number, int, bool]] = []
+    led: list[int] = []
+    apart: list[bool] = []
+    above = False
     held: tuple[Number, int] | None = None
     stands = -1
-    for item in rest:
+    before = _COMMA
+    for place, item in enumerate(rest):
         if item.kind == "U":
             stands = len(words)
         elif item.kind == "W":
+            above = above or item.text in ("ABOVE", "OVER")
             if item.text not in _DROPPED:
                 words.append(item.text)
         elif item.kind == "C":
@@ -600,7 +673,12 @@ def _readings(unit: Unit | None, rest: list[_Item], *, floating: bool) -> tuple[
         elif item.kind == "I" and item.number is not None and held is None:
             held = (item.number, len(words))
         elif item.number is not None:
+            follows = rest[place + 1] if place + 1 < len(rest) else _COMMA
+            leading = before.kind == "W" and before.text not in _DROPPED
+            led.append(len(words) - 1 if leading else -1)
+            apart.append(follows.kind == "W" and follows.text in APART)
             numbers.append((item.number, len(words), item.slash))
+        before = item
     cuts -= {0, len(words)}
     _open_streets(words, cuts, {at for _, at, _ in numbers})
     all_words = tuple(words)
@@ -621,7 +699,14 @@ def _readings(unit: Unit | None, rest: list[_Item], *, floating: bool) -> tuple[
         spare = tuple(n.text for k, (n, _, _) in enumerate(numbers) if k not in (used, kept))
         name, street, locality = _split_words(all_words, cuts, at if number is not None else -1)
         unit_at = -1 if unit is None else numbers[kept if kept >= 0 else used][1] if bare else stands
-        found.append(Reading(unit, number, all_words, at, name, street, locality, spare, rank, bare, unit_at))
+        uses = [k for k in {used, kept} if 0 <= k < len(led)]
+        unsure = next((f"{numbers[k][0].text} stands apart" for k in uses if apart[k]), "")
+        before_them = tuple(led[k] for k in uses if led[k] >= 0)
+        found.append(
+            Reading(
+                unit, number, all_words, at, name, street, locality, spare, rank, bare, unit_at, unsure, before_them
+            )
+        )
 
     usable = numbers[:MOST_NUMBERS]
     order = sorted(
@@ -643,7 +728,7 @@ def _readings(unit: Unit | None, rest: list[_Item], *, floating: bool) -> tuple[
                     if other < k and usable[other][0].lo == usable[other][0].hi:
                         ident = usable[other][0].text
                         add(Unit(unit.kind, ident, unit.floors, unit.side), number, at, k, rank=1, kept=other)
-                if len(usable) == 1 and not unit.floors:
+                if len(usable) == 1 and not unit.floors and not above:
                     add(Unit(unit.kind, number.text, (), unit.side), None, -1, k, rank=1)
         add(unit, None, -1, -1, rank=1)
     else:

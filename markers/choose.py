@@ -88,7 +88,8 @@ def choose(asked: Written, gazetteer: Gazetteer) -> Choice:
         if unnumbered:
             return Choice(None, (leader, *unnumbered), neighbours, _which([leader, *unnumbered]))
     if leader.judged.postcode == "differs" and leader.judged.loose >= 0:
-        nearer = [one for one in same if one.judged.postcode == "same" and one.judged.cost <= leader.judged.cost]
+        # The postcode of one and the spelling of the other: two slips of spelling are likelier than a whole postcode.
+        nearer = [one for one in same if one.judged.postcode == "same" and one.judged.cost <= leader.judged.cost + 2]
         if nearer:
             return Choice(None, (leader, *nearer), neighbours, _which([leader, *nearer]))
     rivals = _rival_phrases(leader, gazetteer)
@@ -100,6 +101,12 @@ def choose(asked: Written, gazetteer: Gazetteer) -> Choice:
         return Choice(
             None, (leader, *elsewhere), neighbours, f"{' '.join(key).title()} or {names}? Ask which, and have it spelt."
         )
+    place = _other_place(leader, gazetteer)
+    if place:
+        there = gazetteer.on_phrase(place, 2)
+        named = tuple(Weighed(home, gazetteer.written(home), leader.judged) for home in there)
+        doubt = f"{leader.home.address}, but {' '.join(place).title()} is named too. Ask which."
+        return Choice(None, (leader, *named), neighbours, doubt)
     if not _settled(leader, (*neighbours, *possible)):
         return Choice(None, (leader,), neighbours, "Flat missing")
     return Choice(leader, (leader,), neighbours)
@@ -158,6 +165,20 @@ def _rival_phrases(leader: Weighed, gazetteer: Gazetteer) -> list[tuple[str, ...
             if other != known and gazetteer.knows_phrase(changed):
                 rivals.append(changed)
     return rivals
+
+
+def _other_place(leader: Weighed, gazetteer: Gazetteer) -> tuple[str, ...]:
+    """A known street or building of two words or more that the text names and the home has nothing to do with."""
+    if leader.judged.asked is None or leader.judged.leftover < 2:
+        return ()
+    words = leader.judged.asked.words
+    own = {word for reading in leader.written.readings for word in reading.words}
+    strange = [all(word_cost(word, other) < 0 for other in own) for word in words]
+    for start in range(len(words) - 1):
+        for end in range(min(len(words), start + 4), start + 1, -1):
+            if all(strange[start:end]) and gazetteer.knows_phrase(words[start:end]):
+                return words[start:end]
+    return ()
 
 
 def _which(leaders: list[Weighed]) -> str:

@@ -16,11 +16,11 @@ from rapidfuzz.distance import OSA
 
 from markers.address import Number, Reading, Unit, Written, is_block
 from markers.vocabulary import (
-    BLOCK_KINDS,
     BUILDING_KINDS,
     GENERIC,
     KINDS,
     NUMBER_WORDS,
+    PARTS,
     PREFIXES,
     SAME_WORD,
     STREET_KINDS,
@@ -301,7 +301,9 @@ def unit_fit(asked: Unit | None, home: Unit | None) -> str:
             return "not_given" if not asked.floors else "unsure"
     if asked.side != home.side:
         return "different" if asked.side and home.side else "unsure"
-    if asked.kind != home.kind and (("PENTHOUSE" in (asked.kind, home.kind)) or (asked.kind and home.kind)):
+    # A bare number is as good as a flat's, not as a room's or a penthouse's.
+    plain = ("", "FLAT")
+    if asked.kind != home.kind and not (asked.kind in plain and home.kind in plain):
         return "unsure"
     return "same"
 
@@ -369,8 +371,12 @@ def _judge_readings(
     """One pair of readings; `judge` has already passed over those whose numbers lie apart."""
     if theirs.bare and (ours.spare or not _may_be_flat(ours, theirs)):
         return None
-    if theirs.rank and (theirs.spare or (theirs.number is None and home.readings[0].number is not None)):
-        return None
+    if theirs.rank:
+        number = home.readings[0].number
+        # Of `Flat 14, Octavo Tower` the 14 is no house number, of `Flat, 14 Octavo Street` no flat's.
+        misread = number is not None if theirs.number is None else number is None and is_block(theirs.key)
+        if theirs.spare or misread:
+            return None
     loose = ours.rank + theirs.rank + theirs.bare
     doubts: list[Doubt] = []
     key = theirs.key
@@ -403,6 +409,8 @@ def _judge_readings(
     found = align(ours.words, key, ours.at)
     if found is None and lenient and postcode == "same" and not by_name and ours.number is not None:
         return _by_postcode(ours, theirs, key)
+    if by_name and theirs.number is None and ours.number is None and (found is None or found.kind == "other"):
+        return _by_place(ours, theirs, postcode)
     if found is None or (theirs.bare and found.kind):
         return None
     words = ours.words
@@ -449,6 +457,7 @@ def _judge_readings(
             beside = [i for i in (found.start - 1, found.end) if 0 <= i < len(words) and i not in explained]
             if beside and words[beside[0]] not in TOWNS:
                 doubts.append(Doubt(Doubted.WORDS, f"'{words[beside[0]].lower()}' not on record"))
+    doubts += _strange_words(ours, theirs, found, explained)
     leftover = sum(1 for i, word in enumerate(words) if i not in explained and word not in TOWNS)
     unit = unit_fit(ours.unit, theirs.unit)
     doubts += [
@@ -490,9 +499,8 @@ def _judge_readings(
         doubts.append(Doubt(Doubted.NO_UNIT_ON_RECORD, f"{asked_for} asked, no flat on record"))
     elif unit == "unsure":
         verdict = Verdict.POSSIBLE
-        doubts.append(
-            Doubt(Doubted.UNIT, f"{ours.unit.text if ours.unit else ''} / {theirs.unit.text if theirs.unit else ''}")
-        )
+        # Never which flat it is: whoever asked for another one must not learn that.
+        doubts.append(Doubt(Doubted.UNIT, f"{ours.unit.text if ours.unit else ''} may be this one, written otherwise"))
     else:
         verdict = Verdict.POSSIBLE if doubts else Verdict.SAME
     return Judged(verdict, found.cost, loose, ours, theirs, found, tuple(doubts), named, postcode, leftover)
@@ -505,6 +513,21 @@ def _by_postcode(ours: Reading, theirs: Reading, key: tuple[str, ...]) -> Judged
     written = " ".join(ours.street or ours.words).title()
     doubt = Doubt(Doubted.STREET, f"{written} / {' '.join(key).title()}")
     return Judged(Verdict.POSSIBLE, FAR_SLIP, 0, ours, theirs, None, (doubt,), postcode="same")
+
+
+def _by_place(ours: Reading, theirs: Reading, postcode: str) -> Judged | None:
+    """Not the home's own name but what it stands in or on was written: a hotel with a flat in it, or the flat and
+    street of a block without the block."""
+    street = align(ours.words, theirs.street) if theirs.street else None
+    if street is None or street.kind or ours.bare:
+        return None
+    if ours.unit is None:
+        inside = theirs.street[-1] in BUILDING_KINDS and not ours.spare
+        return Judged(Verdict.NOT_GIVEN, street.cost, 0, ours, theirs, street, postcode=postcode) if inside else None
+    if not ours.unit.ident or unit_fit(ours.unit, theirs.unit) != "same":
+        return None
+    doubt = Doubt(Doubted.STREET, f"{' '.join(theirs.name).title()} not written")
+    return Judged(Verdict.POSSIBLE, street.cost, 1, ours, theirs, street, (doubt,), postcode=postcode)
 
 
 def _words_apart(ours: Reading, found: Alignment, explained: set[int]) -> list[Doubt] | None:
@@ -538,6 +561,32 @@ def _words_apart(ours: Reading, found: Alignment, explained: set[int]) -> list[D
     ]
 
 
+_COMPASS = frozenset({"NORTH", "SOUTH", "EAST", "WEST", "UPPER", "LOWER", "N", "S", "E", "W"})
+
+
+def _strange_words(ours: Reading, theirs: Reading, found: Alignment, explained: set[int]) -> list[Doubt]:
+    """Doubts about words that would not be there if this home were meant: another town, a quarter of the compass behind
+    the street, a part of a building before the number, or a word that makes the number none."""
+    words, strange = ours.words, []
+    for i, word in enumerate(words):
+        if i in explained:
+            continue
+        following = words[i + 1] if i + 1 < len(words) else ""
+        if i in ours.led and word not in TOWNS:
+            strange.append(f"'{word.lower()}' before the number")
+        elif word in PARTS and i < max(ours.at, ours.unit_at):
+            strange.append(f"'{word.lower()}' not on record")
+        elif word in TOWNS and word != "LONDON" and _has_other_town(theirs, word):
+            strange.append(f"{word.title()} / {' '.join(theirs.locality).title()}")
+        elif i == found.end and word in _COMPASS and following not in TOWNS:
+            strange.append(f"'{word.lower()}' behind the street")
+    return [Doubt(Doubted.WORDS, text) for text in strange]
+
+
+def _has_other_town(home: Reading, town: str) -> bool:
+    return town not in home.words and not TOWNS.isdisjoint(home.locality)
+
+
 def _only_number_missing(ours: Reading, theirs: Reading) -> bool:
     """The same flat of the same street, the building's number left out: worth asking, never the same."""
     return bool(ours.unit and ours.unit.ident) and not ours.spare and unit_fit(ours.unit, theirs.unit) == "same"
@@ -546,12 +595,12 @@ def _only_number_missing(ours: Reading, theirs: Reading) -> bool:
 def _may_be_flat(ours: Reading, theirs: Reading) -> bool:
     """May the bare number of the home's reading (`12 Quarto Tower`) be a flat, in the light of what was asked?
 
-    A flat was asked in a block or a court, or nothing but the block itself.
+    A flat was asked in a block or a court, or nothing but the block itself. A yard or mews has houses.
     """
     if not theirs.key:
         return False
     if ours.unit is not None:
-        return theirs.key[-1] in BLOCK_KINDS
+        return theirs.key[-1] in BUILDING_KINDS or theirs.key[-1] == "COURT"
     return ours.number is None and not ours.spare and theirs.key[-1] in BUILDING_KINDS
 
 

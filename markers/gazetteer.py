@@ -27,7 +27,7 @@ from markers.compare import sound, word_cost
 from markers.filing import FORMAT, HOMES, WORDS, GazetteerError, Known, packed_head, unpack
 from markers.gazetteer_load import build
 from markers.model import Premises
-from markers.terms import asked_keys, asked_terms, building_key, near_forms
+from markers.terms import asked_keys, asked_terms, building_key, key_of, near_forms
 
 __all__ = ["Gazetteer", "GazetteerError", "Known", "Place"]
 
@@ -165,6 +165,10 @@ class Gazetteer(Geocoder):  # type: ignore[misc] # geopy ships no types
     def knows_phrase(self, phrase: tuple[str, ...]) -> bool:
         """Is there a street or building of exactly that name?"""
         return self._phrase(phrase)
+
+    def has_number(self, phrase: tuple[str, ...], number: str) -> bool:
+        """Is a home of that number, or flat of it, on that street or in that building?"""
+        return self._homes is not None and bool(self._homes.doc_freq("term", f"{number}~{key_of(phrase)}"))
 
     def on_phrase(self, phrase: tuple[str, ...], limit: int = 10) -> tuple[Premises, ...]:
         """Some homes on a street, or in a building, of exactly that name."""

@@ -17,6 +17,7 @@ from markers.model import LocationError, Point, Premises
 from markers.resolve import Resolution
 
 _MOST_OF_A_STREET = 2_000
+_BEYOND_A_STREET_M = 100.0
 
 
 def of_resolution(
@@ -25,7 +26,8 @@ def of_resolution(
     """The home's point; the homes it may be; else its street and postcode. None where no position is known.
 
     `postcode` is the one that was given with the address, if any. Only the point of a home, or of homes that all
-    stand there, is bare: what many homes span reaches `spread_m` beyond their middles.
+    stand there, is bare: what many homes span reaches `spread_m` beyond their middles, and a home that is not on record
+    may stand beyond the last known one of its street.
     """
     homes = (resolution.home,) if resolution.home is not None else resolution.candidates
     if points := _points(homes):
@@ -35,6 +37,7 @@ def of_resolution(
         postcode = resolution.home.postcode
     elif resolution.understood:
         points = _points(_on_street(resolution.understood, gazetteer))
+        spread_m += _BEYOND_A_STREET_M
     if postcode:
         points += _points(gazetteer.in_postcode(postcode))
     return _spread(_hull(points), spread_m)

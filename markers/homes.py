@@ -78,7 +78,7 @@ class MarkedHomes:
         self, premises: Premises, written: Written, filed: Filed
     ) -> tuple[tuple[dict[str, set[str]], set[str]], ...]:
         return (
-            (self._by_premises, {premises.premises_id}),
+            (self._by_premises, {premises.premises_id, premises.uprn or premises.premises_id}),
             (self._by_plain, {written.plain}),
             (self._terms, filed.terms),
             (self._names, filed.names),
@@ -93,7 +93,7 @@ class MarkedHomes:
         return self._homes[home_id][1]
 
     def at_premises(self, premises_id: str) -> tuple[str, ...]:
-        """Homes that stand at that gazetteer entry."""
+        """Homes that stand at that gazetteer entry, or have it as their UPRN."""
         return tuple(self._by_premises.get(premises_id, ()))
 
     @property

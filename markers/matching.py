@@ -149,7 +149,12 @@ def match(
 def _by_address(
     asked: Written | None, index: MarkerIndex, gazetteer: Gazetteer, now: datetime, found: _Findings
 ) -> Resolution | None:
-    return _take(resolve(asked, gazetteer, index.homes), index, gazetteer, now, found) if asked is not None else None
+    if asked is None:
+        return None
+    resolution = _take(resolve(asked, gazetteer, index.homes), index, gazetteer, now, found)
+    if resolution.home is not None and resolution.home.uprn:
+        _with_uprn(resolution.home.uprn, index, now, found, confidence=0.5)  # the words' own reasons say more
+    return resolution
 
 
 def _by_its_own_postcode(location: Location) -> Written | None:
@@ -171,14 +176,19 @@ def _is_building_of(uprn: str | None, written: Resolution | None, gazetteer: Gaz
     return uprn in parents.buildings(written.home, gazetteer)
 
 
+def _with_uprn(uprn: str, index: MarkerIndex, now: datetime, found: _Findings, confidence: float = 1.0) -> None:
+    """Markers that were given this UPRN, however their address is written."""
+    for marker_id in index.with_uprn(uprn):
+        if (marker := _in_force(index, marker_id, now)) is not None:
+            found.add(Match(marker, Grade.PREMISES, (f"UPRN {uprn} = its UPRN",), confidence, SubBuilding.SAME))
+
+
 def _by_uprn(
     location: Location, index: MarkerIndex, gazetteer: Gazetteer, now: datetime, found: _Findings
 ) -> Resolution | None:
     if not location.uprn:
         return None
-    for marker_id in index.with_uprn(location.uprn):
-        if (marker := _in_force(index, marker_id, now)) is not None:
-            found.add(Match(marker, Grade.PREMISES, (f"UPRN {location.uprn} = its UPRN",), 1.0, SubBuilding.SAME))
+    _with_uprn(location.uprn, index, now, found)
     home = gazetteer.by_uprn(location.uprn)
     known = (
         resolve_premises(home, gazetteer, index.homes)

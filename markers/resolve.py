@@ -148,6 +148,8 @@ def _marked_near_sure(
             )
             if resolved.doubts_about(Doubted.NUMBER_MISSING) or typed.verdict is Verdict.ELSEWHERE or named_apart:
                 return None
+            if typed.named and not sure.judged.named:
+                return _marked(home_id, typed, asked, theirs, Verdict.POSSIBLE)
             other = _other_ident(resolved) or resolved.doubts_about(Doubted.NO_UNIT_ON_RECORD, Doubted.UNIT)
             return _marked(home_id, resolved, sure.written, theirs, Verdict.DIFFERENT if other else Verdict.POSSIBLE)
         return _marked(home_id, resolved, sure.written, theirs)
@@ -188,19 +190,15 @@ def _unsure(
                 found.append(_marked(home_id, judged, asked, theirs, Verdict.POSSIBLE))
             continue
         verdict = judged.verdict
-        if verdict is Verdict.SAME and judged.loose >= 0:
-            in_gazetteer = premises.premises_id in possible_ids or gazetteer.knows_id(premises.premises_id)
-            on_street = judged.home is not None and judged.home.key == known_street
-            spelt = judged.cost == 0 or on_street
-            if in_gazetteer or choice.could_be or judged.loose or not spelt:
-                verdict = Verdict.POSSIBLE
+        if verdict is Verdict.SAME and _only_possible(premises, judged, asked, choice, known_street, gazetteer):
+            verdict = Verdict.POSSIBLE
         found.append(_marked(home_id, judged, asked, theirs, verdict))
     for one in choice.could_be:
         for home_id in marked.at_premises(one.home.premises_id):
             if all(held.home_id != home_id for held in found):
                 found.append(_marked(home_id, one.judged, asked, one.written, Verdict.POSSIBLE))
     same = [one for one in found if one.verdict is Verdict.SAME]
-    if len(same) > 1 and not any("written the same" in one.why for one in same):
+    if len({(marked.written(one.home_id).plain, marked.written(one.home_id).postcode) for one in same}) > 1:
         found = [
             MarkedHome(one.home_id, Verdict.POSSIBLE, one.why, one.confidence) if one in same else one for one in found
         ]
@@ -224,9 +222,9 @@ def _unsure(
         why = doubts[0].text if doubts else "unsure"
         problem = f"Not sure: {why}. Could be {candidates[0].address}. Ask to confirm."
     elif others and reading.unit is not None:
-        precision, decidable = Precision.SUB_BUILDING, True
+        precision = Precision.SUB_BUILDING
         understood = f"{reading.unit.text}, {_building_name(others[0])}"
-        warnings.append("not in the gazetteer: confirm it with the caller")
+        problem = f"{understood} is not on record. Ask again which flat."
     elif known_street is not None and _says_home(reading, known_street) and not asked.beside:
         precision = Precision.SUB_BUILDING if reading.unit is not None else Precision.BUILDING
         decidable = True
@@ -242,7 +240,7 @@ def _unsure(
     listed = {one.home_id for one in found}
     if decidable and any(one.verdict is Verdict.DIFFERENT for one in found):
         decidable, problem = False, f"{understood} is not on record. Ask again which flat."
-    if decidable and (rivalled(asked, None, listed, rivals) or number_slipped(asked, known_street, marked)):
+    if decidable and (rivalled(asked, None, listed, rivals) or number_slipped(asked, known_street, gazetteer, marked)):
         decidable, problem = False, f"{understood} is not on record. {_CONFIRM}"
     return Resolution(
         precision=precision,
@@ -257,12 +255,36 @@ def _unsure(
     )
 
 
+def _only_possible(
+    premises: Premises,
+    judged: Judged,
+    asked: Written,
+    choice: Choice,
+    known_street: tuple[str, ...] | None,
+    gazetteer: Gazetteer,
+) -> bool:
+    """Is a marked home that reads the same still only possible, because the gazetteer could not settle on it?"""
+    if judged.loose < 0:
+        return len(choice.could_be) > 1 and any(one.home.premises_id == premises.premises_id for one in choice.could_be)
+    in_gazetteer = gazetteer.knows_id(premises.premises_id)
+    if in_gazetteer or choice.could_be or judged.loose:
+        return True
+    home = judged.home
+    if home is not None and home.number is None and home.street and judged.postcode != "same":
+        words = {word for reading in asked.readings for word in reading.words}
+        if words.isdisjoint(home.street):
+            return True  # a house name alone is found in many streets
+    return judged.cost > 0 and (home is None or home.key != known_street)
+
+
 def _says_home(reading: Reading, street: tuple[str, ...]) -> bool:
     """Is there a number, right at this street, and no other number left over?"""
     if reading.number is None or reading.spare:
         return False
     found = align(reading.words, street)
-    return found is not None and (found.start == reading.at or found.end == reading.at == len(reading.words))
+    if found is None or found.cost:
+        return False
+    return found.start == reading.at or found.end == reading.at == len(reading.words)
 
 
 def _building_name(one: Weighed) -> str:

@@ -8,6 +8,7 @@ from string import ascii_uppercase
 from markers.address import Written
 from markers.choose import Weighed
 from markers.compare import FAR_SLIP, Judged, word_cost
+from markers.gazetteer import Gazetteer
 from markers.homes import MarkedHomes
 from markers.terms import asked_numbers, reading_numbers, slips_of_number
 from markers.vocabulary import KINDS, TOWNS
@@ -90,9 +91,13 @@ def _mentions(asked: Written, phrase: tuple[str, ...]) -> bool:
     return any(0 <= word_cost(word, key) < FAR_SLIP for key in keys for word in asked.readings[0].words)
 
 
-def number_slipped(asked: Written, street: tuple[str, ...] | None, marked: MarkedHomes) -> bool:
-    """Is a home marked on this street whose number is one slip from the asked one, which is not on record?"""
+def number_slipped(asked: Written, street: tuple[str, ...] | None, gazetteer: Gazetteer, marked: MarkedHomes) -> bool:
+    """Is there a home on this street whose number is one slip from the asked one, which is not on record?
+
+    Whether it is marked must not matter, or a few such questions would tell which one is.
+    """
     if street is None:
         return False
     numbers = (number for number in asked_numbers(asked) if number.rstrip(ascii_uppercase).isdecimal())
-    return any(marked.on(street, slip) for number in numbers for slip in slips_of_number(number))
+    slips = (slip for number in numbers for slip in slips_of_number(number))
+    return any(gazetteer.has_number(street, slip) or marked.on(street, slip) for slip in slips)

@@ -14,7 +14,7 @@ from functools import lru_cache
 from string import ascii_uppercase
 from typing import Protocol
 
-from markers.address import Number, Reading, Written
+from markers.address import Number, Reading, Unit, Written
 from markers.vocabulary import BUILDING_KINDS, GENERIC, KINDS, TOWNS
 
 LONGEST_KEY = 4
@@ -61,9 +61,17 @@ def _numbers(number: Number | None) -> list[str]:
 def reading_numbers(reading: Reading) -> list[str]:
     """Every number or letter of a reading that may be the one a home is filed under."""
     found = _numbers(reading.number)
-    if reading.unit is not None and reading.unit.ident:
-        found.append(reading.unit.ident)
-    return found
+    return found + _unit_marks(reading.unit)
+
+
+def _unit_marks(unit: Unit | None) -> list[str]:
+    """The number or letter of a unit; what it is called, where it has none: PENTHOUSE, or its floor."""
+    if unit is None:
+        return []
+    if unit.ident:
+        return [unit.ident]
+    named = [unit.kind] if unit.kind in ("PENTHOUSE", "ANNEXE") else []
+    return named + [f"FLOOR{floor}" for floor in unit.floors]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +80,8 @@ class Filed:
 
     `words` are those of its names and streets, `keys` their keys, `terms` its numbers joined with each key and with its
     postcode. `names` are
-    the keys by which it is found without a number, unless they only say what it is used for. `towns` are the words of
+    the keys by which it is found without a number: its own name, unless that only says what it is used for, and that of
+    the building it is in. `towns` are the words of
     its locality: they rank what was found, and find nothing.
     """
 
@@ -100,6 +109,8 @@ class Filed:
             filed.terms.update(f"{number}~{place}" for number in reading_numbers(reading) for place in places)
             if reading.name and (reading.number is None or not GENERIC.issuperset(reading.name)):
                 filed.names.add(key_of(reading.name))
+            if reading.number is None and reading.street and reading.street[-1] in BUILDING_KINDS:
+                filed.names.add(key_of(reading.street))
         return filed
 
 
@@ -109,8 +120,7 @@ def asked_numbers(asked: Written) -> tuple[str, ...]:
     for reading in asked.readings:
         if reading.number is not None:
             found[str(reading.number.lo)] = found[str(reading.number.hi)] = None
-        if reading.unit is not None and reading.unit.ident:
-            found[reading.unit.ident] = None
+        found.update(dict.fromkeys(_unit_marks(reading.unit)))
     return tuple(found)[:MOST_NUMBERS]
 
 

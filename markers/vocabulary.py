@@ -209,8 +209,25 @@ COUNTED = _words(
 )
 """Words that a number before them counts: it is no house number."""
 
-BESIDE = _words("OPP OPPOSITE BEHIND NEXT ADJACENT BETWEEN")
+BESIDE = _words(
+    "OPP OPPOSITE BEHIND NEXT NEXTDOOR ADJACENT ADJOINING ALONGSIDE BETWEEN BELOW UNDER BENEATH UNDERNEATH "
+    "UPSTAIRS DOWNSTAIRS"
+)
 """Words that put the place beside the address, not at it: the home is never claimed."""
+
+BESIDE_BEFORE = _words(
+    "ACROSS BESIDE ADJ FACING PAST AFTER BEYOND NXT NEIGHBOUR NEIGHBOURING FORMER FORMERLY PREVIOUSLY LONGER USED"
+)
+"""The same, where they stand before the address; behind it they belong to what happened."""
+
+APART = _words("OUTSIDE OS NEAR NR BY AT IN ON FROM")
+"""Words that part a number from the name behind it: `14 outside Quill Tower` is no flat 14."""
+
+PARTS = _words(
+    "LOFT CELLAR SHED GARAGE OUTBUILDING OUTHOUSE STABLE DUPLEX BLOCK WING LIFT LOBBY STAIRCASE STAIRWELL ROOF GARDEN "
+    "CARAVAN BIN BINS PARKING BAY"
+)
+"""Parts of, or things at, a building; before a number they are somewhere else than the home of that number."""
 
 PREFIXES = _words("GREAT LITTLE NEW OLD UPPER LOWER NORTH SOUTH EAST WEST HIGH MIDDLE ST N S E W LONG SHORT CENTRAL")
 """Words in front of a street name that make it another street."""
