@@ -311,7 +311,7 @@ def _said(token: str) -> list[str]:
 def _mended(tokens: list[str]) -> tuple[list[str], str]:
     """Numbers typed with letters that look like figures (`I4`, `1O`, `l2`), or run together with their flat's letter
     (`A3` for Flat A, 3), and what was taken for what."""
-    if all(token.isalpha() or token.isdecimal() for token in tokens):
+    if all(typed.isalpha() or typed.isdecimal() or typed == "," for typed in tokens):
         return tokens, ""
     mended: list[str] = []
     changed: list[str] = []

@@ -51,7 +51,7 @@ def _weigh_near(asked: Written, gazetteer: Gazetteer, places: Iterable[Place]) -
     if asked.outward:
         near: list[Place] = []
         for place in places:
-            outward = gazetteer.outward(place)
+            outward = gazetteer.known(place)[1].outward
             (near if outward is None or same_district(asked.outward, outward) else far).append(place)
         places = near
     weighed = _weigh(asked, gazetteer, places)

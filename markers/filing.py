@@ -15,9 +15,9 @@ import tantivy
 from markers.address import Number, Reading, Unit, Written, read_address
 from markers.compare import sound
 from markers.model import Point, Premises
-from markers.terms import Filed, building_key, near_forms
+from markers.terms import Filed, building_key, near_forms, starts
 
-FORMAT = 6
+FORMAT = 7
 
 _DECODER = json.JSONDecoder()
 
@@ -37,7 +37,18 @@ def _fields(builder: Any, *names: str) -> Any:
 
 def _homes() -> Any:
     builder = _fields(
-        tantivy.SchemaBuilder(), "id", "uprn", "postcode", "term", "name", "key", "town", "phrase", "building", "parent"
+        tantivy.SchemaBuilder(),
+        "id",
+        "uprn",
+        "postcode",
+        "term",
+        "name",
+        "key",
+        "start",
+        "town",
+        "phrase",
+        "building",
+        "parent",
     )
     builder.add_bytes_field("body", stored=True, indexed=False)
     return builder.build()
@@ -73,6 +84,7 @@ class Document:
         fields += [("term", term) for term in filed.terms]
         fields += [("name", name) for name in filed.names]
         fields += [("key", key) for key in filed.keys]
+        fields += [("start", start) for start in {start for key in filed.keys for start in starts(key)}]
         fields += [("town", town) for town in filed.towns]
         if written.readings:
             first = written.readings[0]

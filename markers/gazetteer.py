@@ -182,10 +182,6 @@ class Gazetteer(Geocoder):  # type: ignore[misc] # geopy ships no types
         """The home at a place of the index, with its readings."""
         return self._reach(place)
 
-    def outward(self, place: Place) -> str | None:
-        """The postcode district of the home at a place of the index, without reading the rest of it."""
-        return packed_head(self._homes.doc(tantivy.DocAddress(*place)).get_first("body"))[0]
-
     def comparable(self, asked: Written, limit: int = 40, *, wide: bool = False) -> tuple[Place, ...]:
         """The same as places of the index.
 
@@ -239,6 +235,10 @@ class Gazetteer(Geocoder):  # type: ignore[misc] # geopy ships no types
     def knows_key(self, key: str) -> bool:
         """Is any known home filed under this key?"""
         return self._homes is not None and bool(self._homes.doc_freq("key", key))
+
+    def knows_start(self, words: str) -> bool:
+        """Does any key of a known home begin with these words?"""
+        return self._homes is not None and bool(self._homes.doc_freq("start", words))
 
     def _find_spellings(self, word: str) -> tuple[str, ...]:
         if self._words is None or len(word) < 3 or len(word) > 30:

@@ -37,7 +37,7 @@ def of_resolution(
         postcode = resolution.home.postcode
     elif resolution.understood:
         points = _points(_on_street(resolution.understood, gazetteer))
-        spread_m += _BEYOND_A_STREET_M
+        spread_m += _BEYOND_A_STREET_M if resolution.decidable else 0.0
     if postcode:
         points += _points(gazetteer.in_postcode(postcode))
     return _spread(_hull(points), spread_m)

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from markers.address import Written, read_address
 from markers.compare import sound, word_cost
 from markers.model import Premises
-from markers.terms import Filed, asked_keys, asked_terms, key_of, near_forms
+from markers.terms import Filed, asked_keys, asked_terms, key_of, near_forms, starts
 
 __all__ = ["MarkedHomes"]
 
@@ -26,6 +26,7 @@ class MarkedHomes:
         self._terms: dict[str, set[str]] = {}
         self._names: dict[str, set[str]] = {}
         self._keys: dict[str, int] = {}
+        self._starts: dict[str, int] = {}
         self._words: dict[str, int] = {}
         self._near: dict[str, set[str]] = {}
         self._spelt: dict[str, tuple[str, ...]] = {}
@@ -48,6 +49,8 @@ class MarkedHomes:
                 table.setdefault(entry, set()).add(home_id)
         for key in filed.keys:
             self._keys[key] = self._keys.get(key, 0) + 1
+            for start in starts(key):
+                self._starts[start] = self._starts.get(start, 0) + 1
         for word in filed.words:
             held = self._words.get(word, 0)
             self._words[word] = held + 1
@@ -69,6 +72,8 @@ class MarkedHomes:
                 _drop(table, entry, home_id)
         for key in filed.keys:
             _one_less(self._keys, key)
+            for start in starts(key):
+                _one_less(self._starts, start)
         for word in filed.words:
             if not _one_less(self._words, word):
                 for form in _forms(word):
@@ -152,6 +157,10 @@ class MarkedHomes:
     def knows_key(self, key: str) -> bool:
         """Is a marked home filed under this key?"""
         return key in self._keys
+
+    def knows_start(self, words: str) -> bool:
+        """Does any key of a marked home begin with these words?"""
+        return words in self._starts
 
     def spellings(self, word: str) -> tuple[str, ...]:
         """Words of marked homes this one may be a slip of, nearest first."""

@@ -81,8 +81,9 @@ def _parted(asked: Written, gazetteer: Gazetteer, marked: MarkedHomes) -> Writte
     """The same text, names that run into their type set apart."""
 
     def knows(word: str) -> bool:
-        near = gazetteer.spellings(word) or marked.spellings(word)
-        return bool(near) or gazetteer.knows_word(word) or marked.knows_word(word)
+        if gazetteer.knows_word(word) or marked.knows_word(word):
+            return True
+        return bool(gazetteer.spellings(word) or marked.spellings(word))
 
     if all(len(word) < 7 or knows(word) for word in asked.readings[0].words):
         return asked

@@ -9,6 +9,7 @@ be a key, and a word may be a slip of a known one, two words written as one, or 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from string import ascii_uppercase
@@ -22,6 +23,7 @@ MOST_IN_RANGE = 60
 MOST_WORDS = 14
 MOST_NUMBERS = 8
 MOST_KEYS = 600
+MOST_LIBERTIES = 2
 MOST_FORMS = 6
 """Of a word's spellings so many are tried, nearest first."""
 _ONE_FORM = {"STREET": "ST", "NORTH": "N", "SOUTH": "S", "EAST": "E", "WEST": "W", "BROTHERS": "BROS"}
@@ -36,6 +38,9 @@ class Lexicon(Protocol):
 
     def knows_key(self, key: str) -> bool:
         """Is anything filed under this key?"""
+
+    def knows_start(self, words: str) -> bool:
+        """Does any key begin with these words, or consist of them?"""
 
     def spellings(self, word: str) -> tuple[str, ...]:
         """Known words this one may be a slip of, nearest first."""
@@ -107,11 +112,26 @@ class Filed:
             filed.keys.update(keys)
             places = {*keys, home.postcode} if home.postcode else keys
             filed.terms.update(f"{number}~{place}" for number in reading_numbers(reading) for place in places)
-            if reading.name and (reading.number is None or not GENERIC.issuperset(reading.name)):
-                filed.names.add(key_of(reading.name))
-            if reading.number is None and reading.street and reading.street[-1] in BUILDING_KINDS:
-                filed.names.add(key_of(reading.street))
+            filed.names.update(key_of(phrase) for phrase in _names(reading))
         return filed
+
+
+def _names(reading: Reading) -> list[tuple[str, ...]]:
+    """The names by which a home is found without its number, as far as this reading gives it any."""
+    if reading.rank or not reading.name:
+        return []
+    if reading.number is not None:
+        return [] if GENERIC.issuperset(reading.name) else [reading.name]
+    if reading.bare:  # `12 Quarto Tower` is in the tower, `12 Tallow Street` is in no building of that name
+        return [reading.name] if reading.name[-1] in BUILDING_KINDS or reading.name[-1] == "COURT" else []
+    inside = reading.street and reading.street[-1] in BUILDING_KINDS
+    return [reading.name, reading.street] if inside else [reading.name]
+
+
+def starts(key: str) -> list[str]:
+    """The first word of a key, its first two, and so on to the whole of it."""
+    words = key.split(" ")
+    return [" ".join(words[:long]) for long in range(1, len(words) + 1)]
 
 
 def asked_numbers(asked: Written) -> tuple[str, ...]:
@@ -133,9 +153,7 @@ def asked_keys(asked: Written, lexicon: Lexicon, *, wide: bool = False) -> tuple
     for words in dict.fromkeys(reading.words[:MOST_WORDS] for reading in asked.readings):
         forms = [_forms_at(words, at, lexicon, wide=wide) for at in range(len(words))]
         for start in range(len(words)):
-            for key in _runs(forms, start, 2):
-                if key not in found and lexicon.knows_key(key):
-                    found[key] = None
+            found.update(dict.fromkeys(_known_runs(forms, start, lexicon)))
             if len(found) > MOST_KEYS:
                 break
     return tuple(found)
@@ -169,26 +187,28 @@ def _forms_at(words: tuple[str, ...], at: int, lexicon: Lexicon, *, wide: bool) 
     return forms
 
 
-def _runs(forms: list[list[_Form]], start: int, liberties: int) -> list[str]:
-    """Every run of at most `LONGEST_KEY` words from `start`, with no more liberties than allowed."""
-    found: list[str] = []
-    waiting = [("", 0, start, liberties)]
+def _known_runs(forms: list[list[_Form]], start: int, lexicon: Lexicon) -> Iterator[str]:
+    """Every known key that the words from `start` on may be, with no more liberties than `MOST_LIBERTIES`."""
+    waiting = [("", 0, start, MOST_LIBERTIES)]
     for said, long, at, left in waiting:
         if at >= len(forms):
             continue
         for text, words, used, liberty in forms[at]:
-            if liberty <= left and long + words <= LONGEST_KEY:
-                run = f"{said} {text}" if said else text
-                found.append(run)
+            if liberty > left or long + words > LONGEST_KEY:
+                continue
+            run = f"{said} {text}" if said else text
+            if lexicon.knows_start(run):
+                if lexicon.knows_key(run):
+                    yield run
                 if long + words < LONGEST_KEY:
                     waiting.append((run, long + words, at + used, left - liberty))
-    return found
 
 
 def asked_terms(asked: Written, keys: tuple[str, ...]) -> list[str]:
     """The numbers of an asked address, each joined with each of its keys and with its postcode."""
     places = (*keys, asked.postcode) if asked.postcode else keys
-    return [f"{number}~{place}" for place in places for number in asked_numbers(asked)]
+    numbers = asked_numbers(asked)
+    return [f"{number}~{place}" for place in places for number in numbers]
 
 
 def building_key(home: Written) -> str:

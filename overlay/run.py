@@ -10,8 +10,8 @@ import threading
 import time
 import urllib.request
 from collections import deque
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import structlog
@@ -33,6 +33,7 @@ _LOCK_WAIT_S = 2.0
 _STORE_PAUSE_S = 1.0
 _MOST_COLLAPSES = 5
 _COLLAPSES_WITHIN_S = 60.0
+_INTERRUPTS = (signal.SIGINT, signal.SIGTERM)
 
 
 class CannotRun(Exception):
@@ -67,13 +68,17 @@ def _run(settings: Settings, prepare: Callable[[Services], None], ready: Callabl
     watches: list[threading.Thread] = []
     stopped = False
     try:
-        services = Services.start(settings, follow=False)
+        services = None
         try:
-            if embedded is not None:
-                embedded.ensure()
+            with _interrupts_held():
+                # Half-started, a store would be left behind: nobody would know yet that it is ours to stop.
+                services = Services.start(settings, follow=False)
+                if embedded is not None:
+                    embedded.ensure()
             prepare(services)
         finally:
-            services.close()
+            if services is not None:
+                services.close()
         if embedded is not None:
             watches.append(threading.Thread(target=_keep_store, args=(embedded, stopping), name="store-watch"))
         watches.append(threading.Thread(target=_announce, args=(settings, ready, stopping), name="announce"))
@@ -90,6 +95,20 @@ def _run(settings: Settings, prepare: Callable[[Services], None], ready: Callabl
         if embedded is not None:
             stopped = embedded.release()
     return stopped
+
+
+@contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """SIGINT and SIGTERM wait until the end of the block, and then interrupt."""
+    asked: list[int] = []
+    before = {number: signal.signal(number, lambda got, _: asked.append(got)) for number in _INTERRUPTS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    if asked:
+        raise KeyboardInterrupt
 
 
 def worker_app() -> Any:

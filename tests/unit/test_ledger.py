@@ -82,7 +82,8 @@ def test_an_entry_has_these_very_bytes() -> None:
 def test_an_entry_is_canonical_and_comes_back(entry: LedgerEntry) -> None:
     raw = entry.canonical()
     assert raw == canonical_json(json.loads(raw))
-    assert LedgerEntry.from_bytes(raw) == entry
+    # The same moment: in the hour a clock goes back, two of them can differ by their zone's rules alone.
+    assert LedgerEntry.from_bytes(raw) == replace(entry, at=entry.at.astimezone(UTC))
     assert LedgerEntry.from_bytes(raw).canonical() == raw
 
 
