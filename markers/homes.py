@@ -25,7 +25,7 @@ class MarkedHomes:
         self._by_plain: dict[str, set[str]] = {}
         self._terms: dict[str, set[str]] = {}
         self._names: dict[str, set[str]] = {}
-        self._keys: dict[str, int] = {}
+        self._keys: dict[str, set[str]] = {}
         self._starts: dict[str, int] = {}
         self._words: dict[str, int] = {}
         self._near: dict[str, set[str]] = {}
@@ -48,7 +48,6 @@ class MarkedHomes:
             for entry in entries:
                 table.setdefault(entry, set()).add(home_id)
         for key in filed.keys:
-            self._keys[key] = self._keys.get(key, 0) + 1
             for start in starts(key):
                 self._starts[start] = self._starts.get(start, 0) + 1
         for word in filed.words:
@@ -71,7 +70,6 @@ class MarkedHomes:
             for entry in entries:
                 _drop(table, entry, home_id)
         for key in filed.keys:
-            _one_less(self._keys, key)
             for start in starts(key):
                 _one_less(self._starts, start)
         for word in filed.words:
@@ -87,6 +85,7 @@ class MarkedHomes:
             (self._by_plain, {written.plain}),
             (self._terms, filed.terms),
             (self._names, filed.names),
+            (self._keys, filed.keys),
         )
 
     def premises(self, home_id: str) -> Premises:
@@ -145,6 +144,14 @@ class MarkedHomes:
         for name in filed.names:
             found.update(dict.fromkeys(self._named(name, streets)))
         return tuple(found)
+
+    def on_phrase(self, phrase: tuple[str, ...]) -> tuple[str, ...]:
+        """Homes on a street, or in a building, of exactly that name."""
+        return tuple(
+            home_id
+            for home_id in self._keys.get(key_of(phrase), ())
+            if any(phrase in (reading.name, reading.street) for reading in self._homes[home_id][1].readings)
+        )
 
     def on(self, street: tuple[str, ...], number: str) -> bool:
         """Is a home of that number, or flat of it, marked on that street or in that building?"""

@@ -53,7 +53,8 @@ class Distances:
 class Outcome:
     """What a location means. `home` is the gazetteer's home when there is exactly one it can be.
 
-    `reason` says what could not be decided and what to ask, in words; None when all could.
+    `reason` says what could not be decided and what to ask, in words; None when all could. `could_mean` counts the
+    marked premises that an undecided street or building could mean and that are not among the matches.
     """
 
     status: Status
@@ -64,6 +65,7 @@ class Outcome:
     known: bool
     home: Premises | None
     warnings: tuple[str, ...]
+    could_mean: int = 0
 
 
 @dataclass(slots=True)
@@ -143,7 +145,22 @@ def match(
     if location.phone:
         _by_phone(location, index, now, found)
     found.warnings += location.warnings
-    return _conclude(location, settled, distances, found)
+    outcome = _conclude(location, settled, distances, found)
+    if outcome.status is not Status.COULD_NOT_CHECK or settled is None or settled.decidable:
+        return outcome
+    return replace(outcome, could_mean=_could_mean(settled, index, now, found))
+
+
+def _could_mean(vague: Resolution, index: MarkerIndex, now: datetime, found: _Findings) -> int:
+    """How many marked premises stand on the street, or in the building, that was all that could be understood."""
+    phrases = {reading.key for reading in read_address(vague.understood or "").readings if reading.key}
+    places = {
+        marker.place.premises_id or marker.place.address
+        for phrase in phrases
+        for marker_id in index.homes.on_phrase(phrase)
+        if marker_id not in found.matches and (marker := _in_force(index, marker_id, now)) is not None
+    }
+    return len(places)
 
 
 def _by_address(

@@ -73,6 +73,8 @@ def resolve(asked: Written, gazetteer: Gazetteer, marked: MarkedHomes) -> Resolu
     if asked.cut:
         warnings.append("text too long: only its beginning was read")
     if choice.sure is not None:
+        if any(one.judged.verdict is Verdict.NOT_GIVEN for one in choice.same_building):
+            warnings.append("Flats are on record at this address too. Ask whether it is one of them.")
         return _sure(asked, choice.sure, gazetteer, marked, warnings)
     return _unsure(asked, choice, gazetteer, marked, warnings)
 

@@ -127,7 +127,7 @@ def _compose(services: Services, actor: Actor, asked: Asked, outcome: Outcome, c
     return Answer(
         check_id=check_id,
         status=outcome.status,
-        reason=outcome.reason,
+        reason=_reason(services, actor, outcome),
         advice="Treat as unknown until it is checked." if outcome.status is Status.COULD_NOT_CHECK else None,
         as_of=now,
         store=Basis.CURRENT,
@@ -137,6 +137,13 @@ def _compose(services: Services, actor: Actor, asked: Asked, outcome: Outcome, c
         prompts=suggested(services.definitions, asked.incident_type, applying),
         ledger_entry=str(uuid.uuid4()),
     )
+
+
+def _reason(services: Services, actor: Actor, outcome: Outcome) -> str | None:
+    """What could not be decided; how many marked premises it could mean only where the role may know that."""
+    if not outcome.could_mean or not services.roles.allows(actor.role, "markers.count"):
+        return outcome.reason
+    return f"{outcome.reason} Marked premises it could mean: {outcome.could_mean}."
 
 
 def _entry(

@@ -27,6 +27,7 @@ PERMISSIONS: Mapping[str, str] = MappingProxyType(
         "console.open": "open the console's pages",
         "checks.make": "check a location for markers",
         "markers.import": "load a list of markers",
+        "markers.count": "learn how many marked premises a vague location could mean",
         "ledger.search": "search and export the consultation ledger",
         "accounts.manage": "create, change and disable accounts",
         "tokens.manage": "create and revoke service tokens",

@@ -73,6 +73,17 @@ def test_a_look_is_in_the_ledger_with_who_why_and_what_but_not_where(services: S
     assert services.vault.token("premises", HOMES[2].premises_id) in entry.about
 
 
+def test_how_many_a_street_could_mean_is_told_only_to_those_who_may_know(services: Services) -> None:
+    load(services, marker("EIGHTEEN", Place("18 Tallow Yard", "EC9A 1AB")))
+    street = RawLocation(address="Tallow Yard")
+    told = {
+        role: ask(services, street, Actor("a", "a", role, Via.CLI)).reason for role in ("call_handler", "ppu_officer")
+    }
+    vague = "Only a street or area was understood: Tallow Yard. Ask for the number or building."
+    assert told == {"call_handler": vague, "ppu_officer": f"{vague} Marked premises it could mean: 2."}
+    assert ask(services, street).matches == ()
+
+
 def test_a_location_that_cannot_be_read_is_not_logged_as_a_look(services: Services) -> None:
     before = len(logged(services))
     with pytest.raises(LocationError):

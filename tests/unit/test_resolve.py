@@ -135,6 +135,7 @@ def test_a_house_over_flats_is_its_own_home_and_the_flats_are_not_given(
 ) -> None:
     found = resolve(read_address("20 vellum hill"), gazetteer, marked)
     assert found.home == home("20 Vellum Hill, London", "EC9B 2AC")
+    assert found.warnings == ("Flats are on record at this address too. Ask whether it is one of them.",)
     assert ids(found, Verdict.SAME) == []
     assert ids(found, Verdict.NOT_GIVEN) == ["vellum20f2"]
 

@@ -13,9 +13,9 @@ SHIPPED = Path(__file__).parents[2] / "config" / "roles.toml"
 EXPECTED = {
     "call_handler": {"console.open", "checks.make"},
     "dispatcher": {"console.open", "checks.make"},
-    "control_room_supervisor": {"console.open", "checks.make"},
-    "ppu_officer": {"console.open", "checks.make"},
-    "ppu_supervisor": {"console.open", "checks.make", "markers.import"},
+    "control_room_supervisor": {"console.open", "checks.make", "markers.count"},
+    "ppu_officer": {"console.open", "checks.make", "markers.count"},
+    "ppu_supervisor": {"console.open", "checks.make", "markers.import", "markers.count"},
     "auditor": {"console.open", "ledger.search"},
     "administrator": {"console.open", "accounts.manage", "tokens.manage", "api.describe"},
     "service": {"checks.make", "api.describe"},
