@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 
 from markers.model import Category, Grade, Match, SubBuilding
 from overlay.roles import Actor
@@ -17,6 +18,12 @@ from overlay.roles import Actor
 LEVELS = ("none", "existence", "headline", "full")
 # No distances: two positions could be crossed to find the home.
 _ELSEWHERE = {Grade.BUILDING: "another flat in this building", Grade.NEARBY: "a home close to the place given"}
+
+
+_OF_ITS_OWN_HOME = (
+    *("marker_id", "reference", "category", "category_title", "distance_m"),
+    *("headline", "action", "owner", "owner_contact", "review"),
+)
 
 
 class DisclosureError(ValueError):
@@ -79,12 +86,25 @@ def for_actor(
     return tuple(_shown(match, actor, categories.get(match.marker.category), now) for match in matches)
 
 
+@lru_cache(maxsize=256)
+def _elsewhere(grade: Grade, sub_building: SubBuilding | None, confidence: float) -> Shown:
+    """All that anyone is shown of a marker on another home: that there is one."""
+    return Shown(
+        grade=grade,
+        sub_building=sub_building,
+        confidence=confidence,
+        why=(_ELSEWHERE.get(grade, "a marker on another place"),),
+        detail="withheld",
+        **dict.fromkeys(_OF_ITS_OWN_HOME),
+    )
+
+
 def _shown(match: Match, actor: Actor, category: Category | None, now: datetime) -> Shown:
+    if not match.applies:
+        return _elsewhere(match.grade, match.sub_building, match.confidence)
     marker = match.marker
     level = LEVELS.index(category.disclosure[actor.role]) if category is not None else LEVELS.index("existence")
-    if not match.applies:
-        level = LEVELS.index("none")
-    which_home = match.applies and match.grade not in (Grade.ZONE, Grade.NEARBY)
+    which_home = match.grade not in (Grade.ZONE, Grade.NEARBY)
     headline = level >= LEVELS.index("headline")
     full = level >= LEVELS.index("full")
     return Shown(

@@ -122,7 +122,7 @@ class Services:
                 embedded.release()
             raise
         if follow:
-            _spare_pauses()
+            spare_pauses()
             services._follower = threading.Thread(target=services._follow, name="follower", daemon=True)
             services._follower.start()
         return services
@@ -249,7 +249,7 @@ class Services:
                 self._stopping.wait(1.0)
 
 
-def _spare_pauses() -> None:
+def spare_pauses() -> None:
     """What a long-lived process has loaded stays: let the collector pass over it, which with 100,000 markers would hold
     up a check for a third of a second."""
     gc.collect()

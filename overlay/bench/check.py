@@ -33,7 +33,7 @@ from overlay.bench.timing import Timing, time_callers, time_in_turn
 from overlay.identity import create_token
 from overlay.lookup import Asked, check
 from overlay.roles import Actor
-from overlay.services import Services, data_folders
+from overlay.services import Services, data_folders, spare_pauses
 from overlay.settings import Settings
 from overlay.upkeep import import_markers, plan_import
 
@@ -57,6 +57,7 @@ def bench_check(settings: Settings, homes: int, markers: int, rounds: int, say: 
         try:
             say(f"Laying out {homes:,} homes and {markers:,} markers ...")
             laid_out = _lay_out(services, homes, markers)
+            spare_pauses()
             bearer = create_token(services.store, services.access, "bench", "service", services.now(), 1)
             timings = _in_process(services, laid_out, rounds, say)
             with _served(own):
