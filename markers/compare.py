@@ -352,7 +352,9 @@ def judge(asked: Written, home: Written, *, lenient: bool = False) -> Judged:
                     continue
             elif (number is not None or mine.bare) and its.bare:
                 continue
-            if its.unsure or (its.rank and (mine.unit is None or mine.rank or mine.bare)):
+            if (its.unsure and not all(other.unsure for other in home.readings)) or (
+                its.rank and (mine.unit is None or mine.rank or mine.bare)
+            ):
                 continue
             found = _judge_readings(asked, mine, home, its, postcode, lenient=lenient)
             if found is None:

@@ -15,7 +15,7 @@ import tantivy
 from markers.address import Number, Reading, Unit, Written, read_address
 from markers.compare import sound
 from markers.model import Point, Premises
-from markers.terms import Filed, building_key, near_forms, starts
+from markers.terms import Filed, building_key, near_forms
 
 FORMAT = 7
 
@@ -84,14 +84,13 @@ class Document:
         fields += [("term", term) for term in filed.terms]
         fields += [("name", name) for name in filed.names]
         fields += [("key", key) for key in filed.keys]
-        fields += [("start", start) for start in {start for key in filed.keys for start in starts(key)}]
         fields += [("town", town) for town in filed.towns]
         if written.readings:
             first = written.readings[0]
             fields += [("phrase", " ".join(phrase)) for phrase in {first.name, first.street} - {()}]
             fields.append(("building", building_key(written)))
         plain = f"{written.plain}|{written.postcode or ''}"
-        return cls(home.premises_id, plain, _pack(home, written), tuple(fields), frozenset(filed.words))
+        return cls(home.premises_id, plain, pack(home, written), tuple(fields), frozenset(filed.words))
 
     def for_index(self, *, other_name: bool) -> Any:
         """The tantivy document. `other_name`: a further address of a home that has one, found but never counted."""
@@ -113,7 +112,8 @@ def word_document(word: str) -> Any:
     return document
 
 
-def _pack(home: Premises, written: Written) -> bytes:
+def pack(home: Premises, written: Written) -> bytes:
+    """A home and its readings in a few hundred bytes; of a home's own address only what reads surely, if any does."""
     point = (home.point.easting, home.point.northing) if home.point else None
     readings = [
         (
@@ -128,8 +128,7 @@ def _pack(home: Premises, written: Written) -> bytes:
             r.bare,
             r.unit_at,
         )
-        for r in written.readings
-        if not r.unsure
+        for r in [r for r in written.readings if not r.unsure] or written.readings
     ]
     about = (written.postcode, written.plain, written.outward, written.beside, written.cut)
     body = (

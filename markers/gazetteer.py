@@ -236,10 +236,6 @@ class Gazetteer(Geocoder):  # type: ignore[misc] # geopy ships no types
         """Is any known home filed under this key?"""
         return self._homes is not None and bool(self._homes.doc_freq("key", key))
 
-    def knows_start(self, words: str) -> bool:
-        """Does any key of a known home begin with these words?"""
-        return self._homes is not None and bool(self._homes.doc_freq("start", words))
-
     def _find_spellings(self, word: str) -> tuple[str, ...]:
         if self._words is None or len(word) < 3 or len(word) > 30:
             return ()

@@ -39,9 +39,6 @@ class Lexicon(Protocol):
     def knows_key(self, key: str) -> bool:
         """Is anything filed under this key?"""
 
-    def knows_start(self, words: str) -> bool:
-        """Does any key begin with these words, or consist of them?"""
-
     def spellings(self, word: str) -> tuple[str, ...]:
         """Known words this one may be a slip of, nearest first."""
 
@@ -128,12 +125,6 @@ def _names(reading: Reading) -> list[tuple[str, ...]]:
     return [reading.name, reading.street] if inside else [reading.name]
 
 
-def starts(key: str) -> list[str]:
-    """The first word of a key, its first two, and so on to the whole of it."""
-    words = key.split(" ")
-    return [" ".join(words[:long]) for long in range(1, len(words) + 1)]
-
-
 def asked_numbers(asked: Written) -> tuple[str, ...]:
     """Every number and letter of an asked address."""
     found: dict[str, None] = {}
@@ -197,11 +188,10 @@ def _known_runs(forms: list[list[_Form]], start: int, lexicon: Lexicon) -> Itera
             if liberty > left or long + words > LONGEST_KEY:
                 continue
             run = f"{said} {text}" if said else text
-            if lexicon.knows_start(run):
-                if lexicon.knows_key(run):
-                    yield run
-                if long + words < LONGEST_KEY:
-                    waiting.append((run, long + words, at + used, left - liberty))
+            if lexicon.knows_key(run):
+                yield run
+            if long + words < LONGEST_KEY:
+                waiting.append((run, long + words, at + used, left - liberty))
 
 
 def asked_terms(asked: Written, keys: tuple[str, ...]) -> list[str]:
