@@ -40,7 +40,7 @@ ALWAYS_COMPARED = 5
 """So many of the first candidates are compared whatever their score."""
 _WARM_WORD = "WARMING"
 """Looked up once at opening: the search engine builds its tables for two slips then, not under the first caller."""
-_CACHED_HOMES = 20_000
+_CACHED_HOMES = 10_000
 
 
 Place = tuple[int, int]

@@ -16,8 +16,8 @@ __all__ = ["MarkedHomes"]
 
 MOST_CANDIDATES = 400
 MANY_OF_A_NAME = 40
-MOST_SPELT = 50_000
-MOST_READ = 20_000
+MOST_SPELT = 20_000
+MOST_READ = 10_000
 
 
 class MarkedHomes:

@@ -5,6 +5,7 @@ Plain children running this module, not `multiprocessing`: those would run the c
 
 from __future__ import annotations
 
+import gc
 import pickle
 import subprocess
 import sys
@@ -58,6 +59,7 @@ def _ask(helper: subprocess.Popen[bytes], homes: list[Premises]) -> list[Documen
 
 def serve() -> None:
     """The helper's side: chunks of homes in, their documents out, until the pipe is closed."""
+    gc.disable()  # nothing read here refers to itself
     while True:
         try:
             homes = pickle.load(sys.stdin.buffer)  # noqa: S301 - from our own parent, over its pipe

@@ -21,6 +21,7 @@ from markers.index import MarkerIndex
 from markers.model import Marker, Premises
 from overlay.bench.match import ask, marker_on, resident_mb
 from overlay.bench.timing import Timing
+from overlay.services import spare_pauses
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,7 @@ def measure(folder: Path, markers: int) -> Resident:
     index = MarkerIndex()
     index.replace(0, islice(_marked(folder / "marked.csv"), markers))
     marked = time.perf_counter()
+    spare_pauses()
     seconds: list[float] = []
     homes: list[str] = []
     for text in (folder / "texts.txt").read_text("utf-8").splitlines():
