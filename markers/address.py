@@ -13,6 +13,7 @@ import re
 import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 from rapidfuzz.distance import OSA
@@ -333,7 +334,7 @@ def _read(tokens: list[str]) -> tuple[tuple[Reading, ...], bool]:
     """The readings of a text's tokens, and whether its words put the place beside the address."""
     items, beside = _items(tokens)
     units = [i for i, item in enumerate(items) if item.kind == "W" and _is_designator(items, i)]
-    choices = _either_or(items) or (_one_of_two(items, units) if len(units) > 1 else ())
+    choices = (_either_or(items) if "OR" in tokens else ()) or (_one_of_two(items, units) if len(units) > 1 else ())
     if not choices:
         unit, rest, floating = _take_units(_join_numbers(items))
         return _readings(unit, rest, floating=floating), beside
@@ -403,7 +404,7 @@ def _items(tokens: list[str]) -> tuple[list[_Item], bool]:
             beside = beside or _puts_beside(tokens, at, items)
             if typed == "HOUSE" and items and items[-1].text == "PENT":
                 items[-1] = _Item("W", "PENTHOUSE")
-            elif _short_for_flat(typed, after, items[-1].kind if items else ""):
+            elif typed == "F" and _short_for_flat(after, items[-1].kind if items else ""):
                 items.append(_Item("W", "FLAT"))
             elif at == 0 and len(typed) == 1 and after == "," and tokens[2:3] and tokens[2][0].isdecimal():
                 items += [_Item("W", "FLAT"), _Item("W", typed)]
@@ -449,23 +450,24 @@ def _items(tokens: list[str]) -> tuple[list[_Item], bool]:
 def _puts_beside(tokens: list[str], at: int, items: list[_Item]) -> bool:
     """Does this word say that the place is not the address itself: beside it, above it, or not it at all?"""
     typed = tokens[at]
-    after = tokens[at + 1] if at + 1 < len(tokens) else ""
-    to_address = after[:1].isdecimal() or after in FLAT_WORDS
     if typed in BESIDE or (len(typed) >= 6 and typed not in KINDS and _close(typed, _LONG_BESIDE)):
         return True
+    if typed in BESIDE_BEFORE:
+        return not any(item.kind in "NL" for item in items)
+    after = tokens[at + 1] if at + 1 < len(tokens) else ""
     if typed == "NOT":
-        return to_address or after in ("AT", "IN", "THE")
+        return after[:1].isdecimal() or after in FLAT_WORDS or after in ("AT", "IN", "THE")
     if typed in ("ABOVE", "OVER"):
         figures = sum(token[:1].isdecimal() for token in tokens[at + 1 :])
         return (
             after in FLAT_WORDS or (after[:1].isdecimal() and figures > 1) or tokens[at + 1 : at + 3] == ["THE", "ROAD"]
         )
-    return typed in BESIDE_BEFORE and not any(item.kind in "NL" for item in items)
+    return False
 
 
-def _short_for_flat(typed: str, after: str, before: str) -> bool:
+def _short_for_flat(after: str, before: str) -> bool:
     """`F 3`, `f b` and `f above` are flats; `12 F High Street` is a number with its letter."""
-    if typed != "F" or before == "N":
+    if before == "N":
         return False
     return after[:1].isdecimal() or after == "ABOVE" or (len(after) == 1 and after.isalpha())
 
@@ -518,6 +520,7 @@ def _join_numbers(items: list[_Item]) -> list[_Item]:
     return joined
 
 
+@lru_cache(maxsize=65536)
 def _close(word: str, targets: tuple[str, ...]) -> str:
     """The target this word is one slip away from, or ""."""
     for target in targets:
