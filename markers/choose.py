@@ -11,9 +11,11 @@ from dataclasses import dataclass
 from rapidfuzz.distance import OSA
 
 from markers.address import Reading, Written
-from markers.compare import Doubted, Judged, Verdict, judge, same_district, word_cost
+from markers.compare import Doubted, Judged, Verdict, judge
+from markers.fits import same_district
 from markers.gazetteer import Gazetteer, Place
 from markers.model import Premises
+from markers.slips import word_cost
 from markers.vocabulary import KINDS, TOWNS
 
 

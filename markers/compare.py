@@ -6,15 +6,13 @@ key word of the street unmatched. No similarity outweighs a veto. Pure.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from enum import Enum, StrEnum, auto
-from functools import lru_cache
 from typing import NamedTuple
 
-from rapidfuzz.distance import OSA
-
-from markers.address import Number, Reading, Unit, Written, is_block
+from markers.fits import number_fit, same_district, unit_fit
+from markers.parts import Reading, Written, is_block
+from markers.slips import FAR_SLIP, Alignment, align, word_cost
 from markers.vocabulary import (
     BUILDING_KINDS,
     GENERIC,
@@ -22,24 +20,11 @@ from markers.vocabulary import (
     NUMBER_WORDS,
     PARTS,
     PREFIXES,
-    SAME_WORD,
     STREET_KINDS,
     TOWNS,
 )
 
-__all__ = [
-    "FAR_SLIP",
-    "Comparison",
-    "Doubt",
-    "Doubted",
-    "Judged",
-    "Verdict",
-    "align",
-    "compare",
-    "judge",
-    "sound",
-    "word_cost",
-]
+__all__ = ["Comparison", "Doubt", "Doubted", "Judged", "Verdict", "compare", "confidence", "judge", "reasons"]
 
 
 class Verdict(StrEnum):
@@ -90,20 +75,6 @@ class Doubt(NamedTuple):
     text: str
 
 
-class Alignment(NamedTuple):
-    """Where a home's phrase stands in the asked words, and how well it fits.
-
-    `cost` 0 is letter for letter; each slip of spelling adds one. `slips` are the (asked, known) pairs that differ.
-    `kind` is "" when the last word agrees, `missing` or `other` when street or building type is left out or another.
-    """
-
-    cost: int
-    start: int
-    end: int
-    slips: tuple[tuple[str, str], ...] = ()
-    kind: str = ""
-
-
 class Judged(NamedTuple):
     """The verdict with everything a resolver needs to rule out a runner-up.
 
@@ -128,195 +99,6 @@ class Judged(NamedTuple):
     def doubts_about(self, *about: Doubted) -> bool:
         """Is any doubt about one of these?"""
         return any(doubt.about in about for doubt in self.doubts)
-
-
-FAR_SLIP = 3
-"""Two slips in a word of four to seven letters: perhaps that word, never surely."""
-_SOUNDS = (
-    (re.compile(r"OUGH"), "O"),
-    (re.compile(r"PH"), "F"),
-    (re.compile(r"^KN"), "N"),
-    (re.compile(r"^WR"), "R"),
-    (re.compile(r"CK|QU|Q"), "K"),
-    (re.compile(r"C(?=[EIY])|Z"), "S"),
-    (re.compile(r"(?<![CS])C(?!H)"), "K"),
-    (re.compile(r"X"), "KS"),
-    (re.compile(r"(?<=[AEIOUY])(?:GH|H)(?=[^AEIOUY]|$)"), ""),
-    (re.compile(r"AI|AY|EI|EY|A(?=[^AEIOUY]E$)"), "A"),
-    (re.compile(r"EE|EA|IE"), "E"),
-    (re.compile(r"OW|OU|OA"), "O"),
-    (re.compile(r"OO|UE|EW|UI"), "U"),
-    (re.compile(r"Y"), "I"),
-    (re.compile(r"(?<=[^AEIOU])E(?=S?$)"), ""),
-    (re.compile(r"(.)\1+"), r"\1"),
-)
-
-
-@lru_cache(maxsize=65536)
-def sound(word: str) -> str:
-    """How an English word sounds, coarsely: LAIN and LANE, WILLOWBY and WILLOUGHBY agree."""
-    key = word
-    for pattern, repl in _SOUNDS:
-        key = pattern.sub(repl, key)
-    return key
-
-
-@lru_cache(maxsize=262144)
-def word_cost(asked: str, known: str) -> int:
-    """0 the same word, 1 or 2 a plausible slip of it, `FAR_SLIP` one worth asking about, -1 another word.
-
-    One slip of the fingers (a letter missing, added, changed, or two swapped) or the same sound costs 1; a slip in a
-    three-letter word, or two in a long one, cost 2; two in a shorter one cost `FAR_SLIP`. Two different street or
-    building types are never one another.
-    """
-    if asked == known or (asked, known) in SAME_WORD:
-        return 0
-    if asked[0] != known[0] and asked[-1] != known[-1]:
-        return -1
-    if asked in KINDS and known in KINDS:
-        return -1
-    shorter = min(len(asked), len(known))
-    if shorter < 3 or abs(len(asked) - len(known)) > 3 or not (asked.isalpha() and known.isalpha()):
-        return -1
-    distance = OSA.distance(asked, known, score_cutoff=3)
-    if distance == 1:
-        return 1 if shorter >= 4 else 2
-    if distance <= 3 and shorter >= 4 and sound(asked) == sound(known):
-        return 1
-    if distance == 2 and shorter >= 8:
-        return 2
-    if distance == 2 and shorter >= 4 and asked[0] == known[0]:
-        return FAR_SLIP
-    return -1
-
-
-@lru_cache(maxsize=65536)
-def align(words: tuple[str, ...], phrase: tuple[str, ...], at: int = -1) -> Alignment | None:
-    """The best place of a home's phrase among the asked words, or None when a key word of it is not there.
-
-    Of places that fit alike the one at `at` is best, where the building number stands, else the first.
-    """
-    best: Alignment | None = None
-    first = phrase[0]
-    for start, word in enumerate(words):
-        if not _may_begin(word, first):
-            continue
-        found = _align_at(words, phrase, start)
-        if found is None:
-            continue
-        rank = (found.kind, found.cost, start != at)
-        if best is None or rank < (best.kind, best.cost, best.start != at):
-            best = found
-    return best
-
-
-@lru_cache(maxsize=262144)
-def _may_begin(word: str, first: str) -> bool:
-    """Is this the first word of a phrase, a slip of it, half of it, or it and the next word in one?"""
-    if word == first or word_cost(word, first) >= 0:
-        return True
-    return (len(first) > 5 and first.startswith(word)) or (len(word) > 5 and word.startswith(first))
-
-
-def _align_at(words: tuple[str, ...], phrase: tuple[str, ...], start: int) -> Alignment | None:
-    at, cost, n = start, 0, len(words)
-    slips: list[tuple[str, str]] = []
-    skip = False
-    last = len(phrase) - 1
-    for k, known in enumerate(phrase):
-        if skip:
-            skip = False
-            continue
-        asked = words[at] if at < n else ""
-        step = word_cost(asked, known) if asked else -1
-        if step >= 0:
-            cost += step
-            if step:
-                slips.append((asked, known))
-            at += 1
-            continue
-        if asked and at + 1 < n and len(known) > 5 and asked + words[at + 1] == known:
-            at += 2
-            continue
-        if asked and k < last and len(asked) > 5 and asked == known + phrase[k + 1]:
-            at += 1
-            skip = True
-            continue
-        if k == last and k > 0 and known in KINDS:
-            if asked in KINDS and asked not in TOWNS:
-                return Alignment(cost, start, at + 1, tuple(slips), "other")
-            return Alignment(cost, start, at, tuple(slips), "missing")
-        return None
-    return Alignment(cost, start, at, tuple(slips))
-
-
-def number_fit(asked: Number, home: Number) -> int:
-    """0 the same number, 1 inside the home's range (with its parity), 2 ranges that overlap, -1 another number."""
-    if asked == home:
-        return 0
-    if asked.lo == asked.hi:
-        if home.lo == home.hi and asked.lo == home.lo:
-            in_pair = asked.suffix in (home.suffix, home.last) or (not home.suffix and home.last > asked.suffix > "")
-            return 1 if home.suffix != home.last and in_pair else -1
-        if asked.suffix and asked.suffix != "HALF":
-            return 2 if home.lo < home.hi and home.lo <= asked.lo <= home.hi and _parity(asked.lo, home) else -1
-        if home.lo <= asked.lo <= home.hi and not asked.suffix and _parity(asked.lo, home):
-            return 1
-        return -1
-    if home.lo == home.hi and not home.suffix and asked.lo <= home.lo <= asked.hi and _parity(home.lo, asked):
-        return 2
-    if home.lo < home.hi and asked.lo <= home.hi and home.lo <= asked.hi and (asked.lo - home.lo) % 2 == 0:
-        return 2
-    return -1
-
-
-def _parity(number: int, within: Number) -> bool:
-    """A range of one parity runs along one side of a street; a mixed one takes every number."""
-    return (within.hi - within.lo) % 2 == 1 or (number - within.lo) % 2 == 0
-
-
-def unit_fit(asked: Unit | None, home: Unit | None) -> str:
-    """`same`, `not_given` (only the home has a unit), `extra` (only the asked), `unsure` or `different`."""
-    if home is None:
-        return "same" if asked is None else "extra"
-    if asked is None:
-        return "not_given"
-    if asked.ident and home.ident:
-        if asked.ident != home.ident:
-            return "unsure" if _letter_for_number(asked.ident, home.ident) else "different"
-    elif asked.ident or home.ident:
-        floors = bool(asked.floors) and bool(home.floors)
-        if floors and not set(asked.floors) & set(home.floors):
-            return "different"
-        if not asked.ident and not asked.floors and not asked.side and asked.kind not in ("PENTHOUSE", "ANNEXE"):
-            return "not_given"
-        # A number says nothing of the floor or side: Flat 3 may well be on the second floor.
-        return "unsure"
-    if set(asked.floors) != set(home.floors):
-        if asked.floors and home.floors:
-            shared = set(asked.floors) & set(home.floors)
-            upper = max(asked.floors) > 96 or max(home.floors) > 96
-            return "unsure" if shared or (upper and min(*asked.floors, *home.floors) > 0) else "different"
-        if not asked.ident:
-            return "not_given" if not asked.floors else "unsure"
-    if asked.side != home.side:
-        return "different" if asked.side and home.side else "unsure"
-    # A bare number is as good as a flat's, not as a room's or a penthouse's.
-    plain = ("", "FLAT")
-    if asked.kind != home.kind and not (asked.kind in plain and home.kind in plain):
-        return "unsure"
-    return "same"
-
-
-def _letter_for_number(asked: str, home: str) -> bool:
-    """Flat B is often Flat 2 on another list: never the same, but worth asking."""
-    letter, digits = (asked, home) if asked.isalpha() else (home, asked)
-    return len(letter) == 1 and letter.isascii() and digits.isdecimal() and ord(letter) - 64 == int(digits)
-
-
-def same_district(asked: str, known: str) -> bool:
-    """London's central districts are often said without their letter: EC1 is any of EC1A to EC1Y."""
-    return asked == known or (asked[-1].isdigit() and known[:-1] == asked and known[-1].isalpha())
 
 
 def _postcodes(asked: Written, home: Written) -> str:

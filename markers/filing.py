@@ -13,8 +13,8 @@ from typing import Any
 import tantivy
 
 from markers.address import Number, Reading, Unit, Written, read_address
-from markers.compare import sound
 from markers.model import Point, Premises
+from markers.slips import sound
 from markers.terms import Filed, building_key, near_forms
 
 FORMAT = 7

@@ -23,10 +23,10 @@ from geopy.geocoders.base import Geocoder
 from geopy.location import Location as GeopyLocation
 
 from markers.address import Written, normalise_postcode, read_address
-from markers.compare import sound, word_cost
 from markers.filing import FORMAT, HOMES, WORDS, GazetteerError, Known, packed_head, unpack
 from markers.gazetteer_load import build
 from markers.model import Premises
+from markers.slips import sound, word_cost
 from markers.terms import asked_keys, asked_terms, building_key, key_of, near_forms
 
 __all__ = ["Gazetteer", "GazetteerError", "Known", "Place"]

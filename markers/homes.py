@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from functools import lru_cache
 
 from markers.address import Written, read_address
-from markers.compare import sound, word_cost
 from markers.filing import Known, pack, unpack
 from markers.model import Premises
 from markers.postings import Postings
+from markers.slips import sound, word_cost
 from markers.terms import Filed, asked_keys, asked_terms, key_of, near_forms
 
 __all__ = ["MarkedHomes"]

@@ -9,23 +9,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from markers.address import Reading, Written, normalise, normalise_postcode, part_words, read_address
+from markers.address import Reading, Written, normalise, normalise_postcode, read_address
 from markers.choose import Choice, Weighed, choose, known_street_of, telling
-from markers.compare import (
-    Doubted,
-    Judged,
-    Verdict,
-    align,
-    confidence,
-    judge,
-    number_fit,
-    reasons,
-    unit_fit,
-)
+from markers.compare import Doubted, Judged, Verdict, confidence, judge, reasons
+from markers.fits import number_fit, unit_fit
 from markers.gazetteer import Gazetteer
 from markers.homes import MarkedHomes
+from markers.mending import part_words
 from markers.model import Precision, Premises
 from markers.rivals import Rivals, number_slipped, rivalled
+from markers.slips import align
 from markers.vocabulary import TOWNS
 
 __all__ = ["MarkedHome", "Resolution", "resolve", "resolve_premises"]

@@ -7,9 +7,10 @@ from string import ascii_uppercase
 
 from markers.address import Written
 from markers.choose import Weighed
-from markers.compare import FAR_SLIP, Judged, word_cost
+from markers.compare import Judged
 from markers.gazetteer import Gazetteer
 from markers.homes import MarkedHomes
+from markers.slips import FAR_SLIP, word_cost
 from markers.terms import asked_numbers, reading_numbers, slips_of_number
 from markers.vocabulary import KINDS, TOWNS
 

@@ -14,9 +14,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from markers.address import local_id, normalise, plain_text
+from markers.address import local_id, normalise
 from markers.lines import TableError
 from markers.model import Premises
+from markers.normal import plain_text
 
 QUERY_COLUMNS = ("unique_id", "text", "true_uid", "true_bid", "true_sid", "cls", "tags")
 CLASSES = ("exact", "building", "street", "none", "vague")

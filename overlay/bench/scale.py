@@ -18,9 +18,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from markers.address import normalise, plain_text
 from markers.gazetteer import Gazetteer
 from markers.model import Premises
+from markers.normal import normalise, plain_text
 from markers.postcode import normalise_postcode
 from overlay.bench.noise import dirty
 from overlay.bench.peer import PeerTimes, peer_of

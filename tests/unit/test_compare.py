@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from markers.address import read_address
-from markers.compare import Verdict, compare, sound, word_cost
+from markers.compare import Verdict, compare
+from markers.slips import sound, word_cost
 
 
 def verdict(asked: str, home: str, postcode: str | None = None) -> Verdict:
