@@ -56,6 +56,13 @@ def read_address(text: str, postcode: str | None = None) -> Written:
     given = normalise_postcode(postcode[:20]) if postcode else None
     whole = given or found
     readings, beside = _read(tokens)
+    other, other_outward, rest = take_postcode(tokens)
+    if (other or other_outward) and (outward, found) not in ((other_outward, other), (other_outward, None)):
+        # Two of them: whichever was meant, the other says it may not be.
+        readings = tuple(
+            r._replace(unsure=f"{whole or outward} and {other or other_outward} in the text") for r in _read(rest)[0]
+        )
+        tokens = rest
     if outward and not found and tokens and _SECTOR.fullmatch(tokens[0]) and normalised.startswith(f"{outward} "):
         why = f"{tokens[0]} may be part of the postcode"
         readings = tuple(reading._replace(unsure=why) for reading in readings)
@@ -121,7 +128,8 @@ def _readings(unit: Unit | None, rest: list[Item], *, floating: bool) -> tuple[R
             follows = rest[place + 1] if place + 1 < len(rest) else COMMA
             leading = before.kind == "W" and before.text not in _DROPPED
             led.append(len(words) - 1 if leading else -1)
-            apart.append(follows.kind == "W" and follows.text in APART)
+            behind = before.kind == "W" and before.text in APART and bool(words) and follows is COMMA
+            apart.append(behind or (follows.kind == "W" and follows.text in APART))
             numbers.append((item.number, len(words), item.slash))
         before = item
     cuts -= {0, len(words)}
@@ -164,6 +172,8 @@ def _readings(unit: Unit | None, rest: list[Item], *, floating: bool) -> tuple[R
             number, at = held
             add(_without_ident(unit), number, at, -1, rank=1)
             _lettered(add, unit, number, at, -1)
+            why = f"{number.text} may be the number or the flat"
+            found[2:] = [reading._replace(unsure=why) for reading in found[2:]]
     elif unit is not None:
         for k in order[:3]:
             number, at, _ = usable[k]
@@ -204,7 +214,7 @@ def _readings(unit: Unit | None, rest: list[Item], *, floating: bool) -> tuple[R
 
 def _lettered(add: object, unit: Unit | None, number: Number, at: int, used: int) -> None:
     """`37A` may be Flat A at 37."""
-    if number.suffix and number.lo == number.hi and len(number.suffix) == 1 and callable(add):
+    if number.suffix and number.text == f"{number.lo}{number.suffix}" and len(number.suffix) == 1 and callable(add):
         kind = unit.kind if unit is not None and unit.kind else "FLAT"
         add(Unit(kind, number.suffix), Number(number.lo, number.hi), at, used, rank=1)
 

@@ -91,7 +91,14 @@ def choose(asked: Written, gazetteer: Gazetteer) -> Choice:
             return Choice(None, (leader, *unnumbered), neighbours, _which([leader, *unnumbered]))
     if leader.judged.postcode == "differs" and leader.judged.loose >= 0:
         # The postcode of one and the spelling of the other: two slips of spelling are likelier than a whole postcode.
-        nearer = [one for one in same if one.judged.postcode == "same" and one.judged.cost <= leader.judged.cost + 2]
+        # The same holds for another type of street.
+        nearer = [
+            one
+            for one in (*same, *possible)
+            if one.judged.postcode == "same"
+            and one.judged.cost <= leader.judged.cost + 2
+            and all(doubt.about is Doubted.STREET for doubt in one.judged.doubts)
+        ]
         if nearer:
             return Choice(None, (leader, *nearer), neighbours, _which([leader, *nearer]))
     rivals = _rival_phrases(leader, gazetteer)
@@ -171,14 +178,16 @@ def _rival_phrases(leader: Weighed, gazetteer: Gazetteer) -> list[tuple[str, ...
 
 def _other_place(leader: Weighed, gazetteer: Gazetteer) -> tuple[str, ...]:
     """A known street or building of two words or more that the text names and the home has nothing to do with."""
-    if leader.judged.asked is None or leader.judged.leftover < 2:
+    if leader.judged.asked is None or not leader.judged.leftover:
         return ()
     words = leader.judged.asked.words
     own = {word for reading in leader.written.readings for word in reading.words}
     strange = [all(word_cost(word, other) < 0 for other in own) for word in words]
+    open_to_any = [word in KINDS or word in TOWNS for word in words]
     for start in range(len(words) - 1):
         for end in range(min(len(words), start + 4), start + 1, -1):
-            if all(strange[start:end]) and gazetteer.knows_phrase(words[start:end]):
+            foreign = [strange[i] for i in range(start, end) if not open_to_any[i]]
+            if foreign and all(foreign) and gazetteer.knows_phrase(words[start:end]):
                 return words[start:end]
     return ()
 

@@ -61,6 +61,7 @@ class Doubted(Enum):
     NUMBER_MISSING = auto()
     NUMBER = auto()
     STREET = auto()
+    NAME_MISSING = auto()
     WORDS = auto()
     UNIT = auto()
     NO_UNIT_ON_RECORD = auto()
@@ -193,14 +194,15 @@ def _judge_readings(
     found = align(ours.words, key, ours.at)
     if found is None and lenient and postcode == "same" and not by_name and ours.number is not None:
         return _by_postcode(ours, theirs, key)
-    if by_name and theirs.number is None and ours.number is None and (found is None or found.kind == "other"):
+    other_type = found is not None and found.kind == "other" and postcode != "same"
+    if by_name and theirs.number is None and ours.number is None and (found is None or other_type):
         return _by_place(ours, theirs, postcode)
     if found is None or (theirs.bare and found.kind):
         return None
     words = ours.words
     explained = set(range(found.start, found.end))
     if found.kind == "other":
-        if not (lenient or postcode == "same") or by_name:
+        if postcode != "same" and (by_name or not lenient):
             return None
         doubts.append(Doubt(Doubted.STREET, f"type differs: {words[found.end - 1].title()} / {key[-1].title()}"))
     elif found.kind == "missing":
@@ -229,7 +231,10 @@ def _judge_readings(
             return None
     before = found.start - 1
     if before >= 0 and before not in explained and words[before] in PREFIXES and ours.at != found.start:
-        return None
+        if words[before] != "ST" or postcode != "same":
+            return None
+        doubts.append(Doubt(Doubted.STREET, f"St {' '.join(key).title()} / {' '.join(key).title()}"))
+        explained.add(before)
     apart = _words_apart(ours, found, explained)
     if apart is None:
         return None
@@ -310,7 +315,7 @@ def _by_place(ours: Reading, theirs: Reading, postcode: str) -> Judged | None:
         return Judged(Verdict.NOT_GIVEN, street.cost, 0, ours, theirs, street, postcode=postcode) if inside else None
     if not ours.unit.ident or unit_fit(ours.unit, theirs.unit) != "same":
         return None
-    doubt = Doubt(Doubted.STREET, f"{' '.join(theirs.name).title()} not written")
+    doubt = Doubt(Doubted.NAME_MISSING, f"{' '.join(theirs.name).title()} not written")
     return Judged(Verdict.POSSIBLE, street.cost, 1, ours, theirs, street, (doubt,), postcode=postcode)
 
 
@@ -358,8 +363,10 @@ def _strange_words(ours: Reading, theirs: Reading, found: Alignment, explained: 
         following = words[i + 1] if i + 1 < len(words) else ""
         if i in ours.led and word not in TOWNS:
             strange.append(f"'{word.lower()}' before the number")
-        elif word in PARTS and i < max(ours.at, ours.unit_at):
+        elif word in PARTS and (i < max(ours.at, ours.unit_at) or i == found.end):
             strange.append(f"'{word.lower()}' not on record")
+        elif len(word) == 1 and i == found.end and (word != "A" or not following):
+            strange.append(f"'{word.lower()}' behind the street")
         elif word in TOWNS and word != "LONDON" and _has_other_town(theirs, word):
             strange.append(f"{word.title()} / {' '.join(theirs.locality).title()}")
         elif i == found.end and word in _COMPASS and following not in TOWNS:

@@ -9,6 +9,9 @@ def number_fit(asked: Number, home: Number) -> int:
     """0 the same number, 1 inside the home's range (with its parity), 2 ranges that overlap, -1 another number."""
     if asked == home:
         return 0
+    if asked.lo == asked.hi and asked.suffix != asked.last:
+        same = home.lo == home.hi == asked.lo
+        return 2 if same and asked.suffix <= home.suffix and home.last <= asked.last else -1
     if asked.lo == asked.hi:
         if home.lo == home.hi and asked.lo == home.lo:
             in_pair = asked.suffix in (home.suffix, home.last) or (not home.suffix and home.last > asked.suffix > "")

@@ -131,7 +131,12 @@ def _puts_beside(tokens: list[str], at: int, items: list[Item]) -> bool:
     after = tokens[at + 1] if at + 1 < len(tokens) else ""
     if typed == "NOT":
         return after[:1].isdecimal() or after in FLAT_WORDS or after in ("AT", "IN", "THE")
+    if typed in ("LEFT", "RIGHT"):
+        return after == "OF"
     if typed in ("ABOVE", "OVER"):
+        before = items[-1].text if items else ""
+        if after[:1].isdecimal() and before not in FLAT_WORDS:
+            return True
         figures = sum(token[:1].isdecimal() for token in tokens[at + 1 :])
         return (
             after in FLAT_WORDS or (after[:1].isdecimal() and figures > 1) or tokens[at + 1 : at + 3] == ["THE", "ROAD"]

@@ -139,8 +139,9 @@ def _marked_near_sure(
         if resolved.verdict in (Verdict.SAME, Verdict.POSSIBLE):
             # Two homes of the gazetteer are two homes, but a list may hold one of them twice.
             typed = judge(asked, theirs)
-            named_apart = (resolved.cost > 0 or resolved.doubts_about(Doubted.STREET)) and (
-                typed.cost > sure.judged.cost or typed.doubts_about(Doubted.STREET)
+            other_name = (Doubted.STREET, Doubted.NAME_MISSING)
+            named_apart = (resolved.cost > 0 or resolved.doubts_about(*other_name)) and (
+                typed.cost > sure.judged.cost or typed.doubts_about(*other_name)
             )
             if resolved.doubts_about(Doubted.NUMBER_MISSING) or typed.verdict is Verdict.ELSEWHERE or named_apart:
                 return None

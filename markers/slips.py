@@ -103,6 +103,10 @@ def align(words: tuple[str, ...], phrase: tuple[str, ...], at: int = -1) -> Alig
         rank = (found.kind, found.cost, start != at)
         if best is None or rank < (best.kind, best.cost, best.start != at):
             best = found
+    if best is None and phrase[0] == "ST" and len(phrase) > 2:
+        # Saint is left out easily, but Mary Street and St Mary Street are two streets.
+        rest = align(words, phrase[1:], at)
+        return rest._replace(cost=rest.cost + 1) if rest is not None else None
     return best
 
 

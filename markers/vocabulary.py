@@ -216,7 +216,8 @@ BESIDE = _words(
 """Words that put the place beside the address, not at it: the home is never claimed."""
 
 BESIDE_BEFORE = _words(
-    "ACROSS BESIDE ADJ FACING PAST AFTER BEYOND NXT NEIGHBOUR NEIGHBOURING FORMER FORMERLY PREVIOUSLY LONGER USED"
+    "ACROSS BESIDE ADJ FACING PAST AFTER BEYOND NXT NEIGHBOUR NEIGHBOURING FORMER FORMERLY PREVIOUSLY LONGER USED "
+    "DOORS MOVED EVICTED"
 )
 """The same, where they stand before the address; behind it they belong to what happened."""
 

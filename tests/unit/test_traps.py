@@ -68,7 +68,10 @@ TRAPS = {
     " | nextdoor to 3 tallow yard | neighbour of 4 tallow yard | across from 4 tallow yard | not 4 tallow yard"
     " | annexe 3 tallow yard | room 3 tallow yard | age 3 tallow yard | child 3 tallow yard | 3 or 5 tallow yard"
     " | 3 tallow yard, manchester | 3 tallow yard, quarto tower | 3 tallow yard, wax court | loft 3 tallow yard"
-    " | 3 tallow yard north | block b, 3 tallow yard",
+    " | 3 tallow yard north | block b, 3 tallow yard | 3 tallow yard, gimlet yard | gimlet yard, 3 tallow yard"
+    " | few doors down from 3 tallow yard | left of 3 tallow yard | moved from 3 tallow yard"
+    " | evicted from 3 tallow yard | 3 tallow yard loft | 3 tallow yard garage | above 3 tallow yard"
+    " | tallow yard near 3 | tallow yard outside 3",
     "9 Blotter Street": "basment 9 blotter street | coach house 9 blotter street | shed at 9 blotter street"
     " | garage rear of 9 blotter street | cellar 9 blotter street",
     "Flat A, 3 Gimlet Yard": "flat a3 gimlet yard | a3 gimlet yard",
@@ -81,6 +84,9 @@ TRAPS = {
     "Flat 1, 9 Copyist Street": "caller at flat 36, harbin house, wolstan street, incident at flat 1, 9 copyist street",
     "Flat 34, Harbin House": "flat 34 wolstan street ec9a 4aa | flat 34 harbin court wolstan street",
     "Flat 2, 27-29 London Quire": "flat 2 27-29 fondo quire",
+    "Flat 2, Carmine House": "flat 2 carmine buildings london quire | flat 2 carmine buildings ec9a 2ae",
+    "Flat 2, Carmine Buildings": "flat 2 carmine buildings london quire | flat 2 carmine house ec9a 2ad",
+    "3 Recto Yard": "3 tallow yard, recto yard",
 }
 
 
@@ -110,6 +116,65 @@ def test_a_misspelt_penthouse_is_still_one(town: Gazetteer, text: str) -> None:
 def test_the_marked_home_that_may_be_meant_is_listed(town: Gazetteer, text: str) -> None:
     marked = [in_town(name) for name in ("Flat 34, Harbin House", "3 Tallow Yard", "Flat 1, 9 Copyist Street")]
     assert any(item.applies for item in asked(text, town, *marked).matches)
+
+
+SUFFIXED = [home(f"{n} Nib Street, London") for n in ("16", "16A", "16B", "18")]
+FLATTED = [*SUFFIXED[1:], *(home(f"Flat {letter}, 16 Nib Street, London") for letter in "AB")]
+
+
+@pytest.mark.parametrize("text", ["16 nib street a", "16 nib street (a)", "16 nib street, a"])
+@pytest.mark.parametrize("marked", SUFFIXED[:2], ids=lambda one: one.address)
+def test_a_letter_behind_the_street_is_not_dropped(text: str, marked: Premises) -> None:
+    outcome = asked(text, of(SUFFIXED), marked)
+    assert outcome.status is not Status.CLEAR
+    assert claimed(outcome) == []
+
+
+@pytest.mark.parametrize("text", ["16a-16b nib street", "16a/16b nib street", "flat 16a nib street"])
+@pytest.mark.parametrize("marked", [FLATTED[0], FLATTED[3]], ids=lambda one: one.address)
+def test_a_lettered_number_and_a_lettered_flat_are_told_apart_by_asking(text: str, marked: Premises) -> None:
+    outcome = asked(text, of(FLATTED), marked)
+    assert claimed(outcome) == []
+    assert outcome.status is not Status.CLEAR
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["7 high street ec9a 1ab ec9b 1ab", "7 high street EC9B 1AB (not EC9A 1AB)", "7 high street ec9b 1ab ec9a 1ab"],
+)
+def test_two_postcodes_are_a_question(text: str) -> None:
+    homes = [home("7 High Street, London"), home("7 High Street, London", "EC9B 1AB")]
+    for marked in homes:
+        outcome = asked(text, of(homes), marked)
+        assert outcome.status is not Status.CLEAR
+        assert claimed(outcome) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("flat 2 amber building ec9a 1ab", "Flat 2, Amber Buildings, London"),
+        ("2 rose garden ec9a 2ab", "2 Rose Gardens, London"),
+        ("2 nib street ec9a 4ab", "2 Nib Road, London"),
+        ("2 st mary street ec9a 5ab", "2 Mary Street, London"),
+    ],
+)
+def test_the_postcode_of_one_and_the_name_of_another_is_a_question(text: str, meant: str) -> None:
+    names = {
+        "Flat {}, Amber Buildings, London": "EC9A 1AB",
+        "Flat {}, Amber Building, London": "EC9A 2AB",
+        "{} Rose Garden, London": "EC9A 1AB",
+        "{} Rose Gardens, London": "EC9A 2AB",
+        "{} Nib Street, London": "EC9A 3AB",
+        "{} Nib Road, London": "EC9A 4AB",
+        "{} St Mary's Street, London": "EC9A 3AB",
+        "{} Mary Street, London": "EC9A 5AB",
+    }
+    homes = [home(name.format(n), postcode) for name, postcode in names.items() for n in (1, 2, 3)]
+    for marked in homes:
+        outcome = asked(text, of(homes), marked)
+        assert claimed(outcome) == []
+        assert outcome.status is not Status.CLEAR or marked.address != meant
 
 
 def test_one_address_in_two_districts_is_never_claimed_without_its_postcode() -> None:
