@@ -1,0 +1,150 @@
+"""`overlay bench`: measurements that anyone can run again."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, TextIO
+
+import click
+
+from overlay.bench import tables as bench_tables
+from overlay.bench.check import bench_check
+from overlay.bench.match import bench_match
+from overlay.bench.matchset import read_match_set
+from overlay.bench.peer import peer_match
+from overlay.bench.scale import Sizes, bench_scale
+from overlay.cli.options import FILE, json_option
+from overlay.cli.tell import say_rows
+from overlay.settings import Settings
+
+
+@click.group()
+def bench() -> None:
+    """Measurements that anyone can run again, in a temporary folder."""
+
+
+@bench.command("check")
+@click.option("--homes", default=10_000, show_default=True, type=click.IntRange(100, 100_000))
+@click.option("--markers", "marker_count", default=10_000, show_default=True, type=click.IntRange(100, 100_000))
+@click.option("--rounds", default=2_000, show_default=True, type=click.IntRange(100))
+@json_option
+def bench_check_command(homes: int, marker_count: int, rounds: int, as_json: bool) -> None:
+    """Time a check and its parts beside PING, an fsynced XADD and an empty HTTP route.
+
+    Example: overlay bench check --rounds 5000
+    """
+    report = bench_check(Settings.read(), homes, marker_count, rounds, _tell)
+    timings = [
+        {"measured": name, "p50 ms": f"{t.p50:.3f}", "p99 ms": f"{t.p99:.3f}", "a second": f"{t.rate:,.0f}"}
+        for name, t in report.timings.items()
+    ]
+    ratios = [{"ratio": name, "is": f"{value:.2f}", "aim": f"<= {aim:g}"} for name, value, aim in report.ratios]
+    if as_json:
+        click.echo(json.dumps({"timings": timings, "ratios": ratios}))
+        return
+    say_rows(timings, as_json=False)
+    click.echo("")
+    say_rows(ratios, as_json=False)
+
+
+peer_option = click.option("--peer", type=click.Choice(["uk-address-matcher"]), help="Measure it on the same data too.")
+singles_option = click.option(
+    "--peer-singles",
+    default=10,
+    show_default=True,
+    type=click.IntRange(1),
+    help="So many texts of it singly: seconds each.",
+)
+
+
+@bench.command("match")
+@click.option("--gazetteer", required=True, type=FILE, help="Known premises: id, address, postcode.")
+@click.option("--markers", "marked", required=True, type=FILE, help="Those of them that carry a marker.")
+@click.option("--queries", required=True, type=FILE, help="Labelled texts: unique_id,text,true_uid,...,cls,tags.")
+@click.option("--failures", type=click.File("w", encoding="utf-8"), help="Write every failure there, - to print them.")
+@peer_option
+@singles_option
+@json_option
+def bench_match_command(
+    gazetteer: Path,
+    marked: Path,
+    queries: Path,
+    failures: TextIO | None,
+    peer: str | None,
+    peer_singles: int,
+    as_json: bool,
+) -> None:
+    """Match a labelled set and count what came right, wrong and in doubt.
+
+    Example: overlay bench match --gazetteer tests/data/labelled/gazetteer.csv
+    --markers tests/data/labelled/markers.csv --queries tests/data/labelled/queries.csv --failures -
+    """
+    labelled = read_match_set(gazetteer, marked, queries)
+    report = bench_match(labelled, _tell)
+    scores, times = peer_match(labelled, peer_singles, _tell) if peer else ((), None)
+    if as_json:
+        told = {"peer": bench_tables.peer_json(scores, times)} if times else {}
+        click.echo(json.dumps(bench_tables.as_json(report) | told))
+    else:
+        timings = [bench_tables.timing_row("one text, nothing warmed; a batch is the same loop", report.timing)]
+        _say_tables(
+            bench_tables.confusion_rows(report),
+            bench_tables.tag_rows(report),
+            bench_tables.figure_rows(report),
+            timings + (bench_tables.peer_timing_rows(times) if times else []),
+            bench_tables.side_by_side(report, scores) if scores else [],
+        )
+    if failures is not None:
+        for row in bench_tables.failure_rows(report.judged):
+            failures.write(json.dumps(row, ensure_ascii=False) + "\n" if as_json else _failure_text(row))
+
+
+@bench.command("scale")
+@click.option("--gazetteer", required=True, type=FILE, help="Parquet or CSV: address,postcode or name,a1..a4,postcode.")
+@click.option("--homes", default=100_000, show_default=True, type=click.IntRange(100))
+@click.option("--queries", default=2_000, show_default=True, type=click.IntRange(10))
+@click.option("--markers", "marker_count", default=10_000, show_default=True, type=click.IntRange(1))
+@click.option("--batch", default=0, type=click.IntRange(0), help="Texts of the batch; as many as homes if not given.")
+@click.option("--seed", default=1, show_default=True, type=int)
+@peer_option
+@singles_option
+@json_option
+def bench_scale_command(
+    gazetteer: Path,
+    homes: int,
+    queries: int,
+    marker_count: int,
+    batch: int,
+    seed: int,
+    peer: str | None,
+    peer_singles: int,
+    as_json: bool,
+) -> None:
+    """Time loading, opening and dirty texts on a large gazetteer, and weigh the process.
+
+    Example: overlay bench scale --gazetteer addresses.parquet --homes 100000 --peer uk-address-matcher
+    """
+    sizes = Sizes(homes, marker_count, queries, batch, seed, peer_singles)
+    report = bench_scale(gazetteer, sizes, with_peer=peer is not None, say=_tell)
+    if as_json:
+        click.echo(json.dumps(bench_tables.scale_json(report)))
+        return
+    ratios = [{"ratio": name, "is": f"{value:,.2f}", "aim": f">= {aim:g}"} for name, value, aim in report.ratios]
+    _say_tables(bench_tables.scale_rows(report), bench_tables.scale_timing_rows(report), ratios)
+
+
+def _tell(line: str) -> None:
+    click.echo(line, err=True)
+
+
+def _say_tables(*tables: list[dict[str, Any]]) -> None:
+    for number, rows in enumerate(filter(None, tables)):
+        if number:
+            click.echo("")
+        say_rows(rows, as_json=False)
+
+
+def _failure_text(row: dict[str, Any]) -> str:
+    lines = (f"  {name}: {row[name]}" for name in ("text", "truth", "answered", "why"))
+    return "\n".join((f"{row['failure']}  [{row['query']}, {row['class']}, {row['noise']}]", *lines, ""))

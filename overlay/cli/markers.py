@@ -1,0 +1,98 @@
+"""`overlay markers`: lists of markers in and out."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from markers.exchange import RowError, count_lines, read_markers
+from markers.model import LONDON
+from overlay.cli.options import data_option, json_option, operator
+from overlay.cli.tell import bad_rows, counted, progress_bar, rows_of, say_errors, some, sort_out, warn
+from overlay.plain_text import is_plain_text
+from overlay.services import running
+from overlay.settings import Settings
+from overlay.upkeep import Plan, import_markers, plan_import
+
+_LONGEST_PERSON = 120
+
+
+@click.group()
+def markers() -> None:
+    """Lists of markers in and out."""
+
+
+@markers.command("import")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--by", required=True, help="Who proposes these markers.")
+@click.option("--approved-by", required=True, help="Who approves them; never the same person.")
+@click.option("--dry-run", is_flag=True, help="Show what would happen and change nothing.")
+@click.option("--skip-bad-rows", is_flag=True, help="Load the good rows although some are bad.")
+@data_option
+@json_option
+def markers_import(
+    file: Path, by: str, approved_by: str, dry_run: bool, skip_bad_rows: bool, data: Path | None, as_json: bool
+) -> None:
+    """Load a CSV list of markers; a row whose reference is known changes that marker.
+
+    Example: overlay markers import list.csv --by "A Officer" --approved-by "B Supervisor" --dry-run
+    """
+    by, approved_by = _person("--by", by), _person("--approved-by", approved_by)
+    if by.casefold() == approved_by.casefold():
+        raise click.ClickException("A marker is approved by a second person: --by and --approved-by must differ.")
+    with running(Settings.read(data=data)) as services:
+        now = datetime.now(UTC)
+        rows = read_markers(file, services.categories, now.astimezone(LONDON).date(), by, approved_by, now, warn)
+        with progress_bar("Reading", count_lines(file) - 1) as step:
+            good, errors = sort_out(rows, step)
+        say_errors(errors)
+        if errors and not skip_bad_rows and not dry_run:
+            raise click.ClickException(
+                f"{rows_of(bad_rows(errors), 'bad')}: nothing was loaded. Mend what is bad, or use --skip-bad-rows."
+            )
+        with progress_bar("Placing", len(good)) as step:
+            plan = plan_import(services, counted(good, step))
+        if plan.unfindable:
+            click.echo(f"Only a UPRN that the gazetteer lacks: {some(plan.unfindable)}", err=True)
+        if plan.unfindable and not skip_bad_rows and not dry_run:
+            raise click.ClickException(
+                f"No written address could ever meet {rows_of(len(plan.unfindable))}: nothing was loaded. "
+                "Load the gazetteer first, give their addresses, or use --skip-bad-rows."
+            )
+        written = 0
+        if not dry_run:
+            with progress_bar("Writing", len(plan.new) + len(plan.changed)) as step:
+                written = import_markers(services, operator(), plan, now, step)
+    _say_plan(plan, errors, written, dry_run=dry_run, as_json=as_json)
+
+
+def _say_plan(plan: Plan, errors: list[RowError], written: int, *, dry_run: bool, as_json: bool) -> None:
+    figures = {
+        "new": len(plan.new),
+        "changed": len(plan.changed),
+        "unchanged": plan.unchanged,
+        "bad_rows": bad_rows(errors),
+        "not_in_gazetteer": len(plan.unplaced),
+        "unfindable": len(plan.unfindable),
+        "written": written,
+    }
+    if as_json:
+        more = {"dry_run": dry_run, "errors": list(map(str, errors)), "unplaced": list(plan.unplaced)}
+        click.echo(json.dumps({**figures, **more}))
+        return
+    click.echo("  ".join(f"{name.replace('_', ' ')} {count:,}" for name, count in figures.items()))
+    if plan.unplaced:
+        click.echo(f"Not surely one home of the gazetteer, so found by their own text only: {some(plan.unplaced)}")
+    if dry_run:
+        click.echo("Nothing was changed (--dry-run).")
+
+
+def _person(option: str, name: str) -> str:
+    """A name as it will stand in the record, its spaces tidied."""
+    name = " ".join(name.split())
+    if not name or len(name) > _LONGEST_PERSON or not is_plain_text(name):
+        raise click.ClickException(f"{option}: give the person's name, up to {_LONGEST_PERSON} characters.")
+    return name

@@ -1,0 +1,65 @@
+"""`overlay tokens`: bearer tokens of other programs."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from overlay import identity
+from overlay.cli.options import data_option, json_option, operator
+from overlay.cli.tell import say_rows
+from overlay.services import running
+from overlay.settings import Settings
+
+
+@click.group()
+def tokens() -> None:
+    """Bearer tokens of other programs."""
+
+
+@tokens.command("create")
+@click.option("--role", required=True)
+@click.option("--name", required=True, help="Which program will use it.")
+@click.option("--days", default=90, show_default=True)
+@data_option
+@json_option
+def tokens_create(role: str, name: str, days: int, data: Path | None, as_json: bool) -> None:
+    """Make a token and print it, once.
+
+    Example: overlay tokens create --role service --name "CAD bridge"
+    """
+    with running(Settings.read(data=data)) as services:
+        bearer = identity.create_token(services.store, services.access, name, role, datetime.now(UTC), days, operator())
+    click.echo(json.dumps({"token": bearer, "role": role, "name": name, "days": days}) if as_json else bearer)
+
+
+@tokens.command("list")
+@data_option
+@json_option
+def tokens_list(data: Path | None, as_json: bool) -> None:
+    """Every token there is or was, without its secret.
+
+    Example: overlay tokens list
+    """
+    with running(Settings.read(data=data)) as services:
+        rows = [
+            {"id": t.token_id[:12], "name": t.name, "role": t.role, "until": t.expires_at, "revoked": t.revoked_at}
+            for t in services.access.tokens()
+        ]
+    say_rows(rows, as_json=as_json)
+
+
+@tokens.command("revoke")
+@click.argument("token_id")
+@data_option
+def tokens_revoke(token_id: str, data: Path | None) -> None:
+    """End a token now, by the id `overlay tokens list` shows.
+
+    Example: overlay tokens revoke 3fa94c02b1aa
+    """
+    with running(Settings.read(data=data)) as services:
+        token = identity.revoke_token(services.store, services.access, token_id, datetime.now(UTC), operator())
+    click.echo(f"Revoked: {token.name}")

@@ -1,0 +1,82 @@
+"""`overlay users`: local accounts."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from overlay import identity
+from overlay.cli.options import data_option, json_option, operator
+from overlay.cli.tell import say_rows
+from overlay.services import running
+from overlay.settings import Settings
+
+_LONGEST_PASSWORD_FILE = 65_536
+
+
+@click.group()
+def users() -> None:
+    """Local accounts."""
+
+
+@users.command("create")
+@click.argument("username")
+@click.option("--role", required=True)
+@click.option("--name", required=True, help="The person's name as others see it.")
+@click.option("--password-file", type=click.File("rb"), help="Read the password from a file, - for standard input.")
+@data_option
+def users_create(username: str, role: str, name: str, password_file: Any, data: Path | None) -> None:
+    """Make an account; asks for the password.
+
+    Example: overlay users create jsmith --role call_handler --name "J Smith"
+    """
+    password = (
+        _password(password_file.read(_LONGEST_PASSWORD_FILE))
+        if password_file
+        else click.prompt("Password", hide_input=True, confirmation_prompt=True)
+    )
+    with running(Settings.read(data=data)) as services:
+        identity.create_account(
+            services.store, services.access, username, name, role, password, datetime.now(UTC), operator()
+        )
+    click.echo(f"Made: {username} ({role})")
+
+
+@users.command("list")
+@data_option
+@json_option
+def users_list(data: Path | None, as_json: bool) -> None:
+    """Every account.
+
+    Example: overlay users list
+    """
+    with running(Settings.read(data=data)) as services:
+        rows = [
+            {"username": a.username, "name": a.name, "role": a.role, "disabled": a.disabled, "created": a.created_at}
+            for a in services.access.accounts()
+        ]
+    say_rows(rows, as_json=as_json)
+
+
+@users.command("disable")
+@click.argument("username")
+@data_option
+def users_disable(username: str, data: Path | None) -> None:
+    """Close an account; its sessions end at once.
+
+    Example: overlay users disable jsmith
+    """
+    with running(Settings.read(data=data)) as services:
+        identity.disable_account(services.store, services.access, username, datetime.now(UTC), operator())
+    click.echo(f"Disabled: {username}")
+
+
+def _password(content: bytes) -> str:
+    """The first line of a password file, however an editor saved it."""
+    try:
+        return content.decode("utf-8-sig").partition("\n")[0].rstrip("\r")
+    except UnicodeDecodeError:
+        raise click.ClickException("The password file is not UTF-8 text. No account was made.") from None
