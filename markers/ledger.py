@@ -30,10 +30,11 @@ class Operation(StrEnum):
 
 
 class Event(StrEnum):
-    """What is logged beside the six operations: who came in, and what they were allowed."""
+    """What is logged beside the six operations: who came in, what they were allowed, and when they broke the glass."""
 
     SIGN_IN = "sign_in"
     ACCESS = "access"
+    BREAK_GLASS = "break_glass"
 
 
 class Via(StrEnum):

@@ -141,7 +141,7 @@ def _compose(services: Services, actor: Actor, asked: Asked, outcome: Outcome, c
 
 def _reason(services: Services, actor: Actor, outcome: Outcome) -> str | None:
     """What could not be decided; how many marked premises it could mean only where the role may know that."""
-    if not outcome.could_mean or not services.roles.allows(actor.role, "markers.count"):
+    if not outcome.could_mean or not services.roles.may(actor, "markers.count"):
         return outcome.reason
     return f"{outcome.reason} Marked premises it could mean: {outcome.could_mean}."
 

@@ -209,7 +209,7 @@ def _admit(app: Flask, csrf: CSRFProtect) -> None:
         if known is None:
             raise SignInFirst
         roles = services().roles
-        if not roles.allows(known.role, guard.permission):
+        if not roles.may(known, guard.permission):
             raise Forbidden(roles.title(known.role), guard.permission)
     if not is_api(request) and request.method not in ("GET", "HEAD"):
         _own_form(csrf)

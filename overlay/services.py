@@ -22,6 +22,7 @@ from markers.categories import load_categories
 from markers.gazetteer import Gazetteer
 from markers.geocoders import Geocoders
 from markers.index import MarkerIndex
+from markers.ledger_search import LedgerSearch
 from markers.model import LONDON, Category, Marker
 from markers.server import EmbeddedServer, ServerError, check_external
 from markers.spool import Spool
@@ -93,6 +94,7 @@ class Services:
     store_url: str
     store: Store
     spool: Spool
+    ledger_search: LedgerSearch
     index: MarkerIndex
     access: AccessBook
     gazetteer: Gazetteer
@@ -146,6 +148,7 @@ class Services:
             store_url=url,
             store=store,
             spool=Spool(settings.data / "spool", vault),
+            ledger_search=LedgerSearch(store),
             index=MarkerIndex(),
             access=AccessBook(),
             gazetteer=Gazetteer.open(settings.data / "gazetteer"),

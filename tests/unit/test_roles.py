@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from overlay.roles import PERMISSIONS, ROLES, Roles, RolesError
+from markers.ledger import Via
+from overlay.roles import PERMISSIONS, ROLES, Actor, Roles, RolesError
 
 SHIPPED = Path(__file__).parents[2] / "config" / "roles.toml"
 
+SEEING = {"console.open", "checks.make"}
 EXPECTED = {
-    "call_handler": {"console.open", "checks.make"},
-    "dispatcher": {"console.open", "checks.make"},
-    "control_room_supervisor": {"console.open", "checks.make", "markers.count"},
-    "ppu_officer": {"console.open", "checks.make", "markers.count"},
-    "ppu_supervisor": {"console.open", "checks.make", "markers.import", "markers.count"},
-    "auditor": {"console.open", "ledger.search"},
+    "call_handler": SEEING | {"break_glass.open"},
+    "dispatcher": SEEING | {"break_glass.open"},
+    "control_room_supervisor": SEEING | {"markers.count", "break_glass.review", "room.supervise"},
+    "ppu_officer": SEEING | {"markers.count", "markers.read", "disclosures.read"},
+    "ppu_supervisor": SEEING
+    | {"markers.import", "markers.count", "markers.read", "disclosures.read", "break_glass.review"},
+    "auditor": {"console.open", "ledger.search", "ledger.export"},
     "administrator": {"console.open", "accounts.manage", "tokens.manage", "api.describe"},
     "service": {"checks.make", "api.describe"},
 }
@@ -48,10 +52,10 @@ def test_an_unknown_role_holds_nothing_and_an_unknown_permission_is_a_mistake() 
             "[service] needs 'permissions'",
         ),
         (
-            lambda text: text.replace('"ledger.search"]', '"ledger.search", "checks.make"]'),
-            "[auditor] may not hold",
+            lambda text: text.replace('"ledger.search",', '"ledger.search", "checks.make",'),
+            "[auditor] may not hold both 'ledger.search' and 'checks.make'",
         ),
-        (lambda text: text.replace('"accounts.manage"', '"checks.make"'), "[administrator] may not hold"),
+        (lambda text: text.replace('"accounts.manage"', '"checks.make"'), "[administrator] may not hold both"),
         (lambda text: text + "= nonsense", "not valid TOML"),
     ],
 )
@@ -62,6 +66,15 @@ def test_a_wrong_table_is_refused_with_the_file_and_the_place(tmp_path: Path, ch
         Roles.load(wrong)
     assert str(wrong) in str(refusal.value)
     assert said in str(refusal.value)
+
+
+def test_a_token_does_what_its_role_and_its_own_scopes_both_allow() -> None:
+    roles = Roles.load(SHIPPED)
+    bridge = Actor("t1", "CAD bridge", "service", Via.API)
+    assert roles.may(bridge, "checks.make")
+    assert roles.may(replace(bridge, scopes=frozenset({"checks.make"})), "checks.make")
+    assert not roles.may(replace(bridge, scopes=frozenset({"api.describe"})), "checks.make")
+    assert not roles.may(replace(bridge, scopes=frozenset({"ledger.search"})), "ledger.search")
 
 
 def test_a_missing_table_is_refused(tmp_path: Path) -> None:
