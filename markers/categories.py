@@ -46,7 +46,13 @@ def _category(path: Path, code: str, table: dict[str, Any]) -> Category:
     disclosure = table.get("disclosure")
     if not isinstance(disclosure, dict):
         raise refuse("disclosure", "must be a table of role = level")
-    unknown = sorted(set(table) - {*_TEXTS, *_DAYS, "nearby_m", "disclosure"})
+    break_glass = table.get("break_glass", "none")
+    if not isinstance(break_glass, str):
+        raise refuse("break_glass", "must be a level of disclosure")
+    narrative = table.get("narrative", True)
+    if not isinstance(narrative, bool):
+        raise refuse("narrative", "must be true or false")
+    unknown = sorted(set(table) - {*_TEXTS, *_DAYS, "nearby_m", "disclosure", "break_glass", "narrative"})
     if unknown:
         raise refuse(unknown[0], "is not a field of a category")
     return Category(
@@ -58,4 +64,6 @@ def _category(path: Path, code: str, table: dict[str, Any]) -> Category:
         longest_days=table["longest_days"],
         nearby_m=float(nearby),
         disclosure=dict(disclosure),
+        break_glass=break_glass,
+        narrative=narrative,
     )

@@ -32,7 +32,8 @@ __all__ = [
 
 MARKER_NAMESPACE = uuid.UUID("7d0c2c0e-5a7b-5d52-9f0e-6f2f5b1c9a31")
 PLACE_COLUMNS = ("address", "postcode", "uprn", "easting", "northing", "longitude", "latitude")
-TEXT_COLUMNS = ("headline", "action", "owner", "owner_contact", "source", "source_reference")
+NARRATIVE_COLUMNS = ("fact", "opinion")
+TEXT_COLUMNS = ("headline", "action", *NARRATIVE_COLUMNS, "owner", "owner_contact", "source", "source_reference")
 DATE_COLUMNS = ("starts_on", "review_on", "ends_on")
 ZONE_COLUMNS = ("zone_wkt", "radius_m", "phone")
 GAZETTEER_COLUMNS = (*PLACE_COLUMNS, "parent_uprn")
@@ -43,6 +44,8 @@ LONGEST_TEXT = {
     "category": 80,
     "headline": 200,
     "action": 1_000,
+    "fact": 2_000,
+    "opinion": 2_000,
     "owner": 120,
     "owner_contact": 200,
     "source": 200,
@@ -92,8 +95,9 @@ def read_markers(
 
     A row needs `reference`, `category` (code or title) and a place: address, uprn, position, zone_wkt or phone.
     What else is missing comes from the category: headline, action, start `today`, review and end by its policy;
-    the owner is then `by`. `now` is when they are recorded (aware, UTC). The same reference always gives the same
-    marker_id. The references seen are kept, about 100 bytes each, to refuse one that comes twice. Raises TableError.
+    the owner is then `by`; facts and opinions stay empty. `now` is when they are recorded (aware, UTC). The same
+    reference always gives the same marker_id. The references seen are kept, about 100 bytes each, to refuse one that
+    comes twice. Raises TableError.
     """
     by_name = {squeeze(name): category for category in categories.values() for name in (category.code, category.title)}
     first_lines: dict[str, int] = {}
@@ -106,6 +110,11 @@ def read_markers(
         category = _category(cells, by_name, categories)
         place = _place(cells)
         texts = {name: cells.text(name, LONGEST_TEXT[name]) or "" for name in TEXT_COLUMNS}
+        for name in NARRATIVE_COLUMNS:
+            if texts[name] and category is not None and not category.narrative:
+                cells.refuse(
+                    name, f"not kept for {category.title.lower()}. Leave it out: the action and owner must do."
+                )
         dates = _dates(cells, category, today)
         if cells.errors or reference is None or category is None or dates is None:
             yield from cells.errors
@@ -128,6 +137,8 @@ def read_markers(
             proposed_by=by,
             approved_by=approved_by,
             recorded_at=now,
+            fact=texts["fact"],
+            opinion=texts["opinion"],
         )
 
 

@@ -118,7 +118,8 @@ class Category:
     """A kind of marker, from `config/categories.toml`.
 
     `review_days` and `longest_days` give the dates a list leaves out. `nearby_m` is how far outside a
-    home a point still concerns it (0 for homes). `disclosure` maps role -> how much that role sees.
+    home a point still concerns it (0 for homes). `disclosure` maps role -> how much that role sees, `break_glass` is
+    how much somebody sees who broke the glass. `narrative` is False for a kind that keeps no facts and no opinion.
     """
 
     code: str
@@ -129,11 +130,16 @@ class Category:
     longest_days: int
     nearby_m: float
     disclosure: dict[str, str]
+    break_glass: str = "none"
+    narrative: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Marker:
-    """A warning marker: a pointer with an action and an owner, not an intelligence record."""
+    """A warning marker: a pointer with an action and an owner, not an intelligence record.
+
+    `fact` and `opinion` are kept apart (Data Protection Act 2018 s.38(2)); either may be empty.
+    """
 
     marker_id: str
     reference: str
@@ -152,6 +158,8 @@ class Marker:
     approved_by: str
     recorded_at: datetime
     version: int = 1
+    fact: str = ""
+    opinion: str = ""
 
     def state_at(self, now: datetime) -> State:
         """Computed from dates alone, so a marker can be neither early nor left on by a missed job."""

@@ -16,7 +16,8 @@ from markers.model import LONDON, Status
 from markers.spool import SpoolFailed
 from markers.store import Commit, Committed, StoreUnavailable
 from markers.vault import VaultError
-from overlay.disclosure import Shown, for_actor
+from overlay.disclosure import Disclosed, Shown, for_actor
+from overlay.glass import Glass
 from overlay.roles import Actor
 from overlay.services import Services, trouble_words
 
@@ -55,7 +56,8 @@ class Answer:
     """One check's answer, as far as the asking role may see it.
 
     `store` is `current`, or `last_known` when the store did not answer; then `status` is always
-    could_not_check and `as_of` the moment the copy was last known to be complete.
+    could_not_check and `as_of` the moment the copy was last known to be complete. `glass_until` is when the glass
+    broken for this incident is whole again.
     """
 
     check_id: str
@@ -69,6 +71,7 @@ class Answer:
     matches: tuple[Shown, ...]
     prompts: tuple[Prompt, ...]
     ledger_entry: str
+    glass_until: datetime | None = None
 
 
 def check(services: Services, actor: Actor, asked: Asked, now: datetime) -> Answer:
@@ -87,9 +90,18 @@ def check(services: Services, actor: Actor, asked: Asked, now: datetime) -> Answ
         # Once, outside every lock: another geocoder may be slow, and holds up only this check.
         located = located or services.geocoders.locate(where, services.gazetteer)
         position, outcome = _match(services, where, located, now)
-        answer = _compose(services, actor, asked, outcome, check_id, now)
-        entry = _entry(services, actor, asked, where, outcome, answer, now)
         expect = {"markers": position, "access": access_position}
+        glass = _glass(services, actor, asked, now, expect)
+        seen = for_actor(
+            outcome.matches,
+            actor,
+            services.categories,
+            now,
+            ask=services.roles.asks[actor.role],
+            glass_broken=glass is not None,
+        )
+        answer = _compose(services, actor, asked, outcome, seen, glass, check_id, now)
+        entry = _entry(services, actor, asked, where, outcome, seen, answer, now)
         try:
             done = services.commit(Commit(entry.entry_id, expect, (), (entry.canonical(),)), now)
             if isinstance(done, Committed):
@@ -97,7 +109,7 @@ def check(services: Services, actor: Actor, asked: Asked, now: datetime) -> Answ
             services.take_in(done.changes)
         except (StoreUnavailable, VaultError) as error:
             services.note_trouble(error)
-            return _last_known(services, actor, asked, where, outcome, answer, now, error)
+            return _last_known(services, actor, asked, where, outcome, seen, answer, now, error)
     raise NothingDisclosed("Markers are changing faster than this check can follow. Check again.")
 
 
@@ -121,8 +133,27 @@ def _match(services: Services, where: Location, located: Located, now: datetime)
     return position, outcome
 
 
-def _compose(services: Services, actor: Actor, asked: Asked, outcome: Outcome, check_id: str, now: datetime) -> Answer:
-    shown = for_actor(outcome.matches, actor, services.categories, now)
+def _glass(services: Services, actor: Actor, asked: Asked, now: datetime, expect: dict[str, int]) -> Glass | None:
+    """What the actor has broken for this incident; the commit then expects that it still stands."""
+    if not services.roles.may(actor, "break_glass.open"):
+        return None
+    glass, position = services.glass.open_for(actor, asked.incident_reference, now)
+    if glass is not None:
+        expect["break_glass"] = position
+    return glass
+
+
+def _compose(
+    services: Services,
+    actor: Actor,
+    asked: Asked,
+    outcome: Outcome,
+    seen: tuple[Disclosed, ...],
+    glass: Glass | None,
+    check_id: str,
+    now: datetime,
+) -> Answer:
+    shown = tuple(item.shown for item in seen)
     applying = frozenset(item.category for item in shown if item.category is not None)
     return Answer(
         check_id=check_id,
@@ -136,6 +167,7 @@ def _compose(services: Services, actor: Actor, asked: Asked, outcome: Outcome, c
         matches=shown,
         prompts=suggested(services.definitions, asked.incident_type, applying),
         ledger_entry=str(uuid.uuid4()),
+        glass_until=glass.until if glass is not None else None,
     )
 
 
@@ -147,7 +179,14 @@ def _reason(services: Services, actor: Actor, outcome: Outcome) -> str | None:
 
 
 def _entry(
-    services: Services, actor: Actor, asked: Asked, where: Location, outcome: Outcome, answer: Answer, now: datetime
+    services: Services,
+    actor: Actor,
+    asked: Asked,
+    where: Location,
+    outcome: Outcome,
+    seen: tuple[Disclosed, ...],
+    answer: Answer,
+    now: datetime,
 ) -> LedgerEntry:
     """What the ledger keeps of this look: who, when, why, tokens of where, and which fields of which markers."""
     return LedgerEntry(
@@ -158,14 +197,16 @@ def _entry(
         actor_role=actor.role,
         via=actor.via,
         incident=asked.incident_reference,
-        reason=asked.reason,
+        reason="break_glass" if answer.glass_until is not None else asked.reason,
         check_id=answer.check_id,
         status=answer.status.value,
         store=answer.store,
         about=_tokens(services, where, outcome),
         records=tuple(
-            RecordSeen(found.marker.marker_id, found.marker.version, found.grade.value, seen.fields())
-            for found, seen in zip(outcome.matches, answer.matches, strict=True)
+            RecordSeen(
+                item.match.marker.marker_id, item.match.marker.version, item.match.grade.value, item.shown.fields()
+            )
+            for item in seen
         ),
     )
 
@@ -189,6 +230,7 @@ def _last_known(
     asked: Asked,
     where: Location,
     outcome: Outcome,
+    seen: tuple[Disclosed, ...],
     answer: Answer,
     now: datetime,
     error: Exception,
@@ -214,7 +256,7 @@ def _last_known(
         ledger_entry=str(uuid.uuid4()),
     )
     try:
-        services.spool.append(_entry(services, actor, asked, where, outcome, stale, now))
+        services.spool.append(_entry(services, actor, asked, where, outcome, seen, stale, now))
     except SpoolFailed as error:
         raise NothingDisclosed(
             "The store is not answering and this look could not be logged here either, so nothing is shown. "

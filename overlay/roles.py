@@ -74,10 +74,11 @@ class Actor:
 
 @dataclass(frozen=True, slots=True)
 class Roles:
-    """The table: a title and a set of permissions for every role."""
+    """The table: a title and a set of permissions for every role, and whom it asks for what it is not shown."""
 
     titles: Mapping[str, str]
     permissions: Mapping[str, frozenset[str]]
+    asks: Mapping[str, str]
 
     @classmethod
     def load(cls, path: Path) -> Roles:
@@ -93,9 +94,10 @@ class Roles:
                 raise RolesError(f"{path}: unknown role '{role}'; known roles are {', '.join(ROLES)}")
         titles: dict[str, str] = {}
         permissions: dict[str, frozenset[str]] = {}
+        asks: dict[str, str] = {}
         for role in ROLES:
-            titles[role], permissions[role] = _row(path, role, table.get(role))
-        return cls(MappingProxyType(titles), MappingProxyType(permissions))
+            titles[role], permissions[role], asks[role] = _row(path, role, table.get(role))
+        return cls(MappingProxyType(titles), MappingProxyType(permissions), MappingProxyType(asks))
 
     def allows(self, role: str, permission: str) -> bool:
         """Whether the role holds the permission. An unknown permission is a programming error: `KeyError`."""
@@ -112,13 +114,13 @@ class Roles:
         return self.titles[role]
 
 
-def _row(path: Path, role: str, row: Any) -> tuple[str, frozenset[str]]:
+def _row(path: Path, role: str, row: Any) -> tuple[str, frozenset[str], str]:
     if not isinstance(row, dict):
         raise RolesError(f"{path}: role '{role}' is missing")
     for key in row:
-        if key not in ("title", "permissions"):
-            raise RolesError(f"{path}: [{role}] has an unknown key '{key}'; it takes 'title' and 'permissions'")
-    title, names = row.get("title"), row.get("permissions")
+        if key not in ("title", "permissions", "asks"):
+            raise RolesError(f"{path}: [{role}] has an unknown key '{key}'; it takes 'title', 'permissions' and 'asks'")
+    title, names, asks = row.get("title"), row.get("permissions"), row.get("asks", "")
     if not isinstance(title, str) or not title.strip():
         raise RolesError(f"{path}: [{role}] needs a 'title'")
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
@@ -132,4 +134,6 @@ def _row(path: Path, role: str, row: Any) -> tuple[str, frozenset[str]]:
     for one, other in NEVER_TOGETHER:
         if one in held and other in held:
             raise RolesError(f"{path}: [{role}] may not hold both '{one}' and '{other}'")
-    return title.strip(), held
+    if not isinstance(asks, str) or ("checks.make" in held and not asks.strip()):
+        raise RolesError(f"{path}: [{role}] needs 'asks', whom it asks for what of a marker is not shown to it")
+    return title.strip(), held, asks.strip()

@@ -30,6 +30,7 @@ from markers.store import Changes, Commit, Committed, Moved, Record, Store, Stor
 from markers.vault import KeyRing, Vault, VaultError
 from overlay.area import Area, load_area, load_geocoders
 from overlay.disclosure import check_table
+from overlay.glass import GlassBook
 from overlay.identity import AccessBook
 from overlay.roles import Roles
 from overlay.settings import Settings, SettingsError
@@ -97,6 +98,7 @@ class Services:
     ledger_search: LedgerSearch
     index: MarkerIndex
     access: AccessBook
+    glass: GlassBook
     gazetteer: Gazetteer
     last_contact: datetime
     trouble: str | None
@@ -151,6 +153,7 @@ class Services:
             ledger_search=LedgerSearch(store),
             index=MarkerIndex(),
             access=AccessBook(),
+            glass=GlassBook(),
             gazetteer=Gazetteer.open(settings.data / "gazetteer"),
             last_contact=datetime.now(UTC),
             trouble=None,
@@ -159,8 +162,8 @@ class Services:
         )
         try:
             store.bind()
-            services._load("markers")
-            services._load("access")
+            for collection in services._positions():
+                services._load(collection)
         except BaseException:
             store.close()
             raise
@@ -212,7 +215,7 @@ class Services:
                     [(r.record_id, _marker(r) if r.plain is not None else None) for r in news.records],
                 )
             else:
-                self.access.apply(news)
+                self._book(collection).apply(news)
 
     def state(self, now: datetime) -> StoreState:
         """Whether this process is in touch with the store, in the words of the top bar."""
@@ -227,14 +230,25 @@ class Services:
         if collection == "markers":
             self.index.replace(news.position, [_marker(r) for r in news.records if r.plain is not None])
         else:
-            self.access.replace(news)
+            self._book(collection).replace(news)
+
+    def _book(self, collection: str) -> AccessBook | GlassBook:
+        return self.access if collection == "access" else self.glass
+
+    def _positions(self) -> dict[str, int]:
+        """How far each copy has come."""
+        return {
+            "markers": self.index.position,
+            "access": self.access.position,
+            "break_glass": self.glass.position,
+        }
 
     def _follow(self) -> None:
         while not self._stopping.is_set():
             try:
-                self.store.wait({"markers": self.index.position, "access": self.access.position}, _WAIT_S)
+                self.store.wait(self._positions(), _WAIT_S)
                 # Asked even when nothing moved: a store that was wiped or restored moves nothing either.
-                for collection, after in (("markers", self.index.position), ("access", self.access.position)):
+                for collection, after in self._positions().items():
                     self.take_in({collection: self.store.changes(collection, after)})
                 if self.trouble is not None:
                     self.commit(Commit(str(uuid.uuid4()), {}), self.now())

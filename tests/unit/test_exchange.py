@@ -32,7 +32,8 @@ TODAY = date(2026, 11, 23)
 NOW = datetime(2026, 11, 23, 22, 0, tzinfo=UTC)
 PLAN = Category("child_protection", "Child protection plan", "Plan in force", "Ask who is in.", 90, 365, 0.0, {})
 ABUSE = Category("domestic_abuse", "Domestic abuse risk", "High risk", "Send two.", 30, 180, 0.0, {})
-CATEGORIES = {category.code: category for category in (PLAN, ABUSE)}
+OFFENDER = Category("rso", "Registered sex offender", "Lives here", "Ask who is in.", 91, 365, 0.0, {}, narrative=False)
+CATEGORIES = {category.code: category for category in (PLAN, ABUSE, OFFENDER)}
 ZONE = "POLYGON ((580000 180000, 580100 180000, 580100 180100, 580000 180100, 580000 180000))"
 
 
@@ -264,6 +265,8 @@ def test_a_marker_with_every_column(listed):
                 phone="07700 900123",
                 headline="Plan in force",
                 action="Ask for each child.",
+                fact="Two children, 4 and 9.",
+                opinion="Visits are missed on purpose.",
                 owner="Public protection unit",
                 owner_contact="ext 4521",
                 starts_on="03/10/2026",
@@ -299,7 +302,16 @@ def test_a_marker_with_every_column(listed):
         "approved_by": "B Supervisor",
         "recorded_at": "2026-11-23T22:00:00+00:00",
         "version": 1,
+        "fact": "Two children, 4 and 9.",
+        "opinion": "Visits are missed on purpose.",
     }
+
+
+@pytest.mark.parametrize("column", ["fact", "opinion"])
+def test_a_kind_that_keeps_no_narrative_refuses_one(listed, column):
+    (error,) = markers(listed(row(category="Registered sex offender", **{column: "From the national register."})))
+    assert (error.column, error.line) == (column, 2)
+    assert "not kept for registered sex offender" in error.reason
 
 
 def test_what_a_row_leaves_out_comes_from_its_category(listed):

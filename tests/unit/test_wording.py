@@ -32,8 +32,13 @@ def shown(grade: Grade, sub_building: SubBuilding | None = None, confidence: flo
         action="Keep the line open",
         owner="PPU",
         owner_contact="ext 1",
+        fact=None,
+        opinion=None,
+        source=None,
+        source_reference=None,
         review="current",
         detail="shown",
+        ask=None,
     )
 
 
