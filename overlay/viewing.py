@@ -1,0 +1,229 @@
+"""Looking at a marker by itself, and at who was shown it: logged before it is shown, like every look."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+
+from markers.ledger import LedgerEntry, Operation, RecordSeen
+from markers.ledger_search import Found
+from markers.model import LONDON, Grade, Marker, Match, State
+from markers.store import Commit, Committed
+from overlay.disclosure import Shown, for_actor
+from overlay.lookup import NotAllowedAnyMore, NothingDisclosed
+from overlay.roles import Actor
+from overlay.services import Services
+
+LAST = 25
+MOST_IN_A_DAY = 5_000
+_TRIES = 8
+_LOOKS = (Operation.CONSULTATION, Operation.DISCLOSURE)
+
+
+class NoSuchMarker(Exception):
+    """No marker of that id: never was one, or it was erased."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One time a marker was shown to somebody. `who` is a name, `fields` what of the marker was shown."""
+
+    sequence: int
+    at: datetime
+    who: str
+    role: str
+    incident: str | None
+    reason: str | None
+    grade: str | None
+    fields: tuple[str, ...]
+    last_known: bool
+
+    @property
+    def without_incident(self) -> bool:
+        """A check of an address that names no incident: the owner may ask why."""
+        return self.incident is None and self.grade is not None
+
+    @property
+    def glass_broken(self) -> bool:
+        return self.reason == "break_glass"
+
+
+@dataclass(frozen=True, slots=True)
+class MarkerView:
+    """One marker as its reader may see it, and its last looks, newest first."""
+
+    shown: Shown
+    place: str
+    state: State
+    starts_on: date
+    review_on: date
+    ends_on: date
+    looks: tuple[Look, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MarkerLooks:
+    """One marker's looks of one day. `reference` is None for a marker that is no longer there."""
+
+    marker_id: str
+    reference: str | None
+    category_title: str | None
+    owner: str | None
+    looks: tuple[Look, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """The digest of one day in London. `cut` when there was more than a page holds."""
+
+    day: date
+    markers: tuple[MarkerLooks, ...]
+    cut: bool
+
+    @property
+    def looks(self) -> int:
+        return sum(len(marker.looks) for marker in self.markers)
+
+    @property
+    def without_incident(self) -> int:
+        return sum(look.without_incident for marker in self.markers for look in marker.looks)
+
+
+def view_marker(services: Services, actor: Actor, marker_id: str, now: datetime) -> MarkerView:
+    """One marker and its last 25 looks. Raises NoSuchMarker, NotAllowedAnyMore, NothingDisclosed, `StoreUnavailable`."""
+    earlier = _looks(services, services.ledger_search.find(marker=marker_id, limit=4 * LAST), marker_id)[:LAST]
+    for _ in range(_TRIES):
+        with services.index.lock:
+            marker, position = services.index.get(marker_id), services.index.position
+        if marker is None:
+            raise NoSuchMarker
+        shown = _whole(services, actor, marker, now)
+        record = RecordSeen(marker.marker_id, marker.version, None, shown.fields())
+        if _logged(services, actor, "marker_page", (record,), {"markers": position}, now):
+            return MarkerView(
+                shown,
+                _place(marker),
+                marker.state_at(now),
+                marker.starts_on,
+                marker.review_on,
+                marker.ends_on,
+                earlier,
+            )
+    raise NothingDisclosed("Markers are changing faster than this page can follow. Open it again.")
+
+
+def view_day(services: Services, actor: Actor, day: date, now: datetime) -> Day:
+    """Every marker shown to anybody on a day, its newest look first; the marker looked at last in front.
+
+    Raises NotAllowedAnyMore, NothingDisclosed, `StoreUnavailable`.
+    """
+    since = datetime.combine(day, time(), LONDON)
+    found = services.ledger_search.find(
+        since=since, until=datetime.combine(day + timedelta(days=1), time(), LONDON), limit=MOST_IN_A_DAY
+    )
+    records = dict.fromkeys(seen.record_id for item in found if _is_look(item) for seen in item.entry.records)
+    digest = Day(
+        day,
+        tuple(_of_the_day(services, actor, marker_id, found, now) for marker_id in records),
+        cut=len(found) == MOST_IN_A_DAY,
+    )
+    for _ in range(_TRIES):
+        if _logged(services, actor, "disclosures_page", (), {}, now):
+            return digest
+    raise NothingDisclosed("Accounts are changing faster than this page can follow. Open it again.")
+
+
+def looks_under_glass(services: Services, account_id: str, incident: str, since: datetime, until: datetime) -> int:
+    """How many looks somebody made under broken glass. Raises `StoreUnavailable`."""
+    found = services.ledger_search.find(actor=account_id, since=since, until=until, limit=MOST_IN_A_DAY)
+    return sum(item.entry.reason == "break_glass" and item.entry.incident is not None for item in found)
+
+
+def _logged(
+    services: Services,
+    actor: Actor,
+    reason: str,
+    records: tuple[RecordSeen, ...],
+    expect: dict[str, int],
+    now: datetime,
+) -> bool:
+    """Whether the look is in the ledger, at the positions it was made at. Otherwise the news has been taken in."""
+    standing = services.access.standing(actor, now)
+    if standing is None:
+        raise NotAllowedAnyMore
+    entry = LedgerEntry(
+        entry_id=str(uuid.uuid4()),
+        at=now,
+        operation=Operation.CONSULTATION,
+        actor_id=actor.actor_id,
+        actor_role=actor.role,
+        via=actor.via,
+        reason=reason,
+        records=records,
+    )
+    done = services.commit(Commit(entry.entry_id, {**expect, "access": standing}, (), (entry.canonical(),)), now)
+    if isinstance(done, Committed):
+        return True
+    services.take_in(done.changes)
+    return False
+
+
+def _whole(services: Services, actor: Actor, marker: Marker, now: datetime) -> Shown:
+    here = Match(marker, Grade.PREMISES, (), 1.0)
+    (item,) = for_actor((here,), actor, services.categories, now, ask=services.roles.asks[actor.role])
+    return item.shown
+
+
+def _of_the_day(
+    services: Services, actor: Actor, marker_id: str, found: Iterable[Found], now: datetime
+) -> MarkerLooks:
+    marker = services.index.get(marker_id)
+    shown = _whole(services, actor, marker, now) if marker is not None else None
+    return MarkerLooks(
+        marker_id,
+        shown and shown.reference,
+        shown and shown.category_title,
+        shown and shown.owner,
+        _looks(services, found, marker_id),
+    )
+
+
+def _looks(services: Services, found: Iterable[Found], marker_id: str) -> tuple[Look, ...]:
+    """The looks of one marker, as they came. A look that was sent again from the spool stands once, as it was shown."""
+    items = [item for item in found if _is_look(item)]
+    late = {item.entry.check_id for item in items if item.entry.late}
+    return tuple(
+        Look(
+            item.sequence,
+            item.entry.at,
+            services.access.name_of(item.entry.actor_id),
+            services.roles.titles.get(item.entry.actor_role, item.entry.actor_role),
+            item.entry.incident,
+            item.entry.reason,
+            seen.grade,
+            seen.fields,
+            item.entry.store == "last_known",
+        )
+        for item in items
+        if item.entry.late or item.entry.check_id is None or item.entry.check_id not in late
+        for seen in item.entry.records
+        if seen.record_id == marker_id
+    )
+
+
+def _is_look(item: Found) -> bool:
+    return item.entry.operation in _LOOKS
+
+
+def _place(marker: Marker) -> str:
+    place = marker.place
+    if place.address:
+        return ", ".join(filter(None, (place.address, place.postcode)))
+    if place.zone_wkt:
+        return "an area drawn on the map"
+    if place.point is not None:
+        circle = f", {place.radius_m:.0f} m around" if place.radius_m else ""
+        return f"{place.point.easting:.0f} {place.point.northing:.0f}{circle}"
+    return place.phone or f"UPRN {place.uprn}"
