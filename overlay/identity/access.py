@@ -205,6 +205,12 @@ class AccessBook:
             found = self._entries.get(self._names.get(username.strip().casefold(), ""))
             return found if isinstance(found, Account) else None
 
+    def account_of(self, account_id: str) -> Account | None:
+        """The account of that record, disabled or not."""
+        with self._lock:
+            found = self._entries.get(account_id)
+            return found if isinstance(found, Account) else None
+
     def accounts(self) -> tuple[Account, ...]:
         """All accounts by username."""
         with self._lock:
