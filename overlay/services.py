@@ -31,7 +31,7 @@ from markers.vault import KeyRing, Vault, VaultError
 from overlay.area import Area, load_area, load_geocoders
 from overlay.disclosure import check_table
 from overlay.glass import GlassBook
-from overlay.identity import AccessBook
+from overlay.identity import AccessBook, Door
 from overlay.roles import Roles
 from overlay.settings import Settings, SettingsError
 
@@ -177,6 +177,11 @@ class Services:
         self.store.close()
         if self.embedded is not None:
             self.embedded.release()
+
+    @property
+    def door(self) -> Door:
+        """What signing in works with."""
+        return Door(self.store, self.access, self.vault)
 
     def now(self) -> datetime:
         """The one clock: read once at the edge and passed down."""

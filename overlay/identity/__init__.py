@@ -7,7 +7,9 @@ every change goes through one commit with its ledger entry.
 from overlay.identity.access import AccessBook, Account, ServiceToken, Session
 from overlay.identity.accounts import NameTaken, NoSuchAccount, create_account, disable_account, set_password, set_role
 from overlay.identity.changes import COMMAND_LINE, AccessBusy, IdentityError, Refused
+from overlay.identity.door import Door
 from overlay.identity.passwords import SHORTEST_PASSWORD, SignInBusy
+from overlay.identity.reauthenticate import reauthenticate
 from overlay.identity.sessions import SESSION_LASTS, SignInRefused, SlowDown, sign_in, sign_out
 from overlay.identity.tokens import NoSuchToken, create_token, revoke_token
 
@@ -18,6 +20,7 @@ __all__ = [
     "AccessBook",
     "AccessBusy",
     "Account",
+    "Door",
     "IdentityError",
     "NameTaken",
     "NoSuchAccount",
@@ -31,6 +34,7 @@ __all__ = [
     "create_account",
     "create_token",
     "disable_account",
+    "reauthenticate",
     "revoke_token",
     "set_password",
     "set_role",

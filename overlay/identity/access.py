@@ -205,6 +205,18 @@ class AccessBook:
             found = self._entries.get(self._names.get(username.strip().casefold(), ""))
             return found if isinstance(found, Account) else None
 
+    def account_of(self, account_id: str) -> Account | None:
+        """The account of that record, disabled or not."""
+        with self._lock:
+            found = self._entries.get(account_id)
+            return found if isinstance(found, Account) else None
+
+    def name_of(self, actor_id: str) -> str:
+        """The name of whoever the ledger names: a person, a program, or the id itself where neither is known."""
+        with self._lock:
+            found = self._entries.get(actor_id)
+            return found.name if isinstance(found, Account | ServiceToken) else actor_id[:40]
+
     def accounts(self) -> tuple[Account, ...]:
         """All accounts by username."""
         with self._lock:

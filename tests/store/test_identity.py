@@ -380,5 +380,20 @@ def test_waiting_too_long_for_a_turn_is_said(monkeypatch: pytest.MonkeyPatch) ->
         passwords._turns.release(passwords.AT_ONCE)
 
 
+def test_proving_again_who_one_is_takes_ones_own_password(desk: Desk, ada: identity.Account) -> None:
+    door = identity.Door(desk.store, desk.access, desk.vault)
+    secret = identity.sign_in(desk.store, desk.access, "ada", PASSWORD, NOW)
+    actor = desk.access.actor_for_session(secret, NOW)
+    assert actor is not None
+    identity.create_account(desk.store, desk.access, "bea", "Bea Quill", "dispatcher", OTHER, NOW)
+    identity.reauthenticate(door, actor, PASSWORD, "", NOW)
+    for wrong in (OTHER, ""):
+        with pytest.raises(identity.SignInRefused):
+            identity.reauthenticate(door, actor, wrong, "", NOW)
+    identity.disable_account(desk.store, desk.access, "ada", NOW)
+    with pytest.raises(identity.SignInRefused):
+        identity.reauthenticate(door, actor, PASSWORD, "", NOW)
+
+
 def test_a_shift_is_twelve_hours() -> None:
     assert timedelta(hours=12) == sessions.SESSION_LASTS
