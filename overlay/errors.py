@@ -17,9 +17,11 @@ from werkzeug.exceptions import HTTPException
 
 from markers.location import LocationError
 from markers.store import StoreUnavailable, VersionConflict
+from overlay.glass import GlassRefused, NoSuchGlass
 from overlay.identity import AccessBusy, Refused, SignInBusy, SignInRefused, SlowDown
 from overlay.lookup import NotAllowedAnyMore, NothingDisclosed
 from overlay.security import CrossSite, Forbidden, SignInFirst, is_api
+from overlay.viewing import NoSuchMarker
 
 log = structlog.get_logger()
 
@@ -150,6 +152,13 @@ def _busy(error: Exception) -> Problem:
     return Problem(503, "busy", "Busy", str(error), "", "", headers={"Retry-After": "5"})
 
 
+def _gone(_: Exception) -> Problem:
+    return Problem(
+        404, "not-found", "That is not here", "It was never here, or it has been removed since.",
+        "Go back and open it from the page that lists it.",
+    )  # fmt: skip
+
+
 TABLE: tuple[tuple[type[Exception], Callable[[Any], Problem]], ...] = (
     (LocationError, _location),
     (BodyRefused, _body),
@@ -163,6 +172,9 @@ TABLE: tuple[tuple[type[Exception], Callable[[Any], Problem]], ...] = (
     (SignInBusy, _busy),
     (AccessBusy, _busy),
     (Refused, lambda error: Problem(422, "fields", "That can't be used", str(error), "", "")),
+    (GlassRefused, lambda error: Problem(409, "refused", "That can't be done", error.reason, "Load the page again.")),
+    (NoSuchGlass, _gone),
+    (NoSuchMarker, _gone),
     (VersionConflict, _conflict),
     (StoreUnavailable, _no_store),
 )

@@ -144,8 +144,7 @@ class GlassBook:
         """What the actor has open for exactly this incident, and the position at which that was so."""
         with self._lock:
             mine = (kept for kept in self._kept.values() if kept.account_id == actor.actor_id and kept.open_at(now))
-            meant = _same(incident or "")
-            return next((kept for kept in mine if meant and _same(kept.incident) == meant), None), self._position
+            return next((kept for kept in mine if same_incident(kept.incident, incident)), None), self._position
 
     def get(self, glass_id: str) -> Glass:
         """Raises NoSuchGlass."""
@@ -229,8 +228,10 @@ def review_glass(
     _change(store, access, book, actor, reviewed, glass.version, f"reviewed_{finding}", fields, now)
 
 
-def _same(incident: str) -> str:
-    return "".join(incident.split()).casefold()
+def same_incident(one: str | None, other: str | None) -> bool:
+    """Whether two references name one incident: spaces and capitals apart, and neither missing."""
+    tidy = ["".join(reference.split()).casefold() for reference in (one or "", other or "")]
+    return tidy[0] == tidy[1] != ""
 
 
 def _text(field: str, text: str, shortest: int, longest: int, say: str) -> str:

@@ -12,6 +12,7 @@ from markers.ledger_search import Found
 from markers.model import LONDON, Grade, Marker, Match, State
 from markers.store import Commit, Committed
 from overlay.disclosure import Shown, for_actor
+from overlay.glass import same_incident
 from overlay.lookup import NotAllowedAnyMore, NothingDisclosed
 from overlay.roles import Actor
 from overlay.services import Services
@@ -92,7 +93,10 @@ class Day:
 
 
 def view_marker(services: Services, actor: Actor, marker_id: str, now: datetime) -> MarkerView:
-    """One marker and its last 25 looks. Raises NoSuchMarker, NotAllowedAnyMore, NothingDisclosed, `StoreUnavailable`."""
+    """One marker and its last 25 looks.
+
+    Raises NoSuchMarker, NotAllowedAnyMore, NothingDisclosed, `StoreUnavailable`.
+    """
     earlier = _looks(services, services.ledger_search.find(marker=marker_id, limit=4 * LAST), marker_id)[:LAST]
     for _ in range(_TRIES):
         with services.index.lock:
@@ -138,7 +142,7 @@ def view_day(services: Services, actor: Actor, day: date, now: datetime) -> Day:
 def looks_under_glass(services: Services, account_id: str, incident: str, since: datetime, until: datetime) -> int:
     """How many looks somebody made under broken glass. Raises `StoreUnavailable`."""
     found = services.ledger_search.find(actor=account_id, since=since, until=until, limit=MOST_IN_A_DAY)
-    return sum(item.entry.reason == "break_glass" and item.entry.incident is not None for item in found)
+    return sum(item.entry.reason == "break_glass" and same_incident(item.entry.incident, incident) for item in found)
 
 
 def _logged(
@@ -176,18 +180,13 @@ def _whole(services: Services, actor: Actor, marker: Marker, now: datetime) -> S
     return item.shown
 
 
-def _of_the_day(
-    services: Services, actor: Actor, marker_id: str, found: Iterable[Found], now: datetime
-) -> MarkerLooks:
+def _of_the_day(services: Services, actor: Actor, marker_id: str, found: Iterable[Found], now: datetime) -> MarkerLooks:
     marker = services.index.get(marker_id)
-    shown = _whole(services, actor, marker, now) if marker is not None else None
-    return MarkerLooks(
-        marker_id,
-        shown and shown.reference,
-        shown and shown.category_title,
-        shown and shown.owner,
-        _looks(services, found, marker_id),
-    )
+    looks = _looks(services, found, marker_id)
+    if marker is None:
+        return MarkerLooks(marker_id, None, None, None, looks)
+    shown = _whole(services, actor, marker, now)
+    return MarkerLooks(marker_id, shown.reference, shown.category_title, shown.owner, looks)
 
 
 def _looks(services: Services, found: Iterable[Found], marker_id: str) -> tuple[Look, ...]:

@@ -4,7 +4,7 @@ All three are records of the store's collection "access"; `AccessBook` is its re
 every change goes through one commit with its ledger entry.
 """
 
-from overlay.identity.access import AccessBook, Account, ServiceToken, Session
+from overlay.identity.access import AccessBook, Account, ServiceToken, Session, secret_id
 from overlay.identity.accounts import NameTaken, NoSuchAccount, create_account, disable_account, set_password, set_role
 from overlay.identity.changes import COMMAND_LINE, AccessBusy, IdentityError, Refused
 from overlay.identity.door import Door
@@ -36,6 +36,7 @@ __all__ = [
     "disable_account",
     "reauthenticate",
     "revoke_token",
+    "secret_id",
     "set_password",
     "set_role",
     "sign_in",

@@ -39,10 +39,13 @@ function checkPage() {
   if (!hasResult()) asked = null;
   markEarlier();
 
+  // The forms under an answer check what it was about once more, under other rights: not what is typed by now.
+  const checks = (element) => element === form || element.matches?.("form[data-checks]");
+
   document.addEventListener("htmx:before:request", ({ target, detail }) => {
-    if (target !== form) return;
+    if (!checks(target)) return;
     current = detail.ctx;
-    askedNow = typed();
+    askedNow = target === form ? typed() : asked;
     answer.setAttribute("aria-busy", "true");
     underWay.hidden = false;
     earlier.hidden = true;
@@ -50,7 +53,7 @@ function checkPage() {
 
   document.addEventListener("htmx:after:request", (event) => {
     const { ctx } = event.detail;
-    if (event.target !== form) return;
+    if (!checks(event.target)) return;
     if (ctx !== current) return event.preventDefault();
     const problem = whatIsWrongWith(ctx);
     if (!problem) return;

@@ -12,7 +12,7 @@ from overlay import lookup, security
 from overlay.plain_text import is_plain_text
 from overlay.security import requires
 from overlay.web.chrome import chrome_for
-from overlay.web.views import CheckForm, CheckPage
+from overlay.web.views import CheckForm, CheckPage, GlassForm
 
 pages = Blueprint("check", __name__)
 
@@ -38,7 +38,16 @@ def start_again() -> ResponseReturnValue:
 @requires("checks.make")
 def make_check() -> ResponseReturnValue:
     """Check what was typed and show the same page with the result, or the result alone to a page that asked so."""
-    form = CheckForm(**{name: request.form.get(name, "") for name in CheckForm.__slots__})
+    return answered(form_sent(), None)
+
+
+def form_sent() -> CheckForm:
+    """The boxes of the check page as they were sent."""
+    return CheckForm(**{name: request.form.get(name, "") for name in CheckForm.__slots__})
+
+
+def answered(form: CheckForm, glass: GlassForm | None) -> Response:
+    """The check page's answer to a form; `glass` is what stood in the form under the answer before it was refused."""
     page = _blank(form)
     unusable = _unusable(form, page.incident_types)
     if unusable is not None:
@@ -56,7 +65,16 @@ def make_check() -> ResponseReturnValue:
         return _page(replace(page, problem=f"{error.reason} No check was made.", field=field), 422)
     except lookup.NothingDisclosed as error:
         return _page(replace(page, chrome=chrome_for(security.actor()), problem=str(error)), 503)
-    return _page(replace(page, chrome=chrome_for(security.actor()), answer=answer), 200)
+    page = replace(page, chrome=chrome_for(security.actor()), answer=answer, glass=_glass(answer, glass))
+    return _page(page, 200)
+
+
+def _glass(answer: lookup.Answer, tried: GlassForm | None) -> GlassForm | None:
+    """The form under an answer, where this person could see more of it for this incident."""
+    withheld = any(shown.ask is not None for shown in answer.matches)
+    if not withheld or not security.services().roles.may(security.actor(), "break_glass.open"):
+        return None
+    return tried or GlassForm()
 
 
 def _blank(form: CheckForm) -> CheckPage:
@@ -65,7 +83,8 @@ def _blank(form: CheckForm) -> CheckPage:
         chrome=chrome_for(actor),
         form=form,
         incident_types=services.incident_types,
-        may_check=services.roles.allows(actor.role, "checks.make"),
+        may_check=services.roles.may(actor, "checks.make"),
+        may_open_markers=services.roles.may(actor, "markers.read"),
     )
 
 

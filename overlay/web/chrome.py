@@ -5,7 +5,15 @@ from __future__ import annotations
 from markers.model import LONDON
 from overlay import security
 from overlay.roles import Actor
-from overlay.web.views import Chrome, PublicChrome
+from overlay.web.views import Chrome, GlassNotices, PublicChrome
+
+# The pages of the bar, by the permission that opens them.
+_LINKS = (
+    ("checks.make", "Check", "/"),
+    ("room.supervise", "Control room", "/control-room"),
+    ("break_glass.review", "Broken glass", "/broken-glass"),
+    ("disclosures.read", "Disclosures", "/disclosures"),
+)
 
 
 def chrome_for(actor: Actor) -> Chrome:
@@ -20,6 +28,20 @@ def chrome_for(actor: Actor) -> Chrome:
         store_state=state.kind,
         store_words=state.words,
         now_local=_local_time(),
+        links=tuple((title, path) for permission, title, path in _LINKS if services.roles.may(actor, permission)),
+        notices=_notices(actor),
+    )
+
+
+def _notices(actor: Actor) -> GlassNotices | None:
+    services, now = security.services(), security.now()
+    if not services.roles.may(actor, "break_glass.review"):
+        return None
+    waiting = services.glass.to_review()
+    return GlassNotices(
+        open_now=sum(glass.open_at(now) for glass in waiting),
+        to_review=len(waiting),
+        overdue=sum(glass.overdue_at(now) for glass in waiting),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from overlay import security
 from overlay.web.times import clock, day, review_words
 from overlay.web.wording import words_of
 
@@ -14,4 +15,4 @@ if TYPE_CHECKING:
 def register(app: Flask) -> None:
     """Give every template of the application these filters and functions."""
     app.jinja_env.filters.update(clock=clock, day=day, review_words=review_words)
-    app.jinja_env.globals["words_of"] = words_of
+    app.jinja_env.globals.update(words_of=words_of, now=security.now)

@@ -10,7 +10,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
+    from datetime import date
+
+    from overlay.glass import Glass
     from overlay.lookup import Answer
+    from overlay.viewing import Day, MarkerView
 
 StoreKind = Literal["current", "last_known", "unavailable"]
 
@@ -25,8 +29,20 @@ class PublicChrome:
 
 
 @dataclass(frozen=True, slots=True)
+class GlassNotices:
+    """How many have broken the glass at this moment, and how many reviews wait and are overdue."""
+
+    open_now: int
+    to_review: int
+    overdue: int
+
+
+@dataclass(frozen=True, slots=True)
 class Chrome:
-    """The top bar of a signed-in page: where, who, and the store's state in words."""
+    """The top bar of a signed-in page: where, who, and the store's state in words.
+
+    `links` are the pages this role may open, title and path; `notices` is set for whoever reviews broken glass.
+    """
 
     area_title: str
     force: str
@@ -35,6 +51,8 @@ class Chrome:
     store_state: StoreKind
     store_words: str
     now_local: str
+    links: tuple[tuple[str, str], ...] = ()
+    notices: GlassNotices | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +75,24 @@ class CheckForm:
 
 
 @dataclass(frozen=True, slots=True)
+class GlassForm:
+    """`components/glass.html`, under an answer that withholds detail. `field` names the box that `problem` is about."""
+
+    wants_code: bool = False
+    reason: str = ""
+    problem: str | None = None
+    field: str | None = None
+    is_open: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class CheckPage:
     """`pages/check.html` and `fragments/answer.html`.
 
     Before a check both `answer` and `problem` are None. `problem` says what was wrong with what was
     typed, or why no answer could be given; it is never a `clear`. `field` names the box it is about.
-    `may_check` is False for a role that makes no checks: the page then says so and shows no form.
+    `may_check` is False for a role that makes no checks: the page then says so and shows no form. `glass` is set when
+    this role could break the glass for what the answer withholds.
     """
 
     chrome: Chrome
@@ -72,6 +102,8 @@ class CheckPage:
     problem: str | None = None
     field: str | None = None
     may_check: bool = True
+    glass: GlassForm | None = None
+    may_open_markers: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,3 +122,59 @@ class ProblemPage:
     to_do: str
     error_id: str | None = None
     sign_in: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class GlassReview:
+    """One breaking that waits for its review; `looks` made under it, and what was wrong with a review just sent."""
+
+    glass: Glass
+    is_open: bool
+    overdue: bool
+    own: bool
+    role_title: str
+    looks: int
+    problem: str | None
+    field: str | None
+    finding: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class GlassReviewsPage:
+    """`pages/broken_glass.html`. `findings` are code and title."""
+
+    chrome: Chrome
+    waiting: tuple[GlassReview, ...]
+    reviewed: tuple[Glass, ...]
+    findings: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ControlRoomPage:
+    """`pages/control_room.html`. `spooled` looks wait to be recorded in the store."""
+
+    chrome: Chrome
+    open_now: tuple[Glass, ...]
+    overdue: tuple[Glass, ...]
+    to_review: int
+    spooled: int
+
+
+@dataclass(frozen=True, slots=True)
+class DisclosuresPage:
+    """`pages/disclosures.html`: one day's digest, the days beside it (no tomorrow), and what was wrong with the day."""
+
+    chrome: Chrome
+    digest: Day
+    before: date
+    after: date | None
+    problem: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MarkerPage:
+    """`pages/marker.html`."""
+
+    chrome: Chrome
+    view: MarkerView

@@ -17,9 +17,11 @@ from markers.store import StoreUnavailable, VersionConflict
 from overlay import errors, identity
 from overlay.app import create_app
 from overlay.errors import BodyRefused, FieldError
+from overlay.glass import GlassRefused, NoSuchGlass
 from overlay.lookup import NotAllowedAnyMore, NothingDisclosed
 from overlay.security import CrossSite, Forbidden, SignInFirst, public
 from overlay.services import Services
+from overlay.viewing import NoSuchMarker
 from tests.conftest import Console
 from tests.web.conftest import TIMEOUT_S, Visitor
 from tests.web.test_check_page import SCRIPT, result
@@ -118,6 +120,9 @@ EVERY = [
     identity.SignInBusy(),
     identity.AccessBusy(),
     identity.Refused("name", "Too long."),
+    GlassRefused("reason", "Too short."),
+    NoSuchGlass(),
+    NoSuchMarker(),
     VersionConflict("markers", "m1", 3),
     StoreUnavailable("gone"),
     ValueError(CANARY),

@@ -1,37 +1,77 @@
-"""Every route has a guard, and every guard holds for nobody, for every role, and for the wrong kind of credential."""
+"""Every route has a guard, and every guard holds: role by role, credential by credential, record by record.
+
+The authorisation matrix is generated from the route map, the table of roles and the rows below; a route without a row
+fails the first test.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import timedelta
 
 import pytest
 import requests
 from flask import Flask
 
+from markers.exchange import marker_id
+from overlay import glass, identity
 from overlay.app import create_app
 from overlay.roles import ROLES, Roles
 from overlay.security import Guard, guard_of
 from overlay.services import Services
-from overlay.settings import SHIPPED_CONFIG
+from overlay.settings import SHIPPED_CONFIG, Settings
 from tests.conftest import Console
 from tests.web.conftest import TIMEOUT_S, Visitor
 
-# The route map as it is meant to be: a route missing here fails the test, so that nobody adds one unguarded by habit.
-EXPECTED: dict[tuple[str, str], str | None] = {
-    ("GET", "/"): "console.open",
-    ("GET", "/check"): "console.open",
-    ("POST", "/check"): "checks.make",
-    ("GET", "/sign-in"): None,
-    ("POST", "/sign-in"): None,
-    ("POST", "/sign-out"): None,
-    ("GET", "/static/<path:filename>"): None,
-    ("GET", "/healthz"): None,
-    ("GET", "/readyz"): None,
-    ("POST", "/api/v1/checks"): "checks.make",
-    ("GET", "/api/v1/openapi.json"): "api.describe",
-}
-GUARDED = [(method, path, permission) for (method, path), permission in EXPECTED.items() if permission is not None]
 CHECK = {"location": {"address": "14 Nowhere At All"}}
+LINE = requests.Session()  # one connection, no memory of cookies
+NOWHERE = {"location": "14 Nowhere At All"}
+REVIEW = {"finding": "made_up", "note": ""}
+
+
+@dataclass(frozen=True)
+class Route:
+    """One row: the permission (None is public), what is sent, how it ends for whoever may, by the record's state."""
+
+    permission: str | None
+    send: dict[str, object] = field(default_factory=dict)
+    ends: dict[str, int] = field(default_factory=lambda: {"": 200})
+
+
+# The route map as it is meant to be.
+ROUTES: dict[tuple[str, str], Route] = {
+    ("GET", "/"): Route("console.open"),
+    ("GET", "/check"): Route("console.open", ends={"": 303}),
+    ("POST", "/check"): Route("checks.make", NOWHERE),
+    ("POST", "/break-glass"): Route("break_glass.open", NOWHERE),
+    ("POST", "/break-glass/end"): Route("break_glass.open", NOWHERE),
+    ("GET", "/broken-glass"): Route("break_glass.review"),
+    ("POST", "/broken-glass/<glass_id>/end"): Route(
+        "break_glass.review", ends={"ended": 409, "reviewed": 409, "absent": 404}
+    ),
+    ("POST", "/broken-glass/<glass_id>/review"): Route(
+        "break_glass.review", REVIEW, {"open": 422, "ended": 422, "reviewed": 422, "absent": 404}
+    ),
+    ("GET", "/notices"): Route("break_glass.review"),
+    ("GET", "/control-room"): Route("room.supervise"),
+    ("GET", "/disclosures"): Route("disclosures.read"),
+    ("GET", "/markers/<marker_id>"): Route(
+        "markers.read", ends={"in_force": 200, "future": 200, "over": 200, "absent": 404}
+    ),
+    ("GET", "/sign-in"): Route(None),
+    ("POST", "/sign-in"): Route(None),
+    ("POST", "/sign-out"): Route(None),
+    ("GET", "/static/<path:filename>"): Route(None),
+    ("GET", "/healthz"): Route(None),
+    ("GET", "/readyz"): Route(None),
+    ("POST", "/api/v1/checks"): Route("checks.make", CHECK),
+    ("GET", "/api/v1/openapi.json"): Route("api.describe"),
+}
+GUARDED = [(method, path) for (method, path), route in ROUTES.items() if route.permission is not None]
+PAGES = [row for row in GUARDED if not row[1].startswith("/api")]
+INTERFACE = [row for row in GUARDED if row[1].startswith("/api")]
+TABLE = Roles.load(SHIPPED_CONFIG / "roles.toml")
 
 
 def test_the_route_map_is_the_one_written_down_and_every_route_has_its_guard(app: Flask) -> None:
@@ -40,7 +80,9 @@ def test_the_route_map_is_the_one_written_down_and_every_route_has_its_guard(app
         for rule in app.url_map.iter_rules()
         for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
     }
-    assert {route: guard and guard.permission for route, guard in found.items()} == EXPECTED
+    assert {route: guard and guard.permission for route, guard in found.items()} == {
+        row: route.permission for row, route in ROUTES.items()
+    }
     for route, guard in found.items():
         assert guard is not None, route
         assert (guard.permission is None) == bool(guard.reason), route
@@ -57,66 +99,225 @@ def test_a_view_without_a_guard_answers_nobody(services: Services) -> None:
             assert "unguarded words" not in reply.text
 
 
-def send(console: Console, method: str, path: str, **options: object) -> requests.Response:
-    if path.startswith("/api") and method == "POST":
-        options["json"] = CHECK
-    return requests.request(method, console.url + path, allow_redirects=False, timeout=TIMEOUT_S, **options)  # type: ignore[arg-type]
+@pytest.fixture(scope="module")
+def records(services: Services) -> dict[str, dict[str, str]]:
+    """By the name in a route: the id of a record in each state."""
+    now, store, access, book = services.now(), services.store, services.access, services.glass
+    opener = _signed_in(services, "opener", "call_handler")
+    actor = access.actor_for_session(opener, now)
+    assert actor is not None
+    ids = [
+        glass.break_glass(store, access, book, actor, f"CAD-{n}", "For the tests of routes", now).glass_id
+        for n in range(3)
+    ]
+    for over in ids[1:]:
+        glass.end_glass(store, access, book, actor, over, now)
+    by = access.actor_for_session(_signed_in(services, "reviewer", "ppu_supervisor"), now)
+    assert by is not None
+    glass.review_glass(store, access, book, by, ids[2], "justified", "", now)
+    return {
+        "glass_id": {"open": ids[0], "ended": ids[1], "reviewed": ids[2], "absent": "0" * 32},
+        "marker_id": {
+            "in_force": marker_id("QM-0001"),
+            "future": marker_id("QM-0041"),
+            "over": marker_id("QM-0042"),
+            "absent": marker_id("QM-9999"),
+        },
+    }
 
 
-@pytest.mark.parametrize(("method", "path", "permission"), GUARDED)
-def test_nobody_gets_nothing(console: Console, method: str, path: str, permission: str) -> None:
-    reply = send(console, method, path)
+def _signed_in(services: Services, username: str, role: str) -> str:
+    password, now = "three random words", services.now()
+    if services.access.account(username) is None:
+        identity.create_account(services.store, services.access, username, username, role, password, now)
+    return identity.sign_in(services.store, services.access, username, password, now)
+
+
+def addresses(path: str, records: dict[str, dict[str, str]], ends: dict[str, int]) -> dict[str, str]:
+    """The route's address for each state of its record."""
+    for name, ids in records.items():
+        if f"<{name}>" in path:
+            return {state: path.replace(f"<{name}>", ids[state]) for state in ends}
+    return {"": path}
+
+
+def send(
+    console: Console, method: str, path: str, fields: dict[str, object] | None = None, **options: object
+) -> requests.Response:
+    if method == "POST":
+        options["json" if path.startswith("/api") else "data"] = fields
+    cookies = options.pop("cookies", None)
+    headers = {
+        **options.pop("headers", {}),
+        "Cookie": "; ".join(f"{name}={value}" for name, value in (cookies or {}).items()),
+    }
+    try:
+        return LINE.request(
+            method, console.url + path, headers=headers, allow_redirects=False, timeout=TIMEOUT_S, **options
+        )  # type: ignore[arg-type]
+    finally:
+        LINE.cookies.clear()
+
+
+def assert_nobody(reply: requests.Response, method: str, path: str) -> None:
+    """Whoever is not known gets nothing but the way in."""
     if method == "GET" and not path.startswith("/api"):
-        assert (reply.status_code, reply.headers["Location"]) == (303, "/sign-in")
+        assert (reply.status_code, reply.headers["Location"]) == (303, "/sign-in"), path
     else:
-        assert reply.status_code == 401
+        assert reply.status_code == 401, path
     if path.startswith("/api"):
         assert reply.headers["Content-Type"] == "application/problem+json"
         assert reply.headers["WWW-Authenticate"].startswith("Bearer")
 
 
+@pytest.mark.parametrize(("method", "path"), GUARDED)
+def test_nobody_gets_nothing(console: Console, records: dict[str, dict[str, str]], method: str, path: str) -> None:
+    route = ROUTES[method, path]
+    for address in addresses(path, records, route.ends).values():
+        assert_nobody(send(console, method, address, route.send), method, address)
+
+
 @pytest.mark.parametrize("role", [role for role in ROLES if role != "service"])
-@pytest.mark.parametrize(("method", "path", "permission"), [row for row in GUARDED if not row[1].startswith("/api")])
-def test_a_page_opens_to_the_roles_that_hold_its_permission(
-    signed_in: Callable[[str], Visitor], role: str, method: str, path: str, permission: str
+@pytest.mark.parametrize(("method", "path"), PAGES)
+def test_a_page_opens_to_the_roles_that_hold_its_permission_whatever_its_record(
+    signed_in: Callable[[str], Visitor], records: dict[str, dict[str, str]], role: str, method: str, path: str
 ) -> None:
-    visitor = signed_in(role)
-    reply = visitor.get(path) if method == "GET" else visitor.post(path, {"location": "14 Nowhere At All"})
-    allowed = Roles.load(SHIPPED_CONFIG / "roles.toml").allows(role, permission)
-    assert reply.status_code in ({200, 303} if allowed else {403}), reply.text
+    """Whoever may not is told the same whether or not there is such a record."""
+    visitor, route = signed_in(role), ROUTES[method, path]
+    assert route.permission is not None
+    for state, address in addresses(path, records, route.ends).items():
+        reply = visitor.get(address) if method == "GET" else visitor.post(address, dict(route.send))  # type: ignore[arg-type]
+        expected = route.ends[state] if TABLE.allows(role, route.permission) else 403
+        assert reply.status_code == expected, (state, reply.text)
+        if expected == 403:
+            assert "does not hold the permission" in reply.text
 
 
 @pytest.mark.parametrize("role", ROLES)
-@pytest.mark.parametrize(("method", "path", "permission"), [row for row in GUARDED if row[1].startswith("/api")])
+@pytest.mark.parametrize(("method", "path"), INTERFACE)
 def test_the_interface_opens_to_the_roles_that_hold_its_permission(
-    console: Console, bearer: Callable[[str], dict[str, str]], role: str, method: str, path: str, permission: str
+    console: Console, bearer: Callable[[str], dict[str, str]], role: str, method: str, path: str
 ) -> None:
-    reply = send(console, method, path, headers=bearer(role))
-    allowed = Roles.load(SHIPPED_CONFIG / "roles.toml").allows(role, permission)
-    assert reply.status_code == (200 if allowed else 403), reply.text
+    route = ROUTES[method, path]
+    assert route.permission is not None
+    reply = send(console, method, path, route.send, headers=bearer(role))
+    allowed = TABLE.allows(role, route.permission)
+    assert reply.status_code == (route.ends[""] if allowed else 403), reply.text
     if not allowed:
         assert reply.json()["type"] == "urn:overlay:problem:not-allowed"
 
 
-@pytest.mark.parametrize(("method", "path", "permission"), GUARDED)
+@pytest.fixture(scope="module")
+def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
+    """Another force's area, with a store, keys and people of its own."""
+    other = Services.start(Settings(data=tmp_path_factory.mktemp("x") / "data", area="city_of_london"), follow=False)
+    yield other
+    other.close()
+
+
+@pytest.fixture(scope="module")
+def spent_sessions(services: Services, elsewhere: Services) -> Callable[[str], dict[str, str]]:
+    """Sessions of a role that open nothing any more, or never did here, by what became of them."""
+    known: dict[str, dict[str, str]] = {}
+
+    def of(role: str) -> dict[str, str]:
+        if role in known:
+            return known[role]
+        now, store, access, name = services.now(), services.store, services.access, f"over.{role}"
+        signed_out = _signed_in(services, name, role)
+        identity.sign_out(store, access, signed_out, now)
+        long_ago = now - identity.SESSION_LASTS - timedelta(seconds=1)
+        expired = identity.sign_in(store, access, name, "three random words", long_ago)
+        moved = _signed_in(services, name, role)
+        identity.set_role(store, access, name, "auditor" if role != "auditor" else "dispatcher", now)
+        changed = _signed_in(services, name, role)
+        identity.set_password(store, access, name, "four other random words", now)
+        disabled = identity.sign_in(store, access, name, "four other random words", now)
+        identity.disable_account(store, access, name, now)
+        known[role] = {
+            "signed out": signed_out,
+            "account disabled": disabled,
+            "role changed": moved,
+            "password changed": changed,
+            "past its shift": expired,
+            "of another area": _signed_in(elsewhere, f"far.{role}", role),
+            "made up": "x" * 43,
+        }
+        return known[role]
+
+    return of
+
+
+@pytest.mark.parametrize("role", [role for role in ROLES if role != "service"])
+def test_a_session_that_is_over_opens_no_page_of_any_role(
+    console: Console,
+    records: dict[str, dict[str, str]],
+    spent_sessions: Callable[[str], dict[str, str]],
+    role: str,
+) -> None:
+    for method, path in PAGES:
+        route = ROUTES[method, path]
+        for address in addresses(path, records, route.ends).values():
+            for secret in spent_sessions(role).values():
+                reply = send(console, method, address, route.send, cookies={"overlay-session": secret})
+                assert_nobody(reply, method, address)
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_a_token_that_is_over_opens_nothing(
+    console: Console, services: Services, elsewhere: Services, role: str
+) -> None:
+    now, store, access = services.now(), services.store, services.access
+    revoked = identity.create_token(store, access, f"revoked {role}", role, now, 30)
+    identity.revoke_token(store, access, identity.secret_id(revoked)[:12], now)
+    spent = {
+        "revoked": revoked,
+        "past its end": identity.create_token(store, access, f"past {role}", role, now - timedelta(days=2), 1),
+        "of another area": identity.create_token(elsewhere.store, elsewhere.access, f"far {role}", role, now, 30),
+    }
+    for method, path in INTERFACE:
+        for bearer in spent.values():
+            reply = send(
+                console, method, path, ROUTES[method, path].send, headers={"Authorization": f"Bearer {bearer}"}
+            )
+            assert_nobody(reply, method, path)
+
+
+@pytest.mark.parametrize(("method", "path"), GUARDED)
 def test_a_cookie_never_opens_the_interface_and_a_token_never_opens_a_page(
     console: Console,
     signed_in: Callable[[str], Visitor],
     bearer: Callable[[str], dict[str, str]],
+    records: dict[str, dict[str, str]],
     method: str,
     path: str,
-    permission: str,
 ) -> None:
-    if path.startswith("/api"):
-        cookies = {
-            **signed_in("call_handler").session.cookies.get_dict(),
-            **signed_in("administrator").session.cookies.get_dict(),
-        }
-        reply = send(console, method, path, cookies=cookies)
-        assert reply.status_code == 401
-    else:
-        reply = send(console, method, path, headers=bearer("call_handler"))
-        assert reply.status_code in (303, 401)
+    route = ROUTES[method, path]
+    for address in addresses(path, records, route.ends).values():
+        for role in ("call_handler", "ppu_supervisor", "administrator", "auditor"):
+            if path.startswith("/api"):
+                reply = send(console, method, address, route.send, cookies=signed_in(role).session.cookies.get_dict())
+            else:
+                reply = send(console, method, address, route.send, headers=bearer(role))
+            assert_nobody(reply, method, address)
+
+
+def test_a_page_is_not_sent_from_another_site(
+    console: Console, signed_in: Callable[[str], Visitor], records: dict[str, dict[str, str]]
+) -> None:
+    """Neither without the form's own mark nor, with it, from elsewhere."""
+    for method, path in PAGES:
+        if method == "GET":
+            continue
+        route = ROUTES[method, path]
+        assert route.permission is not None
+        role = next(role for role in ROLES if TABLE.allows(role, route.permission))
+        visitor = signed_in(role)
+        for address in addresses(path, records, route.ends).values():
+            unmarked = send(console, method, address, route.send, cookies=visitor.session.cookies.get_dict())
+            assert unmarked.status_code == 403, address
+            foreign = visitor.post(address, dict(route.send), headers={"Sec-Fetch-Site": "cross-site"})  # type: ignore[arg-type]
+            assert foreign.status_code == 403, address
 
 
 @pytest.mark.parametrize(
@@ -124,7 +325,7 @@ def test_a_cookie_never_opens_the_interface_and_a_token_never_opens_a_page(
     ["", "Bearer", "Bearer ", "Bearer wmo_", "Basic YTpi", "wmo_x", "Bearer wmo_" + "x" * 43, "Bearer " + "x" * 5000],
 )
 def test_an_odd_authorisation_header_is_nobody(console: Console, header: str) -> None:
-    assert send(console, "POST", "/api/v1/checks", headers={"Authorization": header}).status_code == 401
+    assert send(console, "POST", "/api/v1/checks", CHECK, headers={"Authorization": header}).status_code == 401
 
 
 @pytest.mark.parametrize(
@@ -134,6 +335,8 @@ def test_an_odd_authorisation_header_is_nobody(console: Console, header: str) ->
         ("GET", "/api/v1/nothing", 404),
         ("GET", "/api/v1/checks", 405),
         ("DELETE", "/check", 405),
+        ("GET", "/break-glass", 405),
+        ("GET", "/markers", 404),
         ("OPTIONS", "/", 405),
         ("TRACE", "/sign-in", 405),
         ("GET", "/static/../app.py", 404),
