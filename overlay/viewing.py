@@ -50,6 +50,11 @@ class Look:
     def glass_broken(self) -> bool:
         return self.reason == "break_glass"
 
+    @property
+    def only_existence(self) -> bool:
+        """Somebody asked about another home near it and learnt that there is a marker, not which."""
+        return self.fields == ("existence",)
+
 
 @dataclass(frozen=True, slots=True)
 class MarkerView:
@@ -74,6 +79,11 @@ class MarkerLooks:
     owner: str | None
     looks: tuple[Look, ...]
 
+    @property
+    def disclosed(self) -> tuple[Look, ...]:
+        """Those in which more was shown than that there is one."""
+        return tuple(look for look in self.looks if not look.only_existence)
+
 
 @dataclass(frozen=True, slots=True)
 class Day:
@@ -84,12 +94,13 @@ class Day:
     cut: bool
 
     @property
-    def looks(self) -> int:
-        return sum(len(marker.looks) for marker in self.markers)
+    def disclosures(self) -> int:
+        """How often more of a marker was shown than that there is one."""
+        return sum(len(marker.disclosed) for marker in self.markers)
 
     @property
     def without_incident(self) -> int:
-        return sum(look.without_incident for marker in self.markers for look in marker.looks)
+        return sum(look.without_incident for marker in self.markers for look in marker.disclosed)
 
 
 def view_marker(services: Services, actor: Actor, marker_id: str, now: datetime) -> MarkerView:

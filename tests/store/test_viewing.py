@@ -125,10 +125,12 @@ def test_the_digest_of_a_day_is_that_day_in_london(services: Services) -> None:
     look(services, "call_handler", 0)
     look(services, "dispatcher", 1, None)
     look(services, "dispatcher", 2, None, RawLocation(address="18 Tallow Yard, EC9A 1AB"))
+    look(services, "call_handler", 3, where=BELOW)
     look(services, "call_handler", 24 * 60)
     digest = view_day(services, OFFICER, NOW.date(), NOW + timedelta(days=1))
-    assert [(item.reference, len(item.looks)) for item in digest.markers] == [("EIGHTEEN", 1), ("M3", 2)]
-    assert (digest.looks, digest.without_incident, digest.cut) == (3, 2, False)
+    assert [(item.reference, len(item.looks)) for item in digest.markers] == [("M3", 3), ("EIGHTEEN", 1)]
+    assert [len(item.disclosed) for item in digest.markers] == [2, 1]
+    assert (digest.disclosures, digest.without_incident, digest.cut) == (3, 2, False)
     assert logged(services)[-1].reason == "disclosures_page"
     assert view_day(services, OFFICER, date(2026, 7, 1), NOW).markers == ()
 
