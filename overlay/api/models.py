@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
 
 from markers.ledger import Basis
 from markers.location import LONGEST_ADDRESS, RawLocation
@@ -21,6 +21,7 @@ def _plain_text(text: str) -> str:
 
 
 Text = Annotated[str, AfterValidator(_plain_text)]
+_ONLY_WHEN_SHOWN = ("fact", "opinion", "source", "source_reference")
 Metres = Annotated[float, Field(allow_inf_nan=False)]
 Degrees = Annotated[float, Field(allow_inf_nan=False)]
 
@@ -85,7 +86,10 @@ class LocationOut(_Shape):
 
 
 class MatchOut(_Shape):
-    """One marker, as far as the asking role may see it; null is withheld or does not apply."""
+    """One marker, as far as the asking role may see it; null is withheld or does not apply.
+
+    `fact`, `opinion`, `source` and `source_reference` are there only for a role that is shown them.
+    """
 
     marker_id: str | None
     reference: str | None
@@ -101,6 +105,16 @@ class MatchOut(_Shape):
     owner_contact: str | None
     review: str | None
     detail: Literal["shown", "withheld"]
+    fact: str | None = None
+    opinion: str | None = None
+    source: str | None = None
+    source_reference: str | None = None
+
+    @model_serializer(mode="wrap")
+    def _without_what_is_not_shown(self, whole: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Facts, opinion and source stand there only for a role that is shown them."""
+        told: dict[str, Any] = whole(self)
+        return {name: value for name, value in told.items() if value is not None or name not in _ONLY_WHEN_SHOWN}
 
 
 class PromptOut(_Shape):

@@ -192,11 +192,14 @@ def _say_answer(answer: Answer) -> None:
             click.echo(f"  {line}")
     for match in answer.matches:
         grade = match.grade.value + (f" / {match.sub_building.value}" if match.sub_building else "")
-        click.echo(f"  {grade}: {match.category_title or 'detail withheld'}  {match.reference or ''}".rstrip())
+        withheld = f"detail withheld: ask {match.ask}" if match.ask else "detail withheld"
+        click.echo(f"  {grade}: {match.category_title or withheld}  {match.reference or ''}".rstrip())
         for label, text in (
             ("", match.headline),
             ("DO   ", match.action),
             ("ASK  ", " ".join(filter(None, (match.owner, match.owner_contact))) or None),
+            ("FACT ", match.fact),
+            ("OPINION ", match.opinion),
             ("", match.review if match.review != "current" else None),
             ("why: ", " · ".join(match.why)),
         ):
