@@ -72,8 +72,7 @@ class Rotation:
             ring = ring.promote(self.folder, key_id)
         self.vault.refresh()
         old = tuple(known for known in ring.sealing if known != key_id)
-        for known in old:
-            self.store.rotation("retire", known)
+        self.store.rotation("retire", *old)
         return old
 
     def reseal(self, key_id: str, old: tuple[str, ...], step: Callable[[int], None], *, resumed: bool) -> Rotated:

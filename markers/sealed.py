@@ -113,10 +113,10 @@ class SealedStore(Store):
         """Put a new proof in the place of exactly this one."""
         return bool(self._put_back(self._prefix + b"proof", [(b"proof", old.blob, new)]))
 
-    def rotation(self, step: Literal["begin", "retire", "end"], key_id: str) -> str:
+    def rotation(self, step: Literal["begin", "retire", "end"], *key_ids: str) -> str:
         """Note a step of a rotation; returns the key of the one under way, or ''. `StoreBehind` for another store."""
         keys = (self._positions, self._second)
-        match self._run("rotation", keys, (self._bound(), step.encode(), key_id.encode())):
+        match self._run("rotation", keys, (self._bound(), step.encode(), *(key_id.encode() for key_id in key_ids))):
             case [b"to", to]:
                 return bytes(to).decode("ascii")
         raise StoreBehind("the store is not the one this process started with; a person has to decide")
