@@ -13,6 +13,7 @@ import secrets
 import struct
 import threading
 import zlib
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,7 +21,7 @@ from typing import Final
 
 from markers.ledger import LedgerEntry
 from markers.store import Commit, Store
-from markers.vault import Vault, VaultError
+from markers.vault import Vault, VaultError, key_of
 
 _MARK: Final = b"WMOS"
 _HEAD: Final = struct.Struct(">4sII")
@@ -59,22 +60,15 @@ class Spool:
         """Returns only when the entry is durable on disk; `SpoolFailed` otherwise."""
         plain = entry.canonical()
         with self._lock:
-            try:
-                own = self._opened()
-                frame = _framed(own.frames + 1, self._vault.seal("spool", _name(own.path), own.frames + 1, plain))
-                used = sum(_size(path) for path in self._files())
-            except OSError as error:
-                raise self._failed(error) from None
-            if used + len(frame) > self._max_bytes:
-                raise SpoolFailed(f"the spool {self._folder} is full; nothing may be shown until the store is back")
-            try:
-                _write_all(own.descriptor, frame)
-                os.fsync(own.descriptor)
-            except OSError as error:
-                self._abandon(own)
-                raise self._failed(error) from None
-            own.size += len(frame)
-            own.frames += 1
+            while self._written(plain) not in self._known_keys():
+                continue  # its key was forgotten between sealing and writing: write it once more
+
+    def frames(self) -> Iterator[tuple[str, int, bytes, str | None]]:
+        """Every whole frame of every file, kept ones too: the file's random name, number, sealed bytes, key id."""
+        for path in sorted((*self._folder.glob("*.spool"), *self._folder.glob("*.kept"))):
+            with suppress(FileNotFoundError):
+                for number, sealed in _whole_frames(path.read_bytes())[0]:
+                    yield _name(path), number, sealed, key_of(sealed)
 
     def pending(self) -> int:
         """Whole frames in all spool files, those of other living processes included."""
@@ -100,6 +94,32 @@ class Spool:
             if self._own is not None:
                 os.close(self._own.descriptor)
                 self._own = None
+
+    def _written(self, plain: bytes) -> str | None:
+        """Write one frame, durable; returns the key that sealed it."""
+        try:
+            own = self._opened()
+            sealed = self._vault.seal("spool", _name(own.path), own.frames + 1, plain)
+            frame = _framed(own.frames + 1, sealed)
+            used = sum(_size(path) for path in self._files())
+        except OSError as error:
+            raise self._failed(error) from None
+        if used + len(frame) > self._max_bytes:
+            raise SpoolFailed(f"the spool {self._folder} is full; nothing may be shown until the store is back")
+        try:
+            _write_all(own.descriptor, frame)
+            os.fsync(own.descriptor)
+        except OSError as error:
+            self._abandon(own)
+            raise self._failed(error) from None
+        own.size += len(frame)
+        own.frames += 1
+        return key_of(sealed)
+
+    def _known_keys(self) -> frozenset[str]:
+        with suppress(VaultError):  # an unusable ring file says so elsewhere; the keys at hand still seal
+            self._vault.refresh()
+        return self._vault.key_ids
 
     def _replay_file(self, path: Path, store: Store) -> int:
         try:

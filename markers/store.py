@@ -3,6 +3,7 @@
 Everything of an area lies under `wmo:{AREA}:`, one hash slot, so one commit may touch all of it:
 
     positions          hash: collection -> how many changes it has had; `.ledger` -> last sequence; `.store` -> store id
+                       (and `.retired` -> ids of keys that may seal nothing new: markers/sealed.py)
     records:NAME       hash: record id -> "VERSION TOKENS:SEALED"
     changes:NAME       stream: entry id is the position; record id and version, never content; about 100,000 kept
     tokens:NAME        hash: uniqueness token -> record id that holds it
@@ -200,6 +201,13 @@ class Store:
         (nothing written), `StoreUnavailable` (outcome unknown), `ValueError` (not a commit that could be sent).
         """
         _refuse_odd(commit)
+        reply = self._sent(commit)
+        if reply == [b"retired"]:
+            self._vault.refresh()
+            reply = self._sent(commit)
+        return self._answered(reply)
+
+    def _sent(self, commit: Commit) -> Any:
         store_id = self._bound()
         collections = dict.fromkeys(commit.expect)
         for write in commit.writes:
@@ -226,7 +234,7 @@ class Store:
         for write in commit.writes:
             arguments += (numbers[write.collection], *self._sealed(write))
         timeout_s = self.timeout_s + _WRITE_ALLOWANCE_S * len(commit.writes)
-        return self._answered(self._run("commit", keys, arguments, timeout_s=timeout_s))
+        return self._run("commit", keys, arguments, timeout_s=timeout_s)
 
     def load(self, collection: str) -> Changes:
         """Every record of a collection as of one position, read in pages so that the server is never held up.
@@ -564,6 +572,8 @@ def _refusal(reply: list[Any]) -> StoreError:
             return NotUnique(token, holder)
         case ["reused"]:
             return RequestIdReused("this request id already stands for another commit; nothing was changed")
+        case ["retired"]:
+            return StoreUnavailable("the key ring here is older than the store's last rotation; restore its keys")
         case ["other"]:
             return StoreBehind("the store is not the one this process started with; a person has to decide")
         case ["ahead", *at]:

@@ -15,15 +15,18 @@ import json
 import os
 import re
 import secrets
-import stat
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Lock
 from typing import Any, Final
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from markers.private_file import NotPrivate, read_private
 
 RING_FILE: Final = "ring.json"
 _MAGIC: Final = b"W1"
@@ -76,26 +79,45 @@ class KeyRing:
 
     @classmethod
     def load(cls, folder: Path) -> KeyRing:
-        """Read `ring.json`. Raises `VaultError` when it is missing, open to group or others, or damaged."""
+        """Read `ring.json`.
+
+        Raises `VaultError` when it is missing or damaged, or when it or its folder is open to group or others.
+        """
         path = folder / RING_FILE
         try:
-            with path.open("rb") as file:
-                mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
-                if mode & 0o077:
-                    raise VaultError(
-                        f"the key ring {path} is open to group or others ({mode:04o}); run: chmod 600 {path}"
-                    )
-                return cls._from_json(file.read(), path)
+            return cls._from_json(read_private(path, "key ring", folder=True), path)
+        except NotPrivate as error:
+            raise VaultError(str(error)) from None
         except FileNotFoundError:
             raise VaultError(f"the key ring {path} is missing; restore it from the key backup") from None
         except OSError as error:
             raise VaultError(f"the key ring {path} can't be read: {error.strerror}") from None
 
-    def rotate(self, folder: Path) -> KeyRing:
-        """Add a new current sealing key and replace `ring.json` in one step; all older keys stay in it."""
+    @property
+    def newest(self) -> str:
+        """The key made last. It is not the current one between `prepare` and `promote`."""
+        return next(reversed(self.sealing))
+
+    def prepare(self, folder: Path) -> KeyRing:
+        """Add a new sealing key that nothing is sealed with yet, so that every process can open what will be."""
         key_id = secrets.token_hex(_KEY_ID_BYTES)
-        ring = KeyRing(key_id, {**self.sealing, key_id: secrets.token_bytes(_SECRET_BYTES)}, self.token_root)
-        fresh = folder / f".{RING_FILE}.{key_id}"
+        return self._replaced(folder, self.current, {**self.sealing, key_id: secrets.token_bytes(_SECRET_BYTES)})
+
+    def promote(self, folder: Path, key_id: str) -> KeyRing:
+        """Make a key of the ring the current one; all others stay in it."""
+        return self._replaced(folder, key_id, self.sealing)
+
+    def forget(self, folder: Path, key_ids: Collection[str]) -> KeyRing:
+        """Drop keys for ever: what they sealed, in backups too, can't be opened any more."""
+        if self.current in key_ids:
+            raise ValueError("the current key can't be forgotten")
+        kept = {key_id: secret for key_id, secret in self.sealing.items() if key_id not in key_ids}
+        return self._replaced(folder, self.current, kept)
+
+    def _replaced(self, folder: Path, current: str, sealing: dict[str, bytes]) -> KeyRing:
+        """Put a changed ring in the place of `ring.json`, in one step."""
+        ring = KeyRing(current, sealing, self.token_root)
+        fresh = folder / f".{RING_FILE}.{secrets.token_hex(_KEY_ID_BYTES)}"
         try:
             _write_new(fresh, ring._as_json())
             fresh.replace(folder / RING_FILE)
@@ -134,39 +156,89 @@ class KeyRing:
         return ring
 
 
+@dataclass(frozen=True, slots=True)
+class _Sealing:
+    """The ciphers of one reading of the ring, swapped as a whole."""
+
+    ciphers: dict[bytes, AESGCM] = field(repr=False)
+    current: bytes
+
+    @classmethod
+    def of(cls, ring: KeyRing, area: str) -> _Sealing:
+        ciphers = {
+            bytes.fromhex(key_id): AESGCM(_derive(secret, f"wmo/seal/{area}"))
+            for key_id, secret in ring.sealing.items()
+        }
+        return cls(ciphers, bytes.fromhex(ring.current))
+
+
 class Vault:
     """Seals, opens and tokenises for one area. Safe to share between threads.
 
     A sealed blob is `W1`, 4 bytes of key id, 12 bytes of nonce, then ciphertext and tag: 34 bytes more than the
-    plain.
+    plain. Made with the `folder` of its ring, it reads `ring.json` again when `refresh` is called or when it meets a
+    key it does not know, but never twice for the same file.
     """
 
-    def __init__(self, ring: KeyRing, area: str) -> None:
+    def __init__(self, ring: KeyRing, area: str, folder: Path | None = None) -> None:
         """`area` is a name in lower case letters, digits, `_` and `-`; `ValueError` otherwise."""
         if not _NAME.fullmatch(area):
             raise ValueError("an area is named in lower case letters, digits, _ and -, at most 64")
         self.area = area
         self._token_root = ring.token_root
         self._token_keys: dict[str, hmac.HMAC] = {}
-        self._ciphers = {
-            bytes.fromhex(key_id): AESGCM(_derive(secret, f"wmo/seal/{area}"))
-            for key_id, secret in ring.sealing.items()
-        }
-        self._current = self._ciphers[bytes.fromhex(ring.current)]
-        self._header = _MAGIC + bytes.fromhex(ring.current)
+        self._folder = folder
+        self._sealing = _Sealing.of(ring, area)
+        self._read: tuple[int, ...] = ()
+        self._turn = Lock()
+
+    @property
+    def current(self) -> str:
+        """The id of the key that seals from now on."""
+        return self._sealing.current.hex()
+
+    @property
+    def key_ids(self) -> frozenset[str]:
+        """The ids of all keys at hand."""
+        return frozenset(key_id.hex() for key_id in self._sealing.ciphers)
+
+    def refresh(self) -> bool:
+        """Read the ring again if its file was replaced; whether it was. One `stat` when it was not.
+
+        Raises `VaultError`, once for each replacement, when the new file can't be used: the keys at hand stay.
+        """
+        if self._folder is None:
+            return False
+        with self._turn:
+            try:
+                found = os.stat(self._folder / RING_FILE, follow_symlinks=False)
+            except OSError as error:
+                found_now: tuple[int, ...] = (error.errno or 0,)
+            else:
+                found_now = (found.st_ino, found.st_mtime_ns, found.st_size, found.st_mode)
+            if found_now == self._read:
+                return False
+            self._read = found_now
+            ring = KeyRing.load(self._folder)
+            if ring.token_root != self._token_root:
+                raise VaultError(f"the key ring in {self._folder} is another installation's; restore this one's")
+            self._sealing = _Sealing.of(ring, self.area)
+            return True
 
     def seal(self, collection: str, record_id: str, version: int, plain: bytes) -> bytes:
         """Seal `plain` to exactly this area, collection, record id and version."""
-        nonce = os.urandom(_NONCE_BYTES)
-        sealed = self._current.encrypt(nonce, plain, self._associated(collection, record_id, version))
-        return self._header + nonce + sealed
+        nonce, keys = os.urandom(_NONCE_BYTES), self._sealing
+        sealed = keys.ciphers[keys.current].encrypt(nonce, plain, self._associated(collection, record_id, version))
+        return _MAGIC + keys.current + nonce + sealed
 
     def open(self, collection: str, record_id: str, version: int, blob: bytes) -> bytes:
         """The plain bytes of `blob`; `VaultError` when it was not sealed as this very record, or was changed."""
         associated = self._associated(collection, record_id, version)
         if len(blob) < _HEADER_BYTES or blob[:2] != _MAGIC:
             raise VaultError(f"{collection} {record_id} version {version} is not a sealed record")
-        cipher = self._ciphers.get(blob[2:6])
+        cipher = self._sealing.ciphers.get(blob[2:6])
+        if cipher is None and self.refresh():
+            cipher = self._sealing.ciphers.get(blob[2:6])
         if cipher is None:
             raise VaultError(
                 f"{collection} {record_id} version {version} was sealed with key {blob[2:6].hex()}, "
@@ -195,6 +267,11 @@ class Vault:
         if not _RECORD_ID.fullmatch(record_id):
             raise ValueError("a record id is 1 to 128 letters, digits and _ . : -; it lies readable, so never a name")
         return f"{self.area}|{collection}|{record_id}|{version:d}".encode()
+
+
+def key_of(blob: bytes) -> str | None:
+    """The id of the key that sealed `blob`, read from its clear head; None when it is no sealed blob at all."""
+    return blob[2:6].hex() if len(blob) >= _HEADER_BYTES and blob[:2] == _MAGIC else None
 
 
 def collection_name(name: str) -> str:

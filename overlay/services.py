@@ -136,7 +136,7 @@ class Services:
         cls, settings: Settings, known: Configuration, ring: KeyRing, embedded: EmbeddedServer | None
     ) -> Services:
         url = settings.store_url or (embedded.ensure() if embedded is not None else "")
-        vault = Vault(ring, known.area.code)
+        vault = Vault(ring, known.area.code, settings.data / "keys")
         store = Store(url, known.area.code, vault, timeout_s=settings.store_timeout_s)
         services = cls(
             settings=settings,
@@ -261,6 +261,7 @@ class Services:
                 if self.spool.pending():
                     log.info("spool_replayed", entries=self.spool.replay(self.store))
                 self.gazetteer = self.gazetteer.refreshed()
+                self._refresh_keys()
             except (StoreUnavailable, VaultError) as error:
                 self.note_trouble(error)
                 self._stopping.wait(0.2)
@@ -269,6 +270,14 @@ class Services:
                 # still asks the store itself, so a fault here can't turn into a false clear.
                 log.error("follower_failed", kind=type(error).__name__)
                 self._stopping.wait(1.0)
+
+    def _refresh_keys(self) -> None:
+        """Take in a key rotation. A ring file that can't be used is said once, and the keys at hand go on serving."""
+        try:
+            if self.vault.refresh():
+                log.info("key_ring_read", current=self.vault.current)
+        except VaultError as error:
+            log.error("key_ring_not_read", reason=str(error))
 
 
 def spare_pauses() -> None:

@@ -11,7 +11,7 @@
 --
 -- Replies {'done', reply}, {'repeated', reply}; or, with nothing written:
 -- {'moved', {collection, position, changes or false}, ...}, {'version', collection, id, found}, {'taken', token, id},
--- {'reused'}, {'other'}, {'ahead', collection, position}, {'broken', what}.
+-- {'reused'}, {'retired'}, {'other'}, {'ahead', collection, position}, {'broken', what}.
 -- reply is 'collection=position ...|sequence ...'.
 
 local request, positions, ledger = KEYS[1], KEYS[2], KEYS[3]
@@ -24,6 +24,7 @@ local fields = {'.store', '.ledger'}
 for c = 1, collections do
   fields[c + 2] = ARGV[at_collections + 2 * c - 1]
 end
+fields[collections + 3] = '.retired'
 local found = redis.call('HMGET', positions, unpack(fields))
 if found[1] ~= ARGV[1] then
   return {'other'}
@@ -36,6 +37,24 @@ if before then
     return {'reused'}
   end
   return {'repeated', reply}
+end
+
+-- A key rotation has set these keys aside: what they seal must be sealed anew and sent again.
+local retired = found[collections + 3]
+local function set_aside(sealed)
+  return #sealed > 6 and string.find(retired, key_id(sealed), 1, true)
+end
+if retired then
+  for e = 1, entries do
+    if set_aside(ARGV[at_entries + 2 * e]) then
+      return {'retired'}
+    end
+  end
+  for w = 1, writes do
+    if set_aside(ARGV[at_writes + 7 * w]) then
+      return {'retired'}
+    end
+  end
 end
 
 local function key(collection, part)

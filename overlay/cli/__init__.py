@@ -4,6 +4,7 @@ from overlay.cli.bench import bench
 from overlay.cli.check import check_command
 from overlay.cli.gazetteer import gazetteer
 from overlay.cli.group import main
+from overlay.cli.keys import keys
 from overlay.cli.ledger import ledger
 from overlay.cli.markers import markers
 from overlay.cli.run import run
@@ -12,5 +13,5 @@ from overlay.cli.users import users
 
 __all__ = ["main"]
 
-for part in (bench, check_command, gazetteer, ledger, markers, run, tokens, users):
+for part in (bench, check_command, gazetteer, keys, ledger, markers, run, tokens, users):
     main.add_command(part)

@@ -20,6 +20,7 @@ from overlay.bench.scale import ScaleError
 from overlay.cli.tell import one_line
 from overlay.disclosure import DisclosureError
 from overlay.lookup import NothingDisclosed
+from overlay.rekeying import StillSealed
 from overlay.roles import RolesError
 from overlay.run import CannotRun
 from overlay.settings import SettingsError
@@ -38,6 +39,7 @@ _REFUSALS = (
     ScaleError,
     ServerError,
     SettingsError,
+    StillSealed,
     StoreError,
     TableError,
     UpkeepError,

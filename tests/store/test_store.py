@@ -665,7 +665,8 @@ def test_a_rotated_ring_goes_on(store: Store, store_url: str, tmp_path: Path) ->
     area = store.area + "-r"
     before = Store(store_url, area, Vault(ring, area))
     before.commit(Commit("r1", {}, (put("m1"),), (b"one",)))
-    after = Store(store_url, area, Vault(ring.rotate(tmp_path), area))
+    prepared = ring.prepare(tmp_path)
+    after = Store(store_url, area, Vault(prepared.promote(tmp_path, prepared.newest), area))
     after.commit(Commit("r2", {}, (put("m2"),), (b"two",)))
     assert len(after.load("markers").records) == 2
     assert entries(after) == [b"one", b"two"]

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from markers.vault import KeyRing, Vault, VaultError
+from markers.vault import KeyRing, Vault, VaultError, key_of
 
 RECORD = ("markers", "0f3c", 7)
 
@@ -98,7 +98,9 @@ def test_a_new_key_seals_from_now_on_and_old_records_still_open(tmp_path: Path) 
     ring = KeyRing.create(tmp_path)
     before = Vault(ring, "area").seal(*RECORD, b"old")
     token = Vault(ring, "area").token("premises", "flat 3")
-    rotated = ring.rotate(tmp_path)
+    prepared = ring.prepare(tmp_path)
+    assert (prepared.current, len(prepared.sealing)) == (ring.current, 2), "first known everywhere, then used"
+    rotated = prepared.promote(tmp_path, prepared.newest)
     assert rotated == KeyRing.load(tmp_path)
     vault = Vault(rotated, "area")
     assert vault.open(*RECORD, before) == b"old"
@@ -190,3 +192,68 @@ def test_a_ring_never_shows_its_keys(ring: KeyRing) -> None:
     shown = repr(ring) + str(ring)
     assert not any(repr(secret)[2:-1] in shown for secret in (*ring.sealing.values(), ring.token_root))
     assert "sealing" not in shown
+
+
+def test_a_vault_learns_a_new_key_when_it_meets_it_and_uses_it_when_told(tmp_path: Path) -> None:
+    ring = KeyRing.create(tmp_path)
+    running = Vault(ring, "area", tmp_path)
+    prepared = ring.prepare(tmp_path)
+    new = Vault(prepared.promote(tmp_path, prepared.newest), "area")
+    assert running.open(*RECORD, new.seal(*RECORD, b"new")) == b"new"
+    assert running.refresh() is False, "nothing to read again"
+    assert running.current == new.current
+    assert key_of(running.seal(*RECORD, b"x")) == new.current
+
+
+def test_a_vault_forgets_what_the_ring_forgot(tmp_path: Path) -> None:
+    ring = KeyRing.create(tmp_path)
+    running = Vault(ring, "area", tmp_path)
+    old = running.seal(*RECORD, b"old")
+    prepared = ring.prepare(tmp_path)
+    promoted = prepared.promote(tmp_path, prepared.newest)
+    with pytest.raises(ValueError, match="current"):
+        promoted.forget(tmp_path, [promoted.current])
+    assert promoted.forget(tmp_path, [ring.current]) == KeyRing.load(tmp_path)
+    assert running.refresh()
+    assert running.key_ids == {promoted.current}
+    with pytest.raises(VaultError, match="not in this key ring"):
+        running.open(*RECORD, old)
+
+
+def test_a_running_vault_keeps_its_keys_when_the_ring_turns_bad_and_says_so_once(tmp_path: Path) -> None:
+    running = Vault(KeyRing.create(tmp_path), "area", tmp_path)
+    blob = running.seal(*RECORD, b"text")
+    assert running.refresh()
+    (tmp_path / "ring.json").chmod(0o644)
+    with pytest.raises(VaultError, match="chmod 600"):
+        running.refresh()
+    assert running.refresh() is False
+    assert running.open(*RECORD, blob) == b"text"
+    (tmp_path / "ring.json").unlink()
+    KeyRing.create(tmp_path)
+    with pytest.raises(VaultError, match="another installation"):
+        running.refresh()
+    assert running.open(*RECORD, blob) == b"text"
+
+
+@pytest.mark.parametrize("mode", [0o750, 0o705, 0o701, 0o770])
+def test_a_ring_in_a_folder_others_may_enter_is_refused(tmp_path: Path, mode: int) -> None:
+    KeyRing.create(tmp_path / "keys")
+    (tmp_path / "keys").chmod(mode)
+    with pytest.raises(VaultError, match=f"chmod 700 {tmp_path}/keys"):
+        KeyRing.load(tmp_path / "keys")
+    (tmp_path / "link").symlink_to(tmp_path / "keys")
+    with pytest.raises(VaultError, match="chmod 700"):
+        KeyRing.load(tmp_path / "link")
+
+
+def test_a_ring_behind_a_link_is_refused_wherever_it_leads(tmp_path: Path) -> None:
+    KeyRing.create(tmp_path / "elsewhere")
+    (tmp_path / "keys").mkdir(mode=0o700)
+    (tmp_path / "keys" / "ring.json").symlink_to(tmp_path / "elsewhere" / "ring.json")
+    with pytest.raises(VaultError, match=r"symbolic link.*chmod 600"):
+        KeyRing.load(tmp_path / "keys")
+    (tmp_path / "keys" / "ring.json").unlink()
+    os.mkfifo(tmp_path / "keys" / "ring.json", 0o600)
+    with pytest.raises(VaultError, match="not a file"):
+        KeyRing.load(tmp_path / "keys")
