@@ -28,9 +28,9 @@ from markers.server import EmbeddedServer, ServerError, check_external
 from markers.spool import Spool
 from markers.store import Changes, Commit, Committed, Moved, Record, Store, StoreBehind, StoreUnavailable
 from markers.vault import KeyRing, Vault, VaultError
-from overlay.area import Area, load_area, load_geocoders
+from overlay.area import Area, area_part, load_area, load_geocoders
 from overlay.disclosure import check_table
-from overlay.identity import AccessBook, Door
+from overlay.identity import AccessBook, Counters, Door, Policy, PolicyError, Presence
 from overlay.roles import Roles
 from overlay.settings import Settings, SettingsError
 
@@ -62,6 +62,7 @@ class Configuration:
     roles: Roles
     definitions: tuple[Definition, ...]
     incident_types: tuple[tuple[str, str], ...]
+    policy: Policy
 
     @classmethod
     def read(cls, settings: Settings) -> Configuration:
@@ -76,6 +77,7 @@ class Configuration:
             roles=roles,
             definitions=load_definitions(),
             incident_types=_incident_types(settings.config / "incident_types.toml"),
+            policy=_policy(settings),
         )
 
 
@@ -97,6 +99,9 @@ class Services:
     ledger_search: LedgerSearch
     index: MarkerIndex
     access: AccessBook
+    presence: Presence
+    policy: Policy
+    counters: Counters
     gazetteer: Gazetteer
     last_contact: datetime
     trouble: str | None
@@ -151,6 +156,9 @@ class Services:
             ledger_search=LedgerSearch(store),
             index=MarkerIndex(),
             access=AccessBook(),
+            presence=Presence(),
+            policy=known.policy,
+            counters=Counters(url, known.area.code, settings.store_timeout_s),
             gazetteer=Gazetteer.open(settings.data / "gazetteer"),
             last_contact=datetime.now(UTC),
             trouble=None,
@@ -161,6 +169,7 @@ class Services:
             store.bind()
             services._load("markers")
             services._load("access")
+            services._load("presence")
         except BaseException:
             store.close()
             raise
@@ -178,7 +187,7 @@ class Services:
     @property
     def door(self) -> Door:
         """What signing in works with."""
-        return Door(self.store, self.access, self.vault)
+        return Door(self.store, self.access, self.presence, self.vault, self.counters, self.policy)
 
     def now(self) -> datetime:
         """The one clock: read once at the edge and passed down."""
@@ -216,6 +225,8 @@ class Services:
                     news.position,
                     [(r.record_id, _marker(r) if r.plain is not None else None) for r in news.records],
                 )
+            elif collection == "presence":
+                self.presence.apply(news)
             else:
                 self.access.apply(news)
 
@@ -231,16 +242,26 @@ class Services:
         news = self.store.load(collection)
         if collection == "markers":
             self.index.replace(news.position, [_marker(r) for r in news.records if r.plain is not None])
+        elif collection == "presence":
+            self.presence.replace(news)
         else:
             self.access.replace(news)
+
+    def _positions(self) -> dict[str, int]:
+        return {
+            "markers": self.index.position,
+            "access": self.access.position,
+            "presence": self.presence.position,
+        }
 
     def _follow(self) -> None:
         while not self._stopping.is_set():
             try:
-                self.store.wait({"markers": self.index.position, "access": self.access.position}, _WAIT_S)
+                self.store.wait(self._positions(), _WAIT_S)
                 # Asked even when nothing moved: a store that was wiped or restored moves nothing either.
-                for collection, after in (("markers", self.index.position), ("access", self.access.position)):
+                for collection, after in self._positions().items():
                     self.take_in({collection: self.store.changes(collection, after)})
+                self.presence.write(self.store, self.access.session_ids())
                 if self.trouble is not None:
                     self.commit(Commit(str(uuid.uuid4()), {}), self.now())
                 self.last_contact = self.now()
@@ -323,6 +344,14 @@ def _marker(record: Record) -> Marker:
         return Marker.from_dict(json.loads(record.plain or b""))
     except (KeyError, TypeError, ValueError) as error:
         raise VaultError(f"marker {record.record_id} is written in a form this version does not know") from error
+
+
+def _policy(settings: Settings) -> Policy:
+    path, table = area_part(settings, "sign_in")
+    try:
+        return Policy.read(table)
+    except PolicyError as error:
+        raise SettingsError(f"{path}: {error}.") from error
 
 
 def _incident_types(path: Path) -> tuple[tuple[str, str], ...]:
