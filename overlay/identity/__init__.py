@@ -15,13 +15,14 @@ from overlay.identity.accounts import (
     set_password,
     set_role,
 )
-from overlay.identity.changes import COMMAND_LINE, AccessBusy, IdentityError, Refused
+from overlay.identity.changes import COMMAND_LINE, AccessBusy, IdentityError, Refused, catch_up
 from overlay.identity.counters import Counters, SlowDown
 from overlay.identity.door import Browser, Door
 from overlay.identity.passwords import SHORTEST_PASSWORD, SignInBusy
 from overlay.identity.policy import Policy, PolicyError
 from overlay.identity.presence import Presence
 from overlay.identity.reauthenticate import ProviderFirst, reauthenticate
+from overlay.identity.recovery import renew_recovery_codes
 from overlay.identity.sessions import SignInRefused, end_session, is_locked, lock, sign_out
 from overlay.identity.sign_in import (
     CodeRefused,
@@ -65,6 +66,7 @@ __all__ = [
     "SlowDown",
     "StartAgain",
     "begin_enrolment",
+    "catch_up",
     "create_account",
     "create_token",
     "disable_account",
@@ -77,6 +79,7 @@ __all__ = [
     "lock",
     "new_factor",
     "reauthenticate",
+    "renew_recovery_codes",
     "reset_second_factor",
     "revoke_token",
     "set_password",

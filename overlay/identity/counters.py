@@ -61,10 +61,10 @@ class Counters:
             socket_connect_timeout=timeout_s,
         )
 
-    def count(self, rule: RateLimitItem, *key: str) -> int:
-        """Count one more; returns how many that makes in this window. `CountersAway`."""
+    def count(self, rule: RateLimitItem, *key: str, amount: int = 1) -> int:
+        """Count one more, or take one back; returns how many that makes in this window. `CountersAway`."""
         try:
-            return self._storage.incr(rule.key_for(*key), rule.get_expiry())
+            return self._storage.incr(rule.key_for(*key), rule.get_expiry(), amount)
         except StorageError:
             raise CountersAway from None
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from limits import RateLimitItem
@@ -26,14 +26,17 @@ class Try:
     key: tuple[str, ...]
     rule: RateLimitItem
     counted: int
+    address: str | None = None
 
     def failed(self, now: datetime) -> None:
         """It was wrong. `StoreUnavailable`, `CountersAway`."""
         failed(self.door, self.what, self.name, self.account, self.counted, self.rule, now)
 
     def succeeded(self) -> None:
-        """It was right: this browser starts again from nothing. `CountersAway`."""
+        """It was right: this browser starts again from nothing, and its address is as before. `CountersAway`."""
         self.door.counters.forget(self.rule, *self.key)
+        if self.address is not None:
+            self.door.counters.count(ADDRESS_TRIES, "address", self.address, amount=-1)
 
 
 def password_try(door: Door, name: str, account: Account | None, browser: Browser, now: datetime) -> Try:
@@ -43,9 +46,11 @@ def password_try(door: Door, name: str, account: Account | None, browser: Browse
     the address of a control room does not keep the room out.
     """
     taken = _take(door, "sign_in", PASSWORD_TRIES, name, account, browser, now)
-    if taken.stranger:
-        door.counters.take(ADDRESS_TRIES, "address", door.vault.token("address", browser.address))
-    return taken
+    if not taken.stranger:
+        return taken
+    address = door.vault.token("address", browser.address)
+    door.counters.take(ADDRESS_TRIES, "address", address)
+    return replace(taken, address=address)
 
 
 def code_try(door: Door, account: Account, browser: Browser, now: datetime) -> Try:

@@ -7,11 +7,15 @@ from overlay import security
 from overlay.roles import Actor
 from overlay.web.views import Chrome, PublicChrome
 
+# Pages beside the first, for whoever holds the permission.
+_LINKS = (("accounts.manage", "Accounts", "/accounts"), ("tokens.manage", "Tokens", "/tokens"))
+
 
 def chrome_for(actor: Actor) -> Chrome:
     """The bar for somebody signed in."""
     services, now = security.services(), security.now()
     state = services.state(now)
+    account = services.access.account_of(actor.actor_id)
     return Chrome(
         area_title=services.area.title,
         force=services.area.force,
@@ -20,6 +24,10 @@ def chrome_for(actor: Actor) -> Chrome:
         store_state=state.kind,
         store_words=state.words,
         now_local=_local_time(),
+        links=tuple((title, at) for permission, title, at in _LINKS if services.roles.may(actor, permission)),
+        person_id=actor.actor_id,
+        idle_s=int(services.policy.idle.total_seconds()),
+        signs_on=account is not None and account.subject != "",
     )
 
 

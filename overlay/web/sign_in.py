@@ -10,6 +10,7 @@ from overlay.identity.devices import remember_device
 from overlay.identity.sign_in import PENDING_LASTS
 from overlay.security import public
 from overlay.web.chrome import chrome_for_nobody
+from overlay.web.refusals import status_of, with_wait
 from overlay.web.views import SignInPage
 
 pages = Blueprint("sign_in", __name__)
@@ -23,7 +24,7 @@ def show() -> ResponseReturnValue:
     """The empty form; whoever is signed in already goes to the first page."""
     if security.whoever() is not None:
         return redirect("/", 303)
-    return _page("", None, 200)
+    return _page("", None)
 
 
 @pages.post("/sign-in")
@@ -39,12 +40,8 @@ def sign_in() -> ResponseReturnValue:
             security.now(),
             security.browser(),
         )
-    except identity.SignInRefused as refused:
-        return _page(username, refused, 401)
-    except identity.SlowDown as slow:
-        return _page(username, slow, 429)
-    except identity.SignInBusy as busy:
-        return _page(username, busy, 503)
+    except (identity.SignInRefused, identity.SlowDown, identity.SignInBusy) as refused:
+        return _page(username, refused)
     if signed_in.needs == "nothing":
         response = make_response(redirect("/", 303))
         security.give_session(response, signed_in.secret)
@@ -74,11 +71,6 @@ def remember_browser(response: Response, account_id: str) -> None:
     security.give_cookie(response, "device", kept, security.DEVICE_LASTS)
 
 
-def _page(username: str, problem: identity.IdentityError | None, status: int) -> Response:
+def _page(username: str, problem: identity.IdentityError | None) -> Response:
     page = SignInPage(chrome_for_nobody(), username[:64], None if problem is None else str(problem))
-    response = make_response(render_template("pages/sign_in.html", page=page), status)
-    if isinstance(problem, identity.SlowDown):
-        response.headers["Retry-After"] = str(problem.wait_s)
-    elif isinstance(problem, identity.SignInBusy):
-        response.headers["Retry-After"] = "5"
-    return response
+    return with_wait(make_response(render_template("pages/sign_in.html", page=page), status_of(problem)), problem)

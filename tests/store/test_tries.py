@@ -52,6 +52,13 @@ def test_a_room_behind_one_address_is_not_held_up_by_one_who_hammers_from_it(des
     assert identity.sign_in(desk.door(), "ada", PASSWORD, NOW, known(desk, ada)).needs == "nothing"
 
 
+def test_a_shift_that_signs_in_on_new_browsers_behind_one_address_uses_nothing_up(
+    desk: Desk, ada: identity.Account
+) -> None:
+    for _ in range(counters.ADDRESS_TRIES.amount + 5):
+        desk.sign_in("ada", PASSWORD, NOW, ROOM)
+
+
 def test_tries_are_counted_for_every_process_at_once(desk: Desk, ada: identity.Account, desk_url: str) -> None:
     for _ in range(5):
         wrong(desk, identity.Browser(ROOM))

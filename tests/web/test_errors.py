@@ -18,7 +18,7 @@ from overlay import errors, identity
 from overlay.app import create_app
 from overlay.errors import BodyRefused, FieldError
 from overlay.lookup import NotAllowedAnyMore, NothingDisclosed
-from overlay.security import CrossSite, Forbidden, SignInFirst, public
+from overlay.security import CrossSite, Forbidden, Locked, SignInFirst, public
 from overlay.services import Services
 from tests.conftest import Console
 from tests.web.conftest import TIMEOUT_S, Visitor
@@ -110,12 +110,15 @@ EVERY = [
     BodyRefused((FieldError("reason", "bad."),), malformed=False),
     SignInFirst(),
     NotAllowedAnyMore(),
+    Locked(),
     Forbidden("Auditor", "checks.make"),
     CrossSite(),
     NothingDisclosed("The look could not be logged."),
     identity.SlowDown(3),
     identity.SignInRefused(),
     identity.SignInBusy(),
+    identity.StartAgain(),
+    identity.IdentityError("There is no such account. Nothing was changed."),
     identity.AccessBusy(),
     identity.Refused("name", "Too long."),
     VersionConflict("markers", "m1", 3),

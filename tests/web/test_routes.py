@@ -24,6 +24,30 @@ EXPECTED: dict[tuple[str, str], str | None] = {
     ("GET", "/sign-in"): None,
     ("POST", "/sign-in"): None,
     ("POST", "/sign-out"): None,
+    ("GET", "/sign-in/code"): None,
+    ("POST", "/sign-in/code"): None,
+    ("GET", "/sign-in/second-factor"): None,
+    ("POST", "/sign-in/second-factor"): None,
+    ("POST", "/active"): None,
+    ("POST", "/lock"): None,
+    ("GET", "/unlock"): None,
+    ("POST", "/unlock"): None,
+    ("GET", "/account"): "console.open",
+    ("POST", "/account/end-session"): "console.open",
+    ("POST", "/account/second-factor"): "console.open",
+    ("POST", "/account/recovery-codes"): "console.open",
+    ("POST", "/account/password"): "console.open",
+    ("GET", "/accounts"): "accounts.manage",
+    ("POST", "/accounts"): "accounts.manage",
+    ("GET", "/accounts/<account_id>"): "accounts.manage",
+    ("POST", "/accounts/<account_id>/role"): "accounts.manage",
+    ("POST", "/accounts/<account_id>/password"): "accounts.manage",
+    ("POST", "/accounts/<account_id>/disable"): "accounts.manage",
+    ("POST", "/accounts/<account_id>/second-factor"): "accounts.manage",
+    ("POST", "/accounts/<account_id>/sessions"): "accounts.manage",
+    ("GET", "/tokens"): "tokens.manage",
+    ("POST", "/tokens"): "tokens.manage",
+    ("POST", "/tokens/revoke"): "tokens.manage",
     ("GET", "/static/<path:filename>"): None,
     ("GET", "/healthz"): None,
     ("GET", "/readyz"): None,
@@ -83,7 +107,8 @@ def test_a_page_opens_to_the_roles_that_hold_its_permission(
     visitor = signed_in(role)
     reply = visitor.get(path) if method == "GET" else visitor.post(path, {"location": "14 Nowhere At All"})
     allowed = Roles.load(SHIPPED_CONFIG / "roles.toml").allows(role, permission)
-    assert reply.status_code in ({200, 303} if allowed else {403}), reply.text
+    # What is asked here names no account, token or password, so some of what is allowed finds nothing to do.
+    assert reply.status_code in ({200, 303, 404, 409, 422, 429} if allowed else {403}), reply.text
 
 
 @pytest.mark.parametrize("role", ROLES)
