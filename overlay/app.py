@@ -9,7 +9,20 @@ from overlay import errors, security
 from overlay.api import checks, description, health
 from overlay.services import Services
 from overlay.settings import Settings
-from overlay.web import check, control_room, disclosures, filters, glass, problem, sign_in
+from overlay.web import (
+    account,
+    accounts,
+    check,
+    control_room,
+    disclosures,
+    filters,
+    glass,
+    lock,
+    problem,
+    second_factor,
+    sign_in,
+    tokens,
+)
 
 
 def create_app(services: Services | None = None) -> Flask:
@@ -25,9 +38,7 @@ def create_app(services: Services | None = None) -> Flask:
     security.install(app)
     errors.install(app, as_page=problem.show)
     filters.register(app)
-    for part in (
-        *(check.pages, sign_in.pages, glass.pages, control_room.pages, disclosures.pages),
-        *(checks.api, health.api, description.api),
-    ):
+    pages = (check, sign_in, second_factor, lock, account, accounts, tokens, glass, control_room, disclosures)
+    for part in (*(module.pages for module in pages), checks.api, health.api, description.api):
         app.register_blueprint(part)
     return app

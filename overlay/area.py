@@ -75,6 +75,15 @@ def load_geocoders(settings: Settings) -> Geocoders:
         raise SettingsError(f"{path}: {error}") from error
 
 
+def area_part(settings: Settings, name: str) -> tuple[Path, dict[str, Any]]:
+    """Another table of the area's file, empty where there is none, and the file. Raises SettingsError."""
+    path, content = _read_file(settings)
+    part = content.get(name, {})
+    if not isinstance(part, dict):
+        raise SettingsError(f"{path}: [{name}] is not a table.")
+    return path, part
+
+
 def _read_file(settings: Settings) -> tuple[Path, dict[str, Any]]:
     folder = settings.config / "areas"
     path = folder / f"{settings.area}.toml"

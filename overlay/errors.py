@@ -18,9 +18,9 @@ from werkzeug.exceptions import HTTPException
 from markers.location import LocationError
 from markers.store import StoreUnavailable, VersionConflict
 from overlay.glass import GlassRefused, NoSuchGlass
-from overlay.identity import AccessBusy, Refused, SignInBusy, SignInRefused, SlowDown
+from overlay.identity import AccessBusy, IdentityError, Refused, SignInBusy, SignInRefused, SlowDown, StartAgain
 from overlay.lookup import NotAllowedAnyMore, NothingDisclosed
-from overlay.security import CrossSite, Forbidden, SignInFirst, is_api
+from overlay.security import CrossSite, Forbidden, Locked, SignInFirst, is_api
 from overlay.viewing import NoSuchMarker
 
 log = structlog.get_logger()
@@ -101,6 +101,14 @@ def _sign_in_first(_: Exception) -> Problem:
     )  # fmt: skip
 
 
+def _locked(_: Locked) -> Problem:
+    return Problem(
+        423, "locked", "This screen is locked",
+        "Nobody has used it for a while, or it was locked by its person. What was on it is not shown meanwhile.",
+        "Unlock it with your password and do this again.", NOT_CHECKED,
+    )  # fmt: skip
+
+
 def _forbidden(error: Forbidden) -> Problem:
     return Problem(
         403, "not-allowed", "Your role can't do this",
@@ -164,17 +172,20 @@ TABLE: tuple[tuple[type[Exception], Callable[[Any], Problem]], ...] = (
     (BodyRefused, _body),
     (SignInFirst, _sign_in_first),
     (NotAllowedAnyMore, _sign_in_first),
+    (Locked, _locked),
     (Forbidden, _forbidden),
     (CrossSite, _cross_site),
     (NothingDisclosed, _not_logged),
     (SlowDown, _slow_down),
     (SignInRefused, lambda error: Problem(401, "sign-in", "Not signed in", str(error), "", "", sign_in=True)),
+    (StartAgain, lambda error: Problem(401, "sign-in", "Sign in again", str(error), "", "", sign_in=True)),
     (SignInBusy, _busy),
     (AccessBusy, _busy),
     (Refused, lambda error: Problem(422, "fields", "That can't be used", str(error), "", "")),
     (GlassRefused, lambda error: Problem(409, "refused", "That can't be done", error.reason, "Load the page again.")),
     (NoSuchGlass, _gone),
     (NoSuchMarker, _gone),
+    (IdentityError, lambda error: Problem(409, "accounts", "That was not done", str(error), "", "")),
     (VersionConflict, _conflict),
     (StoreUnavailable, _no_store),
 )

@@ -10,20 +10,22 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, TypeVar, cast
+from datetime import datetime, timedelta
+from typing import Any, Literal, TypeVar, cast
 
 from flask import Flask, Request, Response, current_app, g, request, session
 from flask.sessions import SecureCookieSessionInterface
 from flask_wtf.csrf import CSRFError, CSRFProtect
 
-from overlay.identity import SESSION_LASTS
+from markers.ledger import Via
+from overlay.identity import Browser, is_locked
 from overlay.roles import PERMISSIONS, Actor
 from overlay.services import Services
 
 View = TypeVar("View", bound=Callable[..., Any])
 
 LARGEST_BODY = 64 * 1024  # bytes
+DEVICE_LASTS = timedelta(days=90)
 API = "/api/"
 
 _FEATURES = (
@@ -43,6 +45,10 @@ _FIXED_HEADERS = {
 
 class SignInFirst(Exception):
     """The request comes from nobody known."""
+
+
+class Locked(Exception):
+    """The session is locked: nothing is shown until its person has proved again who they are."""
 
 
 class Forbidden(Exception):
@@ -125,27 +131,55 @@ def is_api(req: Request) -> bool:
 
 def session_secret() -> str | None:
     """The secret in the sign-in cookie, if any."""
-    return request.cookies.get(_cookie_name("session"))
+    return cookie("session")
 
 
 def give_session(response: Response, secret: str) -> None:
-    """Hand the sign-in cookie to the browser."""
-    response.set_cookie(
-        _cookie_name("session"),
-        secret,
-        max_age=int(SESSION_LASTS.total_seconds()),
-        secure=request.is_secure,
-        httponly=True,
-        samesite="Strict",
-        path="/",
-    )
+    """Hand the sign-in cookie to the browser, and take back that of a sign-in half done."""
+    give_cookie(response, "session", secret, services().policy.shift)
+    take_cookie(response, "pending")
 
 
 def take_session(response: Response) -> None:
     """Take the sign-in cookie back."""
-    response.delete_cookie(
-        _cookie_name("session"), secure=request.is_secure, httponly=True, samesite="Strict", path="/"
+    take_cookie(response, "session")
+
+
+def browser() -> Browser:
+    """Where the request comes from, for counting tries."""
+    return Browser(request.remote_addr or "", cookie("device") or "")
+
+
+def is_locked_now() -> bool:
+    """Whether the session that came with this request is locked."""
+    secret = session_secret()
+    session_kept = services().access.session(secret) if secret else None
+    return session_kept is not None and is_locked(services().door, session_kept, now())
+
+
+def cookie(name: str) -> str | None:
+    """The value of one of this site's own cookies."""
+    return request.cookies.get(_cookie_name(name))
+
+
+def give_cookie(
+    response: Response, name: str, value: str, lasts: timedelta, same_site: Literal["Strict", "Lax"] = "Strict"
+) -> None:
+    """Hand a cookie to the browser, out of reach of scripts."""
+    response.set_cookie(
+        _cookie_name(name),
+        value,
+        max_age=int(lasts.total_seconds()),
+        secure=request.is_secure,
+        httponly=True,
+        samesite=same_site,
+        path="/",
     )
+
+
+def take_cookie(response: Response, name: str) -> None:
+    """Take a cookie back."""
+    response.delete_cookie(_cookie_name(name), secure=request.is_secure, httponly=True, samesite="Strict", path="/")
 
 
 def install(app: Flask) -> None:
@@ -161,7 +195,7 @@ def install(app: Flask) -> None:
         SESSION_COOKIE_SAMESITE="Strict",
         SESSION_COOKIE_PATH="/",
         # A page whose session ended can be sent again once its reader has signed in anew, with what was typed.
-        WTF_CSRF_TIME_LIMIT=int(2 * SESSION_LASTS.total_seconds()),
+        WTF_CSRF_TIME_LIMIT=int(2 * services_of(app).policy.shift.total_seconds()),
         WTF_CSRF_CHECK_DEFAULT=False,
         WTF_CSRF_SSL_STRICT=False,  # it needs a Referer, which our pages never send; Sec-Fetch-Site stands in for it
     )
@@ -208,11 +242,22 @@ def _admit(app: Flask, csrf: CSRFProtect) -> None:
         known = whoever()
         if known is None:
             raise SignInFirst
+        if known.via is Via.WEB and is_locked_now():
+            raise Locked
+        if known.via is Via.API or is_activity():
+            services().presence.note(known.credential, now())
         roles = services().roles
         if not roles.may(known, guard.permission):
             raise Forbidden(roles.title(known.role), guard.permission)
     if not is_api(request) and request.method not in ("GET", "HEAD"):
         _own_form(csrf)
+
+
+def is_activity() -> bool:
+    """Whether a person did this: opened a page or sent a form. What a page's script asks for by itself is not."""
+    if request.method not in ("GET", "HEAD"):
+        return True
+    return "HX-Request" not in request.headers and request.headers.get("Sec-Fetch-Mode", "navigate") == "navigate"
 
 
 def _who() -> Actor | None:

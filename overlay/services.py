@@ -28,10 +28,10 @@ from markers.server import EmbeddedServer, ServerError, check_external
 from markers.spool import Spool
 from markers.store import Changes, Commit, Committed, Moved, Record, Store, StoreBehind, StoreUnavailable
 from markers.vault import KeyRing, Vault, VaultError
-from overlay.area import Area, load_area, load_geocoders
+from overlay.area import Area, area_part, load_area, load_geocoders
 from overlay.disclosure import check_table
 from overlay.glass import GlassBook
-from overlay.identity import AccessBook, Door
+from overlay.identity import AccessBook, Counters, Door, Policy, PolicyError, Presence
 from overlay.roles import Roles
 from overlay.settings import Settings, SettingsError
 
@@ -63,6 +63,7 @@ class Configuration:
     roles: Roles
     definitions: tuple[Definition, ...]
     incident_types: tuple[tuple[str, str], ...]
+    policy: Policy
 
     @classmethod
     def read(cls, settings: Settings) -> Configuration:
@@ -77,6 +78,7 @@ class Configuration:
             roles=roles,
             definitions=load_definitions(),
             incident_types=_incident_types(settings.config / "incident_types.toml"),
+            policy=_policy(settings),
         )
 
 
@@ -99,6 +101,9 @@ class Services:
     index: MarkerIndex
     access: AccessBook
     glass: GlassBook
+    presence: Presence
+    policy: Policy
+    counters: Counters
     gazetteer: Gazetteer
     last_contact: datetime
     trouble: str | None
@@ -154,6 +159,9 @@ class Services:
             index=MarkerIndex(),
             access=AccessBook(),
             glass=GlassBook(),
+            presence=Presence(),
+            policy=known.policy,
+            counters=Counters(url, known.area.code, settings.store_timeout_s),
             gazetteer=Gazetteer.open(settings.data / "gazetteer"),
             last_contact=datetime.now(UTC),
             trouble=None,
@@ -181,7 +189,7 @@ class Services:
     @property
     def door(self) -> Door:
         """What signing in works with."""
-        return Door(self.store, self.access, self.vault)
+        return Door(self.store, self.access, self.presence, self.vault, self.counters, self.policy)
 
     def now(self) -> datetime:
         """The one clock: read once at the edge and passed down."""
@@ -237,8 +245,13 @@ class Services:
         else:
             self._book(collection).replace(news)
 
-    def _book(self, collection: str) -> AccessBook | GlassBook:
-        return self.access if collection == "access" else self.glass
+    def _book(self, collection: str) -> AccessBook | GlassBook | Presence:
+        books: dict[str, AccessBook | GlassBook | Presence] = {
+            "access": self.access,
+            "break_glass": self.glass,
+            "presence": self.presence,
+        }
+        return books[collection]
 
     def _positions(self) -> dict[str, int]:
         """How far each copy has come."""
@@ -246,6 +259,7 @@ class Services:
             "markers": self.index.position,
             "access": self.access.position,
             "break_glass": self.glass.position,
+            "presence": self.presence.position,
         }
 
     def _follow(self) -> None:
@@ -255,6 +269,7 @@ class Services:
                 # Asked even when nothing moved: a store that was wiped or restored moves nothing either.
                 for collection, after in self._positions().items():
                     self.take_in({collection: self.store.changes(collection, after)})
+                self.presence.write(self.store, self.access.session_ids())
                 if self.trouble is not None:
                     self.commit(Commit(str(uuid.uuid4()), {}), self.now())
                 self.last_contact = self.now()
@@ -346,6 +361,14 @@ def _marker(record: Record) -> Marker:
         return Marker.from_dict(json.loads(record.plain or b""))
     except (KeyError, TypeError, ValueError) as error:
         raise VaultError(f"marker {record.record_id} is written in a form this version does not know") from error
+
+
+def _policy(settings: Settings) -> Policy:
+    path, table = area_part(settings, "sign_in")
+    try:
+        return Policy.read(table)
+    except PolicyError as error:
+        raise SettingsError(f"{path}: {error}.") from error
 
 
 def _incident_types(path: Path) -> tuple[tuple[str, str], ...]:

@@ -24,16 +24,21 @@ def tokens() -> None:
 @click.option("--role", required=True)
 @click.option("--name", required=True, help="Which program will use it.")
 @click.option("--days", default=90, show_default=True)
+@click.option("--scope", "scopes", multiple=True, help="Only this permission of its role; may be given again.")
 @data_option
 @json_option
-def tokens_create(role: str, name: str, days: int, data: Path | None, as_json: bool) -> None:
-    """Make a token and print it, once.
+def tokens_create(role: str, name: str, days: int, scopes: tuple[str, ...], data: Path | None, as_json: bool) -> None:
+    """Make a token and print it, once. Without --scope it may do all that its role may.
 
-    Example: overlay tokens create --role service --name "CAD bridge"
+    Example: overlay tokens create --role service --name "CAD bridge" --scope checks.make
     """
     with running(Settings.read(data=data)) as services:
-        bearer = identity.create_token(services.store, services.access, name, role, datetime.now(UTC), days, operator())
-    click.echo(json.dumps({"token": bearer, "role": role, "name": name, "days": days}) if as_json else bearer)
+        only = identity.known_scopes(services.roles, role, scopes)
+        bearer = identity.create_token(
+            services.store, services.access, name, role, datetime.now(UTC), days, operator(), only
+        )
+    made = {"token": bearer, "role": role, "name": name, "days": days, "scopes": sorted(only) if only else None}
+    click.echo(json.dumps(made) if as_json else bearer)
 
 
 @tokens.command("list")
@@ -46,7 +51,15 @@ def tokens_list(data: Path | None, as_json: bool) -> None:
     """
     with running(Settings.read(data=data)) as services:
         rows = [
-            {"id": t.token_id[:12], "name": t.name, "role": t.role, "until": t.expires_at, "revoked": t.revoked_at}
+            {
+                "id": t.short_id,
+                "name": t.name,
+                "role": t.role,
+                "scopes": None if t.scopes is None else list(t.scopes),
+                "until": t.expires_at,
+                "revoked": t.revoked_at,
+                "last_used": services.presence.seen(t.token_id),
+            }
             for t in services.access.tokens()
         ]
     say_rows(rows, as_json=as_json)

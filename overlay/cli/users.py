@@ -55,7 +55,14 @@ def users_list(data: Path | None, as_json: bool) -> None:
     """
     with running(Settings.read(data=data)) as services:
         rows = [
-            {"username": a.username, "name": a.name, "role": a.role, "disabled": a.disabled, "created": a.created_at}
+            {
+                "username": a.username,
+                "name": a.name,
+                "role": a.role,
+                "disabled": a.disabled,
+                "second_factor": services.access.second_factor(a.account_id) is not None,
+                "created": a.created_at,
+            }
             for a in services.access.accounts()
         ]
     say_rows(rows, as_json=as_json)
@@ -72,6 +79,46 @@ def users_disable(username: str, data: Path | None) -> None:
     with running(Settings.read(data=data)) as services:
         identity.disable_account(services.store, services.access, username, datetime.now(UTC), operator())
     click.echo(f"Disabled: {username}")
+
+
+@users.command("end-sessions")
+@click.argument("username")
+@data_option
+def users_end_sessions(username: str, data: Path | None) -> None:
+    """End every session of an account; it may sign in again.
+
+    Example: overlay users end-sessions jsmith
+    """
+    with running(Settings.read(data=data)) as services:
+        identity.end_sessions(services.store, services.access, username, datetime.now(UTC), operator())
+    click.echo(f"Sessions ended: {username}")
+
+
+@users.command("set-role")
+@click.argument("username")
+@click.option("--role", required=True)
+@data_option
+def users_set_role(username: str, role: str, data: Path | None) -> None:
+    """Give an account another role; its sessions end at once.
+
+    Example: overlay users set-role jsmith --role dispatcher
+    """
+    with running(Settings.read(data=data)) as services:
+        identity.set_role(services.store, services.access, username, role, datetime.now(UTC), operator())
+    click.echo(f"Role set: {username} ({role})")
+
+
+@users.command("reset-second-factor")
+@click.argument("username")
+@data_option
+def users_reset_second_factor(username: str, data: Path | None) -> None:
+    """Forget an account's second factor, for a device that was lost; the next sign-in sets up another.
+
+    Example: overlay users reset-second-factor jsmith
+    """
+    with running(Settings.read(data=data)) as services:
+        identity.reset_second_factor(services.store, services.access, username, datetime.now(UTC), operator())
+    click.echo(f"Second factor reset: {username}")
 
 
 def _password(content: bytes) -> str:

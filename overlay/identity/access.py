@@ -11,7 +11,6 @@ from typing import Any
 
 from markers.ledger import Via
 from markers.store import Changes
-from overlay.identity.slowdown import Slowdown
 from overlay.roles import Actor
 
 COLLECTION = "access"
@@ -20,7 +19,11 @@ BEARER_PREFIX = "wmo_"
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """A person's local account. `epoch` grows when role, password or standing changes: sessions of an older one end."""
+    """A person's account. `epoch` grows when role, password or standing changes: sessions of an older one end.
+
+    `subject` is a token of who the provider of single sign-on says it is, empty for a local account; such an account
+    has no password.
+    """
 
     account_id: str
     version: int
@@ -32,11 +35,44 @@ class Account:
     epoch: int
     created_at: datetime
     changed_at: datetime
+    subject: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SecondFactor:
+    """An account's second factor. `last_step` is the newest step used; `recovery` the hashes of codes left."""
+
+    factor_id: str
+    version: int
+    account_id: str
+    secret: str
+    last_step: int
+    recovery: tuple[str, ...]
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """A sign-in that has the right password and waits for its code; `pending_id` is the SHA-256 of the cookie's secret.
+
+    `new_secret` is the second factor being set up, empty where the account has one. It opens no page.
+    """
+
+    pending_id: str
+    version: int
+    account_id: str
+    epoch: int
+    new_secret: str
+    created_at: datetime
+    expires_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
 class ServiceToken:
-    """Another program's bearer token; `token_id` is the SHA-256 of the secret, which is not kept."""
+    """Another program's bearer token; `token_id` is the SHA-256 of the secret, which is not kept.
+
+    `scopes` are the permissions it was given; None is all that its role holds.
+    """
 
     token_id: str
     version: int
@@ -45,6 +81,7 @@ class ServiceToken:
     created_at: datetime
     expires_at: datetime
     revoked_at: datetime | None
+    scopes: tuple[str, ...] | None = None
 
     def valid_at(self, now: datetime) -> bool:
         """Not revoked and not past its end."""
@@ -58,7 +95,10 @@ class ServiceToken:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """One signed-in browser; `session_id` is the SHA-256 of the cookie's secret, which is not kept."""
+    """One signed-in browser; `session_id` is the SHA-256 of the cookie's secret, which is not kept.
+
+    `authenticated_at` is when its person last proved who they are; `locked_at` when they locked the screen.
+    """
 
     session_id: str
     version: int
@@ -66,16 +106,21 @@ class Session:
     epoch: int
     created_at: datetime
     expires_at: datetime
+    authenticated_at: datetime
+    locked_at: datetime | None = None
 
 
-Entry = Account | ServiceToken | Session
+Entry = Account | SecondFactor | Pending | ServiceToken | Session
 
 _KINDS: dict[str, tuple[type[Entry], str]] = {
     "account": (Account, "account_id"),
+    "second_factor": (SecondFactor, "factor_id"),
+    "pending": (Pending, "pending_id"),
     "token": (ServiceToken, "token_id"),
     "session": (Session, "session_id"),
 }
-_TIMES = ("created_at", "changed_at", "expires_at", "revoked_at")
+_TIMES = ("created_at", "changed_at", "expires_at", "revoked_at", "authenticated_at", "locked_at")
+_LISTS = ("recovery", "scopes")
 
 
 def secret_id(secret: str) -> str:
@@ -83,9 +128,19 @@ def secret_id(secret: str) -> str:
     return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
 
 
+def factor_id(account_id: str) -> str:
+    """The record id of an account's second factor: one an account, so that two can't both be set up."""
+    return f"second-factor:{account_id}"
+
+
+def record_id(entry: Entry) -> str:
+    """The record an entry is kept as."""
+    return str(getattr(entry, _kind_of(entry)[1]))
+
+
 def as_plain(entry: Entry) -> bytes:
     """The content of a sealed record."""
-    kind, (_, id_name) = next((kind, known) for kind, known in _KINDS.items() if isinstance(entry, known[0]))
+    kind, id_name = _kind_of(entry)
     fields = {name: value for name, value in asdict(entry).items() if name not in ("version", id_name)}
     for name in _TIMES:
         if isinstance(fields.get(name), datetime):
@@ -102,8 +157,15 @@ def from_plain(record_id: str, version: int, plain: bytes) -> Entry | None:
     for name in _TIMES:
         if fields.get(name) is not None:
             fields[name] = datetime.fromisoformat(fields[name])
+    for name in _LISTS:
+        if fields.get(name) is not None:
+            fields[name] = tuple(fields[name])
     cls, id_name = known
     return cls(**{id_name: record_id, "version": version, **fields})
+
+
+def _kind_of(entry: Entry) -> tuple[str, str]:
+    return next((kind, id_name) for kind, (cls, id_name) in _KINDS.items() if isinstance(entry, cls))
 
 
 class AccessBook:
@@ -117,8 +179,7 @@ class AccessBook:
         self._position = 0
         self._entries: dict[str, Entry] = {}
         self._names: dict[str, str] = {}
-        self.wrong_by_account = Slowdown(free=5)
-        self.wrong_by_address = Slowdown(free=20)
+        self._subjects: dict[str, str] = {}
 
     @property
     def position(self) -> int:
@@ -141,6 +202,7 @@ class AccessBook:
                 return
             self._entries.clear()
             self._names.clear()
+            self._subjects.clear()
             self._take_in(loaded)
 
     def _take_in(self, changes: Changes) -> None:
@@ -151,12 +213,14 @@ class AccessBook:
                 self._entries[record.record_id] = entry
             if isinstance(entry, Account):
                 self._names[entry.username.casefold()] = entry.account_id
+                self._subjects[entry.subject] = entry.account_id
         self._position = changes.position
 
     def _drop(self, record_id: str) -> None:
         gone = self._entries.pop(record_id, None)
         if isinstance(gone, Account):
             self._names.pop(gone.username.casefold(), None)
+            self._subjects.pop(gone.subject, None)
 
     def actor_for_session(self, secret: str, now: datetime) -> Actor | None:
         """Who holds the session cookie; None for an unknown, ended or expired session."""
@@ -171,13 +235,15 @@ class AccessBook:
             return self._by_token(secret_id(bearer), now)
 
     def standing(self, actor: Actor, now: datetime) -> int | None:
-        """The book's position if the actor would be let in again just as they are, otherwise None.
+        """The book's position if the actor would be let in again just as they are, otherwise None (also when locked).
 
         A check commits expecting that position, so whoever was let in by an older one is seen in time.
         """
         with self._lock:
             if actor.via is Via.WEB:
-                stands = self._by_session(actor.credential, now) == actor
+                session = self._entries.get(actor.credential)
+                locked = isinstance(session, Session) and session.locked_at is not None
+                stands = not locked and self._by_session(actor.credential, now) == actor
             elif actor.via is Via.API:
                 stands = self._by_token(actor.credential, now) == actor
             else:
@@ -197,7 +263,8 @@ class AccessBook:
         token = self._entries.get(token_id)
         if not isinstance(token, ServiceToken) or not token.valid_at(now):
             return None
-        return Actor(token_id, token.name, token.role, Via.API, token_id)
+        scopes = None if token.scopes is None else frozenset(token.scopes)
+        return Actor(token_id, token.name, token.role, Via.API, token_id, scopes)
 
     def account(self, username: str) -> Account | None:
         """The account of that name, disabled or not; upper and lower case are the same."""
@@ -216,6 +283,34 @@ class AccessBook:
         with self._lock:
             found = self._entries.get(actor_id)
             return found.name if isinstance(found, Account | ServiceToken) else actor_id[:40]
+
+    def account_by_subject(self, subject: str) -> Account | None:
+        """The account that belongs to a person of the single sign-on, disabled or not."""
+        with self._lock:
+            found = self._entries.get(self._subjects.get(subject, "")) if subject else None
+            return found if isinstance(found, Account) else None
+
+    def second_factor(self, account_id: str) -> SecondFactor | None:
+        """The account's second factor, if it has one."""
+        with self._lock:
+            found = self._entries.get(factor_id(account_id))
+            return found if isinstance(found, SecondFactor) else None
+
+    def pending(self, secret: str, now: datetime) -> Pending | None:
+        """The sign-in that waits for its code, of this cookie; None when it is over, or its account has changed."""
+        with self._lock:
+            found = self._entries.get(secret_id(secret))
+            account = self._entries.get(found.account_id) if isinstance(found, Pending) else None
+            if not isinstance(found, Pending) or not isinstance(account, Account):
+                return None
+            good = now < found.expires_at and account.epoch == found.epoch and not account.disabled
+            return found if good else None
+
+    def openings(self, account_id: str) -> tuple[Session | Pending, ...]:
+        """Sessions and half-done sign-ins kept for an account, ended ones included until they are tidied away."""
+        with self._lock:
+            found = [entry for entry in self._entries.values() if isinstance(entry, Session | Pending)]
+        return tuple(opening for opening in found if opening.account_id == account_id)
 
     def accounts(self) -> tuple[Account, ...]:
         """All accounts by username."""
@@ -237,6 +332,15 @@ class AccessBook:
 
     def session(self, secret: str) -> Session | None:
         """The session of a cookie, whether or not it still holds."""
+        return self.session_of(secret_id(secret))
+
+    def session_of(self, session_id: str) -> Session | None:
+        """The session of that record, whether or not it still holds."""
         with self._lock:
-            found = self._entries.get(secret_id(secret))
+            found = self._entries.get(session_id)
             return found if isinstance(found, Session) else None
+
+    def session_ids(self) -> frozenset[str]:
+        """The records of all sessions and tokens there are."""
+        with self._lock:
+            return frozenset(key for key, entry in self._entries.items() if isinstance(entry, Session | ServiceToken))

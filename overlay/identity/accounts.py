@@ -83,6 +83,8 @@ def set_password(
 
     def plan() -> Planned:
         account = _existing(access, username)
+        if account.subject:
+            raise Refused("password", "An account of the single sign-on has no password here.")
         changed = replace(account, password=hashed, epoch=account.epoch + 1, changed_at=now)
         return Planned(
             (put(changed), *_sessions_end(access, account)),
@@ -128,6 +130,43 @@ def disable_account(store: Store, access: AccessBook, username: str, now: dateti
     change(store, access, by, now, plan)
 
 
+def end_sessions(store: Store, access: AccessBook, username: str, now: datetime, by: Actor = COMMAND_LINE) -> None:
+    """Every session of the account ends, on every process. `NoSuchAccount`, `StoreUnavailable`."""
+
+    def plan() -> Planned:
+        account = _existing(access, username)
+        changed = replace(account, epoch=account.epoch + 1, changed_at=now)
+        return Planned(
+            (put(changed), *_sessions_end(access, account)), Event.ACCESS, "sessions_ended", account.account_id
+        )
+
+    change(store, access, by, now, plan)
+
+
+def reset_second_factor(
+    store: Store, access: AccessBook, username: str, now: datetime, by: Actor = COMMAND_LINE
+) -> None:
+    """The account has no second factor any more and its sessions end; the next sign-in sets up another.
+
+    `NoSuchAccount`, `StoreUnavailable`.
+    """
+
+    def plan() -> Planned:
+        account = _existing(access, username)
+        factor = access.second_factor(account.account_id)
+        changed = replace(account, epoch=account.epoch + 1, changed_at=now)
+        gone = () if factor is None else (remove(factor),)
+        return Planned(
+            (put(changed), *gone, *_sessions_end(access, account)),
+            Event.ACCESS,
+            "second_factor_reset",
+            account.account_id,
+            ("second_factor",),
+        )
+
+    change(store, access, by, now, plan)
+
+
 def readable_name(name: str) -> str:
     """A person's or program's name as it will be shown. `Refused` when empty, too long or not plain text."""
     name = unicodedata.normalize("NFC", name).strip()
@@ -161,4 +200,4 @@ def _existing(access: AccessBook, username: str) -> Account:
 
 
 def _sessions_end(access: AccessBook, account: Account) -> tuple[Write, ...]:
-    return tuple(remove(session) for session in access.sessions(account.account_id))
+    return tuple(remove(kept) for kept in access.openings(account.account_id))

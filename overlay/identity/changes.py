@@ -9,7 +9,7 @@ from datetime import datetime
 
 from markers.ledger import Event, LedgerEntry, RecordSeen, Via
 from markers.store import Commit, Committed, Moved, Store, StoreUnavailable, Write
-from overlay.identity.access import COLLECTION, AccessBook, Account, Entry, ServiceToken, as_plain
+from overlay.identity.access import COLLECTION, AccessBook, Account, Entry, as_plain, record_id
 from overlay.roles import Actor
 
 _TRIES = 8
@@ -76,13 +76,14 @@ def change(store: Store, access: AccessBook, by: Actor, now: datetime, plan: Cal
 
 
 def put(entry: Entry) -> Write:
-    """Write an entry as the next version of itself; version 0 is new."""
-    return Write(COLLECTION, _record_id(entry), entry.version, as_plain(entry))
+    """Write an entry as the next version of itself; version 0 is new. A person of single sign-on has one account."""
+    tokens = (entry.subject,) if isinstance(entry, Account) and entry.subject else ()
+    return Write(COLLECTION, record_id(entry), entry.version, as_plain(entry), tokens)
 
 
 def remove(entry: Entry) -> Write:
     """Erase an entry."""
-    return Write(COLLECTION, _record_id(entry), entry.version, None)
+    return Write(COLLECTION, record_id(entry), entry.version, None)
 
 
 def _sent(store: Store, commit: Commit) -> Committed | Moved:
@@ -104,9 +105,3 @@ def _entry(planned: Planned, by: Actor, now: datetime, entry_id: str) -> LedgerE
         reason=planned.reason,
         records=(RecordSeen(planned.record_id, version, fields=planned.fields),),
     )
-
-
-def _record_id(entry: Entry) -> str:
-    if isinstance(entry, Account):
-        return entry.account_id
-    return entry.token_id if isinstance(entry, ServiceToken) else entry.session_id

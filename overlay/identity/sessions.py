@@ -1,84 +1,92 @@
-"""Signing in and out. A session lasts one shift at most, and ends with the account or its password."""
+"""Sessions: begun by a sign-in, locked and unlocked, ended. One lasts a shift at most, and ends with its account."""
 
 from __future__ import annotations
 
-import math
 import secrets
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import datetime
 
 from markers.ledger import Event, Via
-from markers.store import Store
-from overlay.identity.access import AccessBook, Session, secret_id
-from overlay.identity.changes import IdentityError, Planned, catch_up, change, put, remove
-from overlay.identity.passwords import is_password
+from markers.store import Store, Write
+from overlay.identity.access import AccessBook, Account, Session, secret_id
+from overlay.identity.changes import IdentityError, Planned, change, put, remove
+from overlay.identity.door import Door
 from overlay.roles import Actor
-
-SESSION_LASTS = timedelta(hours=12)
 
 
 class SignInRefused(IdentityError):
     """Name and password do not go together. Never says which was wrong, or that the account is disabled."""
 
-    def __init__(self) -> None:
+    def __init__(self, words: str = "") -> None:
         super().__init__(
-            "That username and password don't match an account that can sign in. Check both and try again."
+            words or "That username and password don't match an account that can sign in. Check both and try again."
         )
 
 
-class SlowDown(IdentityError):
-    """Too many wrong passwords in a row; `wait_s` is how long until the next try."""
-
-    def __init__(self, wait_s: float) -> None:
-        self.wait_s = max(1, math.ceil(wait_s))
-        super().__init__(f"Too many wrong tries. Wait {self.wait_s} seconds, then try again.")
-
-
-def sign_in(store: Store, access: AccessBook, username: str, password: str, now: datetime, address: str = "") -> str:
-    """A new session; returns the secret for its cookie. `address` is where the request came from.
-
-    Raises `SignInRefused`, `SlowDown`, `SignInBusy`, `StoreUnavailable`.
-    """
-    catch_up(store, access)
-    by_account = f"{username.strip().casefold()[:80]}|{address}"
-    wait_s = max(access.wrong_by_account.wait_s(by_account, now), access.wrong_by_address.wait_s(address, now))
-    if wait_s > 0:
-        raise SlowDown(wait_s)
-    access.wrong_by_account.begin(by_account, now)
-    access.wrong_by_address.begin(address, now)
-
-    account = access.account(username)
-    usable = account is not None and not account.disabled
-    right = is_password(account.password if account is not None and usable else None, password)
-    if account is None or not right:
-        raise SignInRefused
-
+def new_session(door: Door, account: Account, now: datetime) -> tuple[str, Session]:
+    """The secret for the cookie, and the session to write."""
     secret = secrets.token_urlsafe(32)
-    actor = Actor(account.account_id, account.name, account.role, Via.WEB, secret_id(secret))
+    return secret, Session(
+        secret_id(secret), 0, account.account_id, account.epoch, now, now + door.policy.shift, authenticated_at=now
+    )
+
+
+def person(account: Account, session_id: str) -> Actor:
+    """Who acts when an account signs in."""
+    return Actor(account.account_id, account.name, account.role, Via.WEB, session_id)
+
+
+def tidied(access: AccessBook, account_id: str, now: datetime) -> tuple[Write, ...]:
+    """The end of what is over of an account: sessions past their shift, sign-ins that never got their code."""
+    return tuple(remove(kept) for kept in access.openings(account_id) if now >= kept.expires_at)
+
+
+def is_locked(door: Door, session: Session, now: datetime) -> bool:
+    """Whether nothing may be shown: locked by its person, or idle for as long as the area allows."""
+    if session.locked_at is not None:
+        return True
+    seen = door.presence.seen(session.session_id)
+    return now - max(session.authenticated_at, seen or session.authenticated_at) >= door.policy.idle
+
+
+def lock(door: Door, actor: Actor, now: datetime) -> None:
+    """Lock the actor's own session for every process; nothing when it is locked or over. `StoreUnavailable`."""
 
     def plan() -> Planned:
-        current = access.account(username)
-        if current is None or current.disabled or current.epoch != account.epoch:
-            raise SignInRefused
-        session = Session(secret_id(secret), 0, current.account_id, current.epoch, now, now + SESSION_LASTS)
-        over = (kept for kept in access.sessions(current.account_id) if now >= kept.expires_at)
-        writes = (put(session), *(remove(kept) for kept in over))
-        return Planned(writes, Event.SIGN_IN, "signed_in", session.session_id)
+        session = door.access.session_of(actor.credential)
+        open_still = session is not None and session.locked_at is None
+        writes = (put(replace(session, locked_at=now)),) if session is not None and open_still else ()
+        return Planned(writes, Event.SIGN_IN, "locked", actor.credential, ("locked_at",) if writes else ())
 
-    change(store, access, actor, now, plan)
-    access.wrong_by_account.succeeded(by_account)
-    access.wrong_by_address.succeeded(address)
-    return secret
+    session = door.access.session_of(actor.credential)
+    if session is not None and session.locked_at is None:
+        change(door.store, door.access, actor, now, plan)
+
+
+def reopened(session: Session, now: datetime) -> tuple[str, Session]:
+    """The same session under a new secret, unlocked, its person just proved (ASVS 5.0, 7.2.4)."""
+    secret = secrets.token_urlsafe(32)
+    return secret, replace(session, session_id=secret_id(secret), version=0, authenticated_at=now, locked_at=None)
 
 
 def sign_out(store: Store, access: AccessBook, secret: str, now: datetime) -> None:
     """End the session of this cookie; nothing happens when it has already ended. `StoreUnavailable`."""
     actor = access.actor_for_session(secret, now)
-    if actor is None:
-        return
+    if actor is not None:
+        end_session(store, access, actor, actor.credential, now, "signed_out")
+
+
+def end_session(
+    store: Store, access: AccessBook, actor: Actor, session_id: str, now: datetime, reason: str = "session_ended"
+) -> None:
+    """End one of the actor's own sessions; nothing happens when it is somebody else's. `StoreUnavailable`."""
 
     def plan() -> Planned:
-        session = access.session(secret)
-        writes = () if session is None else (remove(session),)
-        return Planned(writes, Event.SIGN_IN, "signed_out", actor.credential)
+        session = access.session_of(session_id)
+        mine = session is not None and session.account_id == actor.actor_id
+        writes = (remove(session),) if session is not None and mine else ()
+        return Planned(writes, Event.SIGN_IN, reason, session_id)
 
-    change(store, access, actor, now, plan)
+    session = access.session_of(session_id)
+    if session is not None and session.account_id == actor.actor_id:
+        change(store, access, actor, now, plan)

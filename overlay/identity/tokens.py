@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -11,7 +12,7 @@ from markers.store import Store
 from overlay.identity.access import BEARER_PREFIX, AccessBook, ServiceToken, secret_id
 from overlay.identity.accounts import known_role, readable_name
 from overlay.identity.changes import COMMAND_LINE, IdentityError, Planned, Refused, change, put
-from overlay.roles import Actor
+from overlay.roles import PERMISSIONS, Actor, Roles
 
 LONGEST_DAYS = 366
 
@@ -24,17 +25,39 @@ class NoSuchToken(IdentityError):
 
 
 def create_token(
-    store: Store, access: AccessBook, name: str, role: str, now: datetime, days: int, by: Actor = COMMAND_LINE
+    store: Store,
+    access: AccessBook,
+    name: str,
+    role: str,
+    now: datetime,
+    days: int,
+    by: Actor = COMMAND_LINE,
+    scopes: frozenset[str] | None = None,
 ) -> str:
-    """A new bearer secret (`wmo_...`, 256 bits) that ends after `days`. `Refused`, `StoreUnavailable`."""
+    """A new bearer secret (`wmo_...`, 256 bits) that ends after `days`. `Refused`, `StoreUnavailable`.
+
+    `scopes` are the only permissions it is given (see `known_scopes`); None leaves all that its role holds.
+    """
     name, role = readable_name(name), known_role(role)
     if not 1 <= days <= LONGEST_DAYS:
         raise Refused("days", f"A token lasts 1 to {LONGEST_DAYS} days.")
     bearer = BEARER_PREFIX + secrets.token_urlsafe(32)
     token = ServiceToken(secret_id(bearer), 0, name, role, now, now + timedelta(days=days), None)
-    planned = Planned((put(token),), Event.ACCESS, "token_created", token.token_id, ("name", "role", "expires_at"))
+    token = replace(token, scopes=None if scopes is None else tuple(sorted(scopes)))
+    fields = ("name", "role", "expires_at", "scopes")
+    planned = Planned((put(token),), Event.ACCESS, "token_created", token.token_id, fields)
     change(store, access, by, now, lambda: planned)
     return bearer
+
+
+def known_scopes(roles: Roles, role: str, names: Collection[str]) -> frozenset[str] | None:
+    """The scopes asked for, None when none are. `Refused` for a name that is no permission, or not the role's."""
+    for name in names:
+        if name not in PERMISSIONS:
+            raise Refused("scopes", f"There is no permission '{name}'.")
+        if not roles.allows(known_role(role), name):
+            raise Refused("scopes", f"The role {role} does not hold the permission '{name}'.")
+    return frozenset(names) or None
 
 
 def revoke_token(

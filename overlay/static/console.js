@@ -120,6 +120,7 @@ function checkPage() {
   function whatIsWrongWith(ctx) {
     const { status, raw } = ctx.response;
     if (status === 401 || (raw.redirected && new URL(raw.url).pathname.startsWith("/sign-in"))) return "signed-out";
+    if (status === 423) return "locked";
     if (status === 429) return "busy";
     if (!ctx.text.trimStart().startsWith('<div class="result"')) return status === 400 || status === 403 ? "refused" : "fault";
     return null;

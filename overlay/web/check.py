@@ -71,10 +71,16 @@ def answered(form: CheckForm, glass: GlassForm | None) -> Response:
 
 def _glass(answer: lookup.Answer, tried: GlassForm | None) -> GlassForm | None:
     """The form under an answer, where this person could see more of it for this incident."""
+    services, actor = security.services(), security.actor()
     withheld = any(shown.ask is not None for shown in answer.matches)
-    if not withheld or not security.services().roles.may(security.actor(), "break_glass.open"):
+    if not withheld or not services.roles.may(actor, "break_glass.open"):
         return None
-    return tried or GlassForm()
+    account = services.access.account_of(actor.actor_id)
+    return replace(
+        tried or GlassForm(),
+        wants_code=services.access.second_factor(actor.actor_id) is not None,
+        signs_on=account is not None and account.subject != "",
+    )
 
 
 def _blank(form: CheckForm) -> CheckPage:

@@ -13,6 +13,8 @@ _LINKS = (
     ("room.supervise", "Control room", "/control-room"),
     ("break_glass.review", "Broken glass", "/broken-glass"),
     ("disclosures.read", "Disclosures", "/disclosures"),
+    ("accounts.manage", "Accounts", "/accounts"),
+    ("tokens.manage", "Tokens", "/tokens"),
 )
 
 
@@ -20,6 +22,7 @@ def chrome_for(actor: Actor) -> Chrome:
     """The bar for somebody signed in."""
     services, now = security.services(), security.now()
     state = services.state(now)
+    account = services.access.account_of(actor.actor_id)
     return Chrome(
         area_title=services.area.title,
         force=services.area.force,
@@ -30,6 +33,9 @@ def chrome_for(actor: Actor) -> Chrome:
         now_local=_local_time(),
         links=tuple((title, path) for permission, title, path in _LINKS if services.roles.may(actor, permission)),
         notices=_notices(actor),
+        person_id=actor.actor_id,
+        idle_s=int(services.policy.idle.total_seconds()),
+        signs_on=account is not None and account.subject != "",
     )
 
 

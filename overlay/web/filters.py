@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from overlay import security
-from overlay.web.times import clock, day, review_words
+from overlay.web.times import clock, day, moment, review_words
 from overlay.web.wording import words_of
 
 if TYPE_CHECKING:
@@ -14,5 +14,5 @@ if TYPE_CHECKING:
 
 def register(app: Flask) -> None:
     """Give every template of the application these filters and functions."""
-    app.jinja_env.filters.update(clock=clock, day=day, review_words=review_words)
+    app.jinja_env.filters.update(clock=clock, day=day, moment=moment, review_words=review_words)
     app.jinja_env.globals.update(words_of=words_of, now=security.now)

@@ -32,17 +32,24 @@ def break_glass() -> ResponseReturnValue:
     tried = GlassForm(reason=reason[: glasses.LONGEST_REASON], is_open=True)
     try:
         identity.reauthenticate(
-            services.door, actor, request.form.get("password", ""), request.form.get("code", ""), security.now()
+            services.door,
+            actor,
+            request.form.get("password", ""),
+            request.form.get("code", ""),
+            security.now(),
+            security.browser(),
         )
         glasses.break_glass(
             services.store, services.access, services.glass, actor, form.incident, reason, security.now()
         )
     except glasses.GlassRefused as refused:
         return answered(form, replace(tried, problem=str(refused), field=refused.field))
+    except identity.CodeRefused as refused:
+        return answered(form, replace(tried, problem=str(refused), field="code"))
+    except (identity.ProviderFirst, identity.SlowDown, identity.SignInBusy) as refused:
+        return answered(form, replace(tried, problem=str(refused), field="password"))
     except identity.SignInRefused:
-        return answered(form, replace(tried, problem="That is not your password, or not your code.", field="password"))
-    except (identity.SlowDown, identity.SignInBusy) as wait:
-        return answered(form, replace(tried, problem=str(wait), field="password"))
+        return answered(form, replace(tried, problem="That is not your password.", field="password"))
     return answered(form, None)
 
 

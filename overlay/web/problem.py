@@ -14,8 +14,11 @@ from overlay.web.views import ProblemPage
 def show(problem: Problem) -> Response:
     """The problem's page; somebody not signed in who asked for a page is taken to the sign-in form instead."""
     # A page sent for by script keeps what was typed and says in its own words that nobody is signed in.
-    if problem.sign_in and request.method in ("GET", "HEAD") and "HX-Request" not in request.headers:
-        return make_response(redirect("/sign-in", 303))
+    if request.method in ("GET", "HEAD") and "HX-Request" not in request.headers:
+        if problem.sign_in:
+            return make_response(redirect("/sign-in", 303))
+        if problem.kind == "locked":
+            return make_response(redirect("/unlock", 303))
     try:
         page = ProblemPage(
             chrome=chrome_for_anyone(),

@@ -1,4 +1,4 @@
-"""Signing in and out."""
+"""Signing in and out with a local account."""
 
 from __future__ import annotations
 
@@ -6,11 +6,16 @@ from flask import Blueprint, Response, make_response, redirect, render_template,
 from flask.typing import ResponseReturnValue
 
 from overlay import identity, security
+from overlay.identity.devices import remember_device
+from overlay.identity.sign_in import PENDING_LASTS
 from overlay.security import public
 from overlay.web.chrome import chrome_for_nobody
+from overlay.web.refusals import status_of, with_wait
 from overlay.web.views import SignInPage
 
 pages = Blueprint("sign_in", __name__)
+
+_NEXT = {"code": "/sign-in/code", "enrolment": "/sign-in/second-factor"}
 
 
 @pages.get("/sign-in")
@@ -19,33 +24,31 @@ def show() -> ResponseReturnValue:
     """The empty form; whoever is signed in already goes to the first page."""
     if security.whoever() is not None:
         return redirect("/", 303)
-    return _page(SignInPage(chrome_for_nobody()), 200)
+    return _page("", None)
 
 
 @pages.post("/sign-in")
 @public("nobody is signed in yet")
 def sign_in() -> ResponseReturnValue:
-    """Take username and password; on success hand out the session's cookie and go to the first page."""
-    services, username = security.services(), request.form.get("username", "")
+    """Take username and password; then hand out the session's cookie, or go on to the second factor."""
+    username = request.form.get("username", "")
     try:
-        secret = identity.sign_in(
-            services.store,
-            services.access,
+        signed_in = identity.sign_in(
+            security.services().door,
             username,
             request.form.get("password", ""),
             security.now(),
-            request.remote_addr or "",
+            security.browser(),
         )
-    except identity.SignInRefused as refused:
-        return _page(SignInPage(chrome_for_nobody(), username[:64], str(refused)), 401)
-    except identity.SlowDown as slow:
-        response = _page(SignInPage(chrome_for_nobody(), username[:64], str(slow)), 429)
-        response.headers["Retry-After"] = str(slow.wait_s)
+    except (identity.SignInRefused, identity.SlowDown, identity.SignInBusy) as refused:
+        return _page(username, refused)
+    if signed_in.needs == "nothing":
+        response = make_response(redirect("/", 303))
+        security.give_session(response, signed_in.secret)
+        remember_browser(response, signed_in.account_id)
         return response
-    except identity.SignInBusy as busy:
-        return _page(SignInPage(chrome_for_nobody(), username[:64], str(busy)), 503)
-    response = make_response(redirect("/", 303))
-    security.give_session(response, secret)
+    response = make_response(redirect(_NEXT[signed_in.needs], 303))
+    security.give_cookie(response, "pending", signed_in.secret, PENDING_LASTS)
     return response
 
 
@@ -62,5 +65,12 @@ def sign_out() -> ResponseReturnValue:
     return response
 
 
-def _page(page: SignInPage, status: int) -> Response:
-    return make_response(render_template("pages/sign_in.html", page=page), status)
+def remember_browser(response: Response, account_id: str) -> None:
+    """Give the browser its device cookie: from now on it is no stranger to this account."""
+    kept = remember_device(security.services().vault, security.browser().device, account_id, security.now())
+    security.give_cookie(response, "device", kept, security.DEVICE_LASTS)
+
+
+def _page(username: str, problem: identity.IdentityError | None) -> Response:
+    page = SignInPage(chrome_for_nobody(), username[:64], None if problem is None else str(problem))
+    return with_wait(make_response(render_template("pages/sign_in.html", page=page), status_of(problem)), problem)

@@ -22,6 +22,13 @@ def day(value: date | datetime | str, today: datetime) -> str:
     return f"{value.day} {value:%b}{year}"
 
 
+def moment(value: datetime, today: datetime) -> str:
+    """`14:02`, or `3 Oct 14:02` on another day than that of `today`. Takes an aware datetime."""
+    local = value.astimezone(LONDON)
+    same_day = local.date() == today.astimezone(LONDON).date()
+    return f"{local:%H:%M}" if same_day else f"{day(value, today)} {local:%H:%M}"
+
+
 def review_words(review: str | None, today: datetime) -> str:
     """A marker's review in words, from `current`, `provisional` or `unconfirmed_since:DATE`; empty when withheld."""
     if review is None:

@@ -7,6 +7,7 @@ Every template may also call `csrf_token()` (the hidden field `csrf_token` of ea
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
@@ -42,6 +43,8 @@ class Chrome:
     """The top bar of a signed-in page: where, who, and the store's state in words.
 
     `links` are the pages this role may open, title and path; `notices` is set for whoever reviews broken glass.
+    the lock: whose page this is, as a random id, and after how many seconds without a key or the mouse it locks.
+    `signs_on` says that this person has no password here and unlocks with the single sign-on.
     """
 
     area_title: str
@@ -53,15 +56,155 @@ class Chrome:
     now_local: str
     links: tuple[tuple[str, str], ...] = ()
     notices: GlassNotices | None = None
+    person_id: str = ""
+    idle_s: int = 0
+    signs_on: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class SignInPage:
-    """`pages/sign_in.html`: posts `username` and `password` to /sign-in. `problem` is one sentence or None."""
+    """`pages/sign_in.html`: posts `username` and `password` to /sign-in. `problem` is one sentence or None.
+
+    `provider` is the title of the single sign-on, None where there is none.
+    """
 
     chrome: PublicChrome
     username: str = ""
     problem: str | None = None
+    provider: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CodePage:
+    """`pages/code.html`: posts `code` to /sign-in/code."""
+
+    chrome: PublicChrome
+    problem: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EnrolPage:
+    """`pages/enrol.html`: posts `code` to /sign-in/second-factor. `picture` is the QR code as SVG."""
+
+    chrome: PublicChrome
+    picture: str
+    secret: str
+    problem: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RecoveryPage:
+    """`pages/recovery_codes.html`: codes that are shown this once."""
+
+    chrome: Chrome
+    codes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class UnlockPage:
+    """`pages/unlock.html`: posts `password` to /unlock, or links to the single sign-on (`signs_on`)."""
+
+    chrome: PublicChrome
+    person: str
+    signs_on: bool
+    problem: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SessionRow:
+    """One session: times in Europe/London, `current` for the one that asks."""
+
+    session_id: str
+    began: datetime
+    last_used: datetime
+    ends: datetime
+    current: bool
+    locked: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AccountPage:
+    """`pages/account.html`: one's own account. `field` names the form a `problem` is about."""
+
+    chrome: Chrome
+    username: str
+    today: datetime
+    sessions: tuple[SessionRow, ...]
+    has_factor: bool
+    recovery_left: int
+    factor_required: bool
+    problem: str | None = None
+    field: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AccountRow:
+    """One account as whoever looks after accounts sees it. `kind` is "local" or "single sign-on"."""
+
+    account_id: str
+    username: str
+    name: str
+    role_title: str
+    kind: str
+    disabled: bool
+    has_factor: bool
+    sessions: int
+
+
+@dataclass(frozen=True, slots=True)
+class AccountsPage:
+    """`pages/accounts.html`: every account, and the form for a new one. `typed` is what its boxes held."""
+
+    chrome: Chrome
+    rows: tuple[AccountRow, ...]
+    roles: tuple[tuple[str, str], ...]
+    typed: dict[str, str]
+    problem: str | None = None
+    field: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OneAccountPage:
+    """`pages/one_account.html`: what can be done to one account. `own` is True for that of whoever asks."""
+
+    chrome: Chrome
+    row: AccountRow
+    role: str
+    roles: tuple[tuple[str, str], ...]
+    own: bool
+    problem: str | None = None
+    done: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TokenRow:
+    """One service token. `scopes` is None for all that its role holds."""
+
+    token_id: str
+    short_id: str
+    name: str
+    role_title: str
+    scopes: tuple[str, ...] | None
+    created: datetime
+    ends: datetime
+    last_used: datetime | None
+    state: Literal["in force", "revoked", "ended"]
+
+
+@dataclass(frozen=True, slots=True)
+class TokensPage:
+    """`pages/tokens.html`: every service token, and the form for a new one. `secret` is shown this once."""
+
+    chrome: Chrome
+    today: datetime
+    rows: tuple[TokenRow, ...]
+    roles: tuple[tuple[str, str], ...]
+    scopes: tuple[tuple[str, str], ...]
+    typed: dict[str, str]
+    chosen: tuple[str, ...] = ()
+    problem: str | None = None
+    field: str | None = None
+    secret: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +219,13 @@ class CheckForm:
 
 @dataclass(frozen=True, slots=True)
 class GlassForm:
-    """`components/glass.html`, under an answer that withholds detail. `field` names the box that `problem` is about."""
+    """`components/glass.html`, under an answer that withholds detail. `field` names the box that `problem` is about.
+
+    `signs_on` says that this person has no password here and proves themselves with the single sign-on.
+    """
 
     wants_code: bool = False
+    signs_on: bool = False
     reason: str = ""
     problem: str | None = None
     field: str | None = None

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from markers.server import EmbeddedServer
+from markers.store import Store
+from markers.vault import KeyRing, Vault
+from overlay import identity
+from overlay.identity import passwords
+from tests.store.desk import NOW, PASSWORD, Desk
 
 
 @pytest.fixture
@@ -29,3 +35,39 @@ def server(store_folder: Path) -> Iterator[EmbeddedServer]:
 def store_url(server: EmbeddedServer) -> str:
     """The redis-py URL of `server`."""
     return server.ensure()
+
+
+@pytest.fixture(scope="session")
+def desk_url() -> Iterator[str]:
+    """One server for all tests of signing in; each has an area of its own."""
+    with tempfile.TemporaryDirectory(prefix="wmo-") as folder:  # a short path: unix sockets take about 100 characters
+        server = EmbeddedServer(Path(folder))
+        try:
+            yield server.ensure()
+        finally:
+            server.stop()
+
+
+_areas = iter(range(10_000))
+
+
+@pytest.fixture
+def desk(desk_url: str, tmp_path: Path) -> Iterator[Desk]:
+    area = f"t{next(_areas)}"
+    vault = Vault(KeyRing.create(tmp_path / "keys"), area)
+    store = Store(desk_url, area, vault, timeout_s=2)
+    yield Desk(store, vault, identity.AccessBook(), identity.Counters(desk_url, area, timeout_s=2))
+    store.close()
+
+
+@pytest.fixture
+def ada(desk: Desk) -> identity.Account:
+    return identity.create_account(desk.store, desk.access, "ada", "Ada Quill", "call_handler", PASSWORD, NOW)
+
+
+@pytest.fixture
+def quick_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hashes that cost nothing, where it is not hashes that are tried."""
+    quick = passwords.PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
+    monkeypatch.setattr(passwords, "_hasher", quick)
+    monkeypatch.setattr(passwords, "NOBODYS_HASH", quick.hash("nobody's"))

@@ -49,8 +49,8 @@ def other(services: Services) -> Iterator[Services]:
 def person(services: Services, username: str, role: str, now: datetime) -> Actor:
     password = "correct horse battery"
     create_account(services.store, services.access, username, username.title(), role, password, now)
-    secret = sign_in(services.store, services.access, username, password, now)
-    actor = services.access.actor_for_session(secret, now)
+    signed_in = sign_in(services.door, username, password, now)
+    actor = services.access.actor_for_session(signed_in.secret, now)
     assert actor is not None
     return actor
 

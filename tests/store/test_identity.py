@@ -4,76 +4,20 @@ from __future__ import annotations
 
 import json
 import re
-import tempfile
 import threading
-from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from datetime import timedelta
 
 import pytest
 from argon2 import PasswordHasher, extract_parameters
 
-from markers.ledger import Event, LedgerEntry, Via
-from markers.server import EmbeddedServer
-from markers.store import Store
-from markers.vault import KeyRing, Vault
+from markers.ledger import Event, Via
 from overlay import identity
-from overlay.identity import AccessBook, passwords, sessions
-from overlay.identity.slowdown import Slowdown
-
-NOW = datetime(2026, 11, 23, 3, 0, tzinfo=UTC)
-PASSWORD = "correct horse battery"
-OTHER = "staple of another stable"
-
-
-@pytest.fixture(scope="module")
-def url() -> Iterator[str]:
-    with tempfile.TemporaryDirectory(prefix="wmo-") as folder:  # a short path: unix sockets take about 100 characters
-        server = EmbeddedServer(Path(folder))
-        try:
-            yield server.ensure()
-        finally:
-            server.stop()
-
-
-@dataclass
-class Desk:
-    """One process's view of one fresh area."""
-
-    store: Store
-    vault: Vault
-    access: AccessBook
-
-    def beside(self) -> AccessBook:
-        """Another process's book."""
-        other = AccessBook()
-        other.replace(self.store.load("access"))
-        return other
-
-    def entries(self) -> list[LedgerEntry]:
-        return [LedgerEntry.from_bytes(record.entry) for record in self.store.ledger()]
-
-
-_areas = iter(range(10_000))
-
-
-@pytest.fixture
-def desk(url: str, tmp_path: Path) -> Iterator[Desk]:
-    area = f"t{next(_areas)}"
-    vault = Vault(KeyRing.create(tmp_path / "keys"), area)
-    store = Store(url, area, vault, timeout_s=2)
-    yield Desk(store, vault, AccessBook())
-    store.close()
-
-
-@pytest.fixture
-def ada(desk: Desk) -> identity.Account:
-    return identity.create_account(desk.store, desk.access, "ada", "Ada Quill", "call_handler", PASSWORD, NOW)
+from overlay.identity import AccessBook, passwords
+from tests.store.desk import NOW, OTHER, PASSWORD, Desk
 
 
 def test_whoever_signs_in_is_known_by_the_cookie_everywhere(desk: Desk, ada: identity.Account) -> None:
-    secret = identity.sign_in(desk.store, desk.access, " ADA ", PASSWORD, NOW)
+    secret = desk.sign_in(" ADA ", PASSWORD, NOW)
     for book in (desk.access, desk.beside()):
         actor = book.actor_for_session(secret, NOW)
         assert actor is not None
@@ -93,7 +37,7 @@ def test_a_refusal_never_says_which_part_was_wrong(
     desk: Desk, ada: identity.Account, username: str, password: str
 ) -> None:
     with pytest.raises(identity.SignInRefused) as refusal:
-        identity.sign_in(desk.store, desk.access, username, password, NOW)
+        desk.sign_in(username, password, NOW)
     assert str(refusal.value) == str(identity.SignInRefused())
     assert not desk.access.sessions(ada.account_id)
 
@@ -101,14 +45,14 @@ def test_a_refusal_never_says_which_part_was_wrong(
 def test_a_disabled_account_is_refused_in_the_same_words_and_its_sessions_end(
     desk: Desk, ada: identity.Account
 ) -> None:
-    secret = identity.sign_in(desk.store, desk.access, "ada", PASSWORD, NOW)
+    secret = desk.sign_in("ada", PASSWORD, NOW)
     actor = desk.access.actor_for_session(secret, NOW)
     assert actor is not None
     identity.disable_account(desk.store, desk.access, "ada", NOW)
     assert desk.access.actor_for_session(secret, NOW) is None
     assert desk.access.standing(actor, NOW) is None
     with pytest.raises(identity.SignInRefused) as refusal:
-        identity.sign_in(desk.store, desk.access, "ada", PASSWORD, NOW)
+        desk.sign_in("ada", PASSWORD, NOW)
     assert str(refusal.value) == str(identity.SignInRefused())
 
 
@@ -116,37 +60,37 @@ def test_an_account_disabled_elsewhere_cannot_sign_in_here(desk: Desk, ada: iden
     behind = desk.beside()
     identity.disable_account(desk.store, desk.access, "ada", NOW)
     with pytest.raises(identity.SignInRefused):
-        identity.sign_in(desk.store, behind, "ada", PASSWORD, NOW)
+        desk.sign_in("ada", PASSWORD, NOW, access=behind)
 
 
 @pytest.mark.parametrize("how", ["password", "role"])
 def test_a_new_password_or_role_ends_every_session(desk: Desk, ada: identity.Account, how: str) -> None:
-    secret = identity.sign_in(desk.store, desk.access, "ada", PASSWORD, NOW)
+    secret = desk.sign_in("ada", PASSWORD, NOW)
     if how == "password":
         identity.set_password(desk.store, desk.access, "ada", OTHER, NOW)
     else:
         identity.set_role(desk.store, desk.access, "ada", "dispatcher", NOW)
     assert desk.access.actor_for_session(secret, NOW) is None
     assert not desk.access.sessions(ada.account_id)
-    again = identity.sign_in(desk.store, desk.access, "ada", OTHER if how == "password" else PASSWORD, NOW)
+    again = desk.sign_in("ada", OTHER if how == "password" else PASSWORD, NOW)
     assert desk.access.actor_for_session(again, NOW) is not None
     if how == "password":
         with pytest.raises(identity.SignInRefused):
-            identity.sign_in(desk.store, desk.access, "ada", PASSWORD, NOW)
+            desk.sign_in("ada", PASSWORD, NOW)
 
 
 def test_a_session_lasts_one_shift_and_is_tidied_at_the_next_sign_in(desk: Desk, ada: identity.Account) -> None:
-    secret = identity.sign_in(desk.store, desk.access, "ada", PASSWORD, NOW)
+    secret = desk.sign_in("ada", PASSWORD, NOW)
     end = NOW + timedelta(hours=12)
     assert desk.access.actor_for_session(secret, end - timedelta(microseconds=1)) is not None
     assert desk.access.actor_for_session(secret, end) is None
-    identity.sign_in(desk.store, desk.access, "ada", PASSWORD, end)
+    desk.sign_in("ada", PASSWORD, end)
     assert len(desk.access.sessions(ada.account_id)) == 1
 
 
 def test_signing_out_ends_that_session_alone_and_twice_is_once(desk: Desk, ada: identity.Account) -> None:
-    first = identity.sign_in(desk.store, desk.access, "ada", PASSWORD, NOW)
-    second = identity.sign_in(desk.store, desk.access, "ada", PASSWORD, NOW)
+    first = desk.sign_in("ada", PASSWORD, NOW)
+    second = desk.sign_in("ada", PASSWORD, NOW)
     identity.sign_out(desk.store, desk.access, first, NOW)
     identity.sign_out(desk.store, desk.access, first, NOW)
     assert desk.access.actor_for_session(first, NOW) is None
@@ -202,7 +146,7 @@ def test_a_bad_field_is_named_and_nothing_is_kept(desk: Desk, changed: dict[str,
 
 def test_the_same_password_typed_with_composed_or_separate_accents_is_one_password(desk: Desk) -> None:
     identity.create_account(desk.store, desk.access, "zoe", "Zoë", "dispatcher", "café au lait!", NOW)
-    assert identity.sign_in(desk.store, desk.access, "zoe", "cafe\u0301 au lait!", NOW)
+    assert desk.sign_in("zoe", "cafe\u0301 au lait!", NOW)
 
 
 def test_a_token_works_until_it_is_revoked(desk: Desk) -> None:
@@ -222,7 +166,7 @@ def test_a_token_works_until_it_is_revoked(desk: Desk) -> None:
 
 def test_a_token_ends_by_itself_and_a_wrong_one_never_works(desk: Desk, ada: identity.Account) -> None:
     bearer = identity.create_token(desk.store, desk.access, "CAD bridge", "service", NOW, 1)
-    secret = identity.sign_in(desk.store, desk.access, "ada", PASSWORD, NOW)
+    secret = desk.sign_in("ada", PASSWORD, NOW)
     assert desk.access.actor_for_token(bearer, NOW + timedelta(days=1)) is None
     for wrong in (bearer[:-1], bearer.upper(), "", "wmo_", "\ud800", secret, f"wmo_{secret}"):
         assert desk.access.actor_for_token(wrong, NOW) is None
@@ -243,7 +187,7 @@ def test_revoking_nothing_in_particular_is_refused(desk: Desk, token_id: str) ->
 
 
 def test_the_ledger_tells_who_did_what_and_nothing_readable_of_it(desk: Desk, ada: identity.Account) -> None:
-    secret = identity.sign_in(desk.store, desk.access, "ada", PASSWORD, NOW)
+    secret = desk.sign_in("ada", PASSWORD, NOW)
     identity.sign_out(desk.store, desk.access, secret, NOW)
     identity.set_password(desk.store, desk.access, "ada", OTHER, NOW)
     bearer = identity.create_token(desk.store, desk.access, "CAD bridge", "service", NOW, 1)
@@ -264,15 +208,13 @@ def test_the_ledger_tells_who_did_what_and_nothing_readable_of_it(desk: Desk, ad
 
 def test_a_failed_change_leaves_no_entry(desk: Desk, ada: identity.Account) -> None:
     before = len(desk.entries())
-    with pytest.raises(identity.SignInRefused):
-        identity.sign_in(desk.store, desk.access, "ada", OTHER, NOW)
     with pytest.raises(identity.NoSuchAccount):
         identity.disable_account(desk.store, desk.access, "eve", NOW)
     assert len(desk.entries()) == before
 
 
 def test_neither_secret_nor_password_lies_in_a_record(desk: Desk, ada: identity.Account) -> None:
-    secret = identity.sign_in(desk.store, desk.access, "ada", PASSWORD, NOW)
+    secret = desk.sign_in("ada", PASSWORD, NOW)
     bearer = identity.create_token(desk.store, desk.access, "CAD bridge", "service", NOW, 1)
     kept = b"".join(record.plain or b"" for record in desk.store.load("access").records)
     for word in (secret, bearer, bearer.removeprefix("wmo_"), PASSWORD):
@@ -292,40 +234,12 @@ def test_old_changes_and_the_same_changes_twice_do_nothing(desk: Desk, ada: iden
 
 
 def test_a_book_that_fell_far_behind_forgets_what_was_erased(desk: Desk, ada: identity.Account) -> None:
-    secret = identity.sign_in(desk.store, desk.access, "ada", PASSWORD, NOW)
+    secret = desk.sign_in("ada", PASSWORD, NOW)
     behind = desk.beside()
     identity.sign_out(desk.store, desk.access, secret, NOW)
     assert behind.actor_for_session(secret, NOW) is not None
     behind.replace(desk.store.load("access"))
     assert behind.actor_for_session(secret, NOW) is None
-
-
-def test_wrong_passwords_slow_that_account_from_that_address_and_a_right_one_forgets(
-    desk: Desk, ada: identity.Account
-) -> None:
-    for _ in range(5):
-        with pytest.raises(identity.SignInRefused):
-            identity.sign_in(desk.store, desk.access, "ada", OTHER, NOW, "192.0.2.1")
-    with pytest.raises(identity.SlowDown) as slow:
-        identity.sign_in(desk.store, desk.access, "ada", PASSWORD, NOW, "192.0.2.1")
-    assert 1 <= slow.value.wait_s <= 30
-    assert identity.sign_in(desk.store, desk.access, "ada", PASSWORD, NOW, "192.0.2.2")
-    later = NOW + timedelta(seconds=slow.value.wait_s)
-    assert identity.sign_in(desk.store, desk.access, "ada", PASSWORD, later, "192.0.2.1")
-    with pytest.raises(identity.SignInRefused):
-        identity.sign_in(desk.store, desk.access, "ada", OTHER, later, "192.0.2.1")
-
-
-def test_the_pause_grows_to_half_a_minute_and_is_forgotten_in_a_quarter_of_an_hour() -> None:
-    slow = Slowdown(free=2)
-    waits = []
-    for _ in range(10):
-        slow.begin("key", NOW)
-        waits.append(slow.wait_s("key", NOW))
-    assert waits == [0, 1, 2, 4, 8, 16, 30, 30, 30, 30]
-    assert slow.wait_s("key", NOW + timedelta(seconds=29)) == 1
-    assert slow.wait_s("other", NOW) == 0
-    assert slow.wait_s("key", NOW + timedelta(minutes=15, seconds=1)) == 0
 
 
 def test_an_unknown_name_costs_the_same_hash(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -381,8 +295,8 @@ def test_waiting_too_long_for_a_turn_is_said(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_proving_again_who_one_is_takes_ones_own_password(desk: Desk, ada: identity.Account) -> None:
-    door = identity.Door(desk.store, desk.access, desk.vault)
-    secret = identity.sign_in(desk.store, desk.access, "ada", PASSWORD, NOW)
+    door = desk.door()
+    secret = desk.sign_in("ada", PASSWORD, NOW)
     actor = desk.access.actor_for_session(secret, NOW)
     assert actor is not None
     identity.create_account(desk.store, desk.access, "bea", "Bea Quill", "dispatcher", OTHER, NOW)
@@ -393,7 +307,3 @@ def test_proving_again_who_one_is_takes_ones_own_password(desk: Desk, ada: ident
     identity.disable_account(desk.store, desk.access, "ada", NOW)
     with pytest.raises(identity.SignInRefused):
         identity.reauthenticate(door, actor, PASSWORD, "", NOW)
-
-
-def test_a_shift_is_twelve_hours() -> None:
-    assert timedelta(hours=12) == sessions.SESSION_LASTS

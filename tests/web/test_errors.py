@@ -19,7 +19,7 @@ from overlay.app import create_app
 from overlay.errors import BodyRefused, FieldError
 from overlay.glass import GlassRefused, NoSuchGlass
 from overlay.lookup import NotAllowedAnyMore, NothingDisclosed
-from overlay.security import CrossSite, Forbidden, SignInFirst, public
+from overlay.security import CrossSite, Forbidden, Locked, SignInFirst, public
 from overlay.services import Services
 from overlay.viewing import NoSuchMarker
 from tests.conftest import Console
@@ -112,12 +112,15 @@ EVERY = [
     BodyRefused((FieldError("reason", "bad."),), malformed=False),
     SignInFirst(),
     NotAllowedAnyMore(),
+    Locked(),
     Forbidden("Auditor", "checks.make"),
     CrossSite(),
     NothingDisclosed("The look could not be logged."),
     identity.SlowDown(3),
     identity.SignInRefused(),
     identity.SignInBusy(),
+    identity.StartAgain(),
+    identity.IdentityError("There is no such account. Nothing was changed."),
     identity.AccessBusy(),
     identity.Refused("name", "Too long."),
     GlassRefused("reason", "Too short."),

@@ -59,9 +59,35 @@ ROUTES: dict[tuple[str, str], Route] = {
     ("GET", "/markers/<marker_id>"): Route(
         "markers.read", ends={"in_force": 200, "future": 200, "over": 200, "absent": 404}
     ),
+    ("GET", "/account"): Route("console.open"),
+    ("POST", "/account/end-session"): Route("console.open", {"session": "0" * 64}, {"": 303}),
+    ("POST", "/account/second-factor"): Route("console.open", {"password": ""}, {"": 422}),
+    ("POST", "/account/recovery-codes"): Route("console.open", {"password": ""}, {"": 422}),
+    ("POST", "/account/password"): Route("console.open", {"password": ""}, {"": 422}),
+    ("GET", "/accounts"): Route("accounts.manage"),
+    ("POST", "/accounts"): Route("accounts.manage", {"username": "?"}, {"": 422}),
+    ("GET", "/accounts/<account_id>"): Route("accounts.manage", ends={"open": 200, "disabled": 200, "absent": 404}),
+    ("POST", "/accounts/<account_id>/role"): Route("accounts.manage", {"role": "?"}, {"open": 422, "absent": 404}),
+    ("POST", "/accounts/<account_id>/password"): Route(
+        "accounts.manage", {"password": "short"}, {"open": 422, "disabled": 422, "absent": 404}
+    ),
+    ("POST", "/accounts/<account_id>/disable"): Route("accounts.manage", ends={"disabled": 200, "absent": 404}),
+    ("POST", "/accounts/<account_id>/second-factor"): Route("accounts.manage", ends={"disabled": 200, "absent": 404}),
+    ("POST", "/accounts/<account_id>/sessions"): Route("accounts.manage", ends={"disabled": 200, "absent": 404}),
+    ("GET", "/tokens"): Route("tokens.manage"),
+    ("POST", "/tokens"): Route("tokens.manage", {"role": "?"}, {"": 422}),
+    ("POST", "/tokens/revoke"): Route("tokens.manage", {"token": "0" * 64}, {"": 409}),
     ("GET", "/sign-in"): Route(None),
     ("POST", "/sign-in"): Route(None),
     ("POST", "/sign-out"): Route(None),
+    ("GET", "/sign-in/code"): Route(None),
+    ("POST", "/sign-in/code"): Route(None),
+    ("GET", "/sign-in/second-factor"): Route(None),
+    ("POST", "/sign-in/second-factor"): Route(None),
+    ("POST", "/active"): Route(None),
+    ("POST", "/lock"): Route(None),
+    ("GET", "/unlock"): Route(None),
+    ("POST", "/unlock"): Route(None),
     ("GET", "/static/<path:filename>"): Route(None),
     ("GET", "/healthz"): Route(None),
     ("GET", "/readyz"): Route(None),
@@ -115,7 +141,12 @@ def records(services: Services) -> dict[str, dict[str, str]]:
     by = access.actor_for_session(_signed_in(services, "reviewer", "ppu_supervisor"), now)
     assert by is not None
     glass.review_glass(store, access, book, by, ids[2], "justified", "", now)
+    identity.create_account(store, access, "leaver", "A Leaver", "dispatcher", "three random words", now)
+    identity.disable_account(store, access, "leaver", now)
+    leaver = access.account("leaver")
+    assert leaver is not None
     return {
+        "account_id": {"open": by.actor_id, "disabled": leaver.account_id, "absent": "0" * 32},
         "glass_id": {"open": ids[0], "ended": ids[1], "reviewed": ids[2], "absent": "0" * 32},
         "marker_id": {
             "in_force": marker_id("QM-0001"),
@@ -130,7 +161,7 @@ def _signed_in(services: Services, username: str, role: str) -> str:
     password, now = "three random words", services.now()
     if services.access.account(username) is None:
         identity.create_account(services.store, services.access, username, username, role, password, now)
-    return identity.sign_in(services.store, services.access, username, password, now)
+    return identity.sign_in(services.door, username, password, now).secret
 
 
 def addresses(path: str, records: dict[str, dict[str, str]], ends: dict[str, int]) -> dict[str, str]:
@@ -226,13 +257,13 @@ def spent_sessions(services: Services, elsewhere: Services) -> Callable[[str], d
         now, store, access, name = services.now(), services.store, services.access, f"over.{role}"
         signed_out = _signed_in(services, name, role)
         identity.sign_out(store, access, signed_out, now)
-        long_ago = now - identity.SESSION_LASTS - timedelta(seconds=1)
-        expired = identity.sign_in(store, access, name, "three random words", long_ago)
+        long_ago = now - services.policy.shift - timedelta(seconds=1)
+        expired = identity.sign_in(services.door, name, "three random words", long_ago).secret
         moved = _signed_in(services, name, role)
         identity.set_role(store, access, name, "auditor" if role != "auditor" else "dispatcher", now)
         changed = _signed_in(services, name, role)
         identity.set_password(store, access, name, "four other random words", now)
-        disabled = identity.sign_in(store, access, name, "four other random words", now)
+        disabled = identity.sign_in(services.door, name, "four other random words", now).secret
         identity.disable_account(store, access, name, now)
         known[role] = {
             "signed out": signed_out,
