@@ -1,7 +1,8 @@
 """The anchors: signed statements kept outside the store, which a store that was wiped or put back can't take along.
 
 One file a day (`2026-11-25.txt`, by the statement's own time), mode 0600 in a folder of mode 0700, holding signed notes
-(markers/checkpoints.py) with an empty line after each; only ever added to. Put the folder on other media.
+(markers/checkpoints.py) with an empty line after each; only ever added to. Put the folder on other media. Acceptances
+stand in `accepted.txt` once more, where every process finds the newest without reading a day.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import Final
 from markers.checkpoints import Statement, notes
 
 _DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}\.txt")
+_ACCEPTED: Final = "accepted.txt"
 _TAIL: Final = 64 * 1024
 _LONGEST_END: Final = 512
 _END: Final = re.compile("— [^\\n\\s]+ [A-Za-z0-9+/=]+\n\n\\Z".encode())
@@ -78,6 +80,11 @@ class Anchors:
             raise self._failed("read", error) from None
         return files[-1].name, found.st_size, found.st_mtime_ns
 
+    def last_accepted(self) -> Statement | None:
+        """The newest acceptance. Raises AnchorsFailed."""
+        path = self.folder / _ACCEPTED
+        return self._last_of(path) if path.exists() else None
+
     def append(self, statements: Iterable[Statement]) -> None:
         """Add statements, durable when this returns; an end cut short by a crash is taken away first.
 
@@ -88,7 +95,11 @@ class Anchors:
             newest = max((path.name for path in self.files()), default="")
             # Where the clock went back over midnight the order of writing counts.
             for name, told in groupby(statements, key=lambda told: max(newest, f"{told.at:%Y-%m-%d}.txt")):
-                self._add(self.folder / name, "".join(f"{one.note}\n" for one in told).encode())
+                given = list(told)
+                self._add(self.folder / name, _content(given))
+                accepted = [one for one in given if one.accepts]
+                if accepted:
+                    self._add(self.folder / _ACCEPTED, _content(accepted))
         except OSError as error:
             raise self._failed("written", error) from None
 
@@ -143,6 +154,10 @@ class Anchors:
 
     def _failed(self, what: str, error: OSError) -> AnchorsFailed:
         return AnchorsFailed(f"the anchors in {self.folder} can't be {what}: {error.strerror}")
+
+
+def _content(statements: Iterable[Statement]) -> bytes:
+    return "".join(f"{told.note}\n" for told in statements).encode()
 
 
 def _whole(path: Path) -> int:

@@ -35,8 +35,6 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from markers.merkle import HASH_BYTES, hashes
 
-KEY_FILE: Final = "ledger.key"
-PUBLIC_FILE: Final = "ledger.pub"
 _ED25519: Final = b"\1"
 _ORIGIN: Final = "overlay-ledger/"
 _TIME: Final = "%Y-%m-%dT%H:%M:%S.%fZ"
@@ -47,6 +45,11 @@ _NOTE: Final = re.compile(
     r"\n— (?P<name>[^\n\s]+) (?P<signature>[A-Za-z0-9+/=]+)\n"
 )
 _WORDS: Final = re.compile(r"[^\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+
+
+def key_files(folder: Path, area: str) -> tuple[Path, Path]:
+    """Where an area's signing key and its public half lie."""
+    return folder / f"ledger-{area}.key", folder / f"ledger-{area}.pub"
 
 
 class KeyRefused(Exception):  # noqa: N818 - reads as the fact it states
@@ -161,16 +164,17 @@ class SigningKey:
 
     @classmethod
     def create(cls, folder: Path, area: str) -> SigningKey:
-        """Make a key in `folder`, durable: `ledger.key` (0600), and `ledger.pub` beside it for whoever verifies.
+        """Make a key in `folder`, durable: `ledger-AREA.key` (0600), and `ledger-AREA.pub` for whoever verifies.
 
         Raises KeyRefused when one is there already or the folder can't be written.
         """
         secret = os.urandom(32)
         try:
-            fresh = folder / f".{KEY_FILE}.{os.getpid()}"
+            path, _ = key_files(folder, area)
+            fresh = folder / f".{path.name}.{os.getpid()}"
             _write(fresh, base64.b64encode(secret) + b"\n")
             try:
-                os.link(fresh, folder / KEY_FILE)
+                os.link(fresh, path)
             finally:
                 fresh.unlink()
             _sync_folder(folder)
@@ -182,8 +186,8 @@ class SigningKey:
 
     @classmethod
     def load(cls, folder: Path, area: str) -> SigningKey:
-        """Read `ledger.key`. Raises KeyRefused when it is missing, open to group or others, or damaged."""
-        path = folder / KEY_FILE
+        """Read the key. Raises KeyRefused when it is missing, open to group or others, or damaged."""
+        path, public = key_files(folder, area)
         try:
             with path.open("rb") as file:
                 mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
@@ -193,7 +197,7 @@ class SigningKey:
                         f"run: chmod 600 {path}"
                     )
                 key = cls(area, base64.b64decode(file.read().strip(), validate=True))
-            _keep_public(folder / PUBLIC_FILE, key.public.line)
+            _keep_public(public, key.public.line)
         except FileNotFoundError:
             raise KeyRefused(f"the ledger's signing key {path} is missing; restore it from the key backup") from None
         except ValueError:

@@ -45,6 +45,11 @@ class Sealer:
         self._mark: Mark = None
         self._waiting: deque[Statement] = deque(maxlen=_MOST_WAITING)
 
+    @property
+    def size(self) -> int:
+        """How many entries are signed, as far as this sealer knows."""
+        return 0 if self._tree is None else self._tree.size
+
     def step(self, now: datetime) -> bool:
         """One step; whether more entries wait already.
 
@@ -60,6 +65,10 @@ class Sealer:
             self._index.keep_tree(tree)
         self._file(tree)
         return signed == MOST_ENTRIES
+
+    def look(self) -> None:
+        """Raises SealRefused when the store is not what its anchors say; signs nothing."""
+        self._resumed()
 
     def _unmoved(self) -> bool:
         """Whether nobody else added to the anchors. Not being able to tell stops no signing, only the anchoring."""

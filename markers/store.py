@@ -192,6 +192,10 @@ class Store:
         """
         self._store_id = self._bind()
 
+    def start_over(self) -> None:
+        """Take the store as it is now for the right one: a person has decided so."""
+        self._store_id, self.floor, self.distrusted = None, 0, None
+
     def _bind(self) -> bytes:
         fresh = secrets.token_hex(16)
         proof = self._vault.seal("proof", fresh, 1, _PROOF)

@@ -342,19 +342,19 @@ def test_damage_in_the_middle_of_the_anchors_is_said(
 
 def test_the_key_is_made_once_and_refused_when_others_could_read_it(tmp_path: Path, key: SigningKey) -> None:
     folder = tmp_path / "keys"
-    assert stat.S_IMODE((folder / "ledger.key").stat().st_mode) == 0o600
+    assert stat.S_IMODE((folder / "ledger-quill.key").stat().st_mode) == 0o600
     assert SigningKey.load(folder, "quill").public == key.public
     with pytest.raises(KeyRefused, match="already"):
         SigningKey.create(folder, "quill")
     for mode in (0o640, 0o604, 0o660):
-        (folder / "ledger.key").chmod(mode)
+        (folder / "ledger-quill.key").chmod(mode)
         with pytest.raises(KeyRefused, match="chmod 600"):
             SigningKey.load(folder, "quill")
-    (folder / "ledger.key").chmod(0o600)
+    (folder / "ledger-quill.key").chmod(0o600)
     for content in (b"", b"x", b"AAAA\n"):
-        (folder / "ledger.key").write_bytes(content)
+        (folder / "ledger-quill.key").write_bytes(content)
         with pytest.raises(KeyRefused, match="damaged"):
             SigningKey.load(folder, "quill")
-    (folder / "ledger.key").unlink()
+    (folder / "ledger-quill.key").unlink()
     with pytest.raises(KeyRefused, match="missing"):
         SigningKey.load(folder, "quill")
