@@ -10,9 +10,8 @@ import time
 _WATCH_S = 0.5
 
 
-def end_with_parent() -> None:
-    """From now on this process ends within a second of its parent, however that ended."""
-    parent = os.getppid()
+def end_with_parent(parent: int) -> None:
+    """From now on this process ends within a second of its parent, however and whenever that ended."""
 
     def watch() -> None:
         while os.getppid() == parent:

@@ -122,7 +122,7 @@ def worker_app() -> Any:
     for asked_to_end in (signal.SIGINT, signal.SIGTERM):
         signal.signal(asked_to_end, signal.SIG_DFL)  # until the server sets its own: nothing is served yet
     logs.to_stderr()
-    end_with_parent()
+    end_with_parent(os.getppid())
     while True:
         try:
             return create_app()
@@ -187,7 +187,7 @@ def _keep_store(embedded: EmbeddedServer, stopping: threading.Event) -> None:
 
 def _keep_sealer(settings: Settings, stopping: threading.Event) -> None:
     """Keep a sealer going, and stop it in the end. It may be killed at any moment."""
-    command = [sys.executable, "-m", "overlay.sealing"]
+    command = [sys.executable, "-m", "overlay.sealing", str(os.getpid())]
     environment = {**_without_files(os.environ), **settings.environment()}
     sealer = subprocess.Popen(command, env=environment)
     while not stopping.wait(_WATCH_S):

@@ -1,4 +1,4 @@
-"""The sealer's process, `python -m overlay.sealing`, which `overlay run` starts and keeps going; and what it says.
+"""The sealer's process, `python -m overlay.sealing PARENT`, which `overlay run` starts and keeps going; and what it says.
 
 It may be killed at any moment: the next one goes on (markers/sealer.py). What stops it from signing is logged once and
 kept in a small file of the data folder, for the auditor's page to read.
@@ -10,6 +10,7 @@ import fcntl
 import json
 import os
 import signal
+import sys
 import time
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -94,10 +95,10 @@ def signing_key(settings: Settings, store: Store, anchors: Anchors) -> SigningKe
 
 
 def main() -> None:
-    """Sign until killed."""
+    """Sign until killed, or until the process named on the command line has ended."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C is for `overlay run`, which then stops this
     logs.to_stderr()
-    end_with_parent()
+    end_with_parent(int(sys.argv[1]))
     settings = Settings.read()
     data_folders(settings.data)
     SealerLock(settings.data).take(wait=True)
