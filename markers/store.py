@@ -8,6 +8,7 @@ Everything of an area lies under `wmo:{AREA}:`, one hash slot, so one commit may
     changes:NAME       stream: entry id is the position; record id and version, never content; about 100,000 kept
     tokens:NAME        hash: uniqueness token -> record id that holds it
     ledger             stream: entry id is the sequence number; the entry sealed, under a random id
+    checkpoints        stream: entry id is the ledger's size it speaks of; the signed note
     request:ID         the reply already given to a request id, for 24 hours
     proof              which key ring the area was sealed with
 
@@ -57,6 +58,14 @@ class StoreUnavailable(StoreError):  # noqa: N818 - a state of the store, named 
 
 class StoreBehind(StoreUnavailable):
     """The store lacks changes this process has already seen, or is another store: restored, wiped or swapped."""
+
+
+class SealedOtherwise(StoreError):  # noqa: N818 - reads as the fact it states
+    """Another sealer's checkpoint came first: the ledger is signed up to `size`."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__(f"the ledger is signed up to {size} already; nothing was changed")
+        self.size = size
 
 
 class VersionConflict(StoreError):  # noqa: N818 - the usual term
@@ -156,6 +165,9 @@ class Store:
     """One area of the store. Safe to share between threads; a forked child makes its own connections.
 
     `timeout_s` bounds connecting and each wait for an answer (a commit of many writes gets 1 ms more for each).
+    `floor` is the fence: the highest ledger sequence known of outside the store. A store whose ledger ends before it
+    was wiped or put back, takes no commit and tells no change: `StoreBehind`. `distrusted` says why nothing at all
+    may be done with it until a person decides, or is None.
     """
 
     def __init__(self, url: str, area: str, vault: Vault, *, timeout_s: float = 0.3) -> None:
@@ -168,8 +180,11 @@ class Store:
         self._waiting = _Lines(url, timeout_s)
         self._prefix = f"wmo:{{{area}}}:".encode()
         self._positions, self._ledger = self._prefix + b"positions", self._prefix + b"ledger"
+        self._checkpoints = self._prefix + b"checkpoints"
         self._keys: dict[str, tuple[bytes, bytes, bytes]] = {}
         self._store_id: bytes | None = None
+        self.floor = 0
+        self.distrusted: str | None = None
 
     def bind(self) -> None:
         """Leave a sealed proof on an empty area, or open the one that is there.
@@ -177,6 +192,10 @@ class Store:
         Raises `VaultError` when the area was sealed with another key ring. Every other call does this once by itself.
         """
         self._store_id = self._bind()
+
+    def start_over(self) -> None:
+        """Take the store as it is now for the right one: a person has decided so."""
+        self._store_id, self.floor, self.distrusted = None, 0, None
 
     def _bind(self) -> bytes:
         fresh = secrets.token_hex(16)
@@ -205,7 +224,10 @@ class Store:
         if reply == [b"retired"]:
             self._vault.refresh()
             reply = self._sent(commit)
-        return self._answered(reply)
+        done = self._answered(reply)
+        if isinstance(done, Committed):
+            self.floor = max(self.floor, *done.ledger, 0)
+        return done
 
     def _sent(self, commit: Commit) -> Any:
         store_id = self._bound()
@@ -223,6 +245,7 @@ class Store:
             b"%d" % len(collections),
             b"%d" % len(commit.entries),
             b"%d" % len(commit.writes),
+            b"%d" % self.floor,
         ]
         for name in collections:
             keys += self._keys_of(name)
@@ -266,7 +289,7 @@ class Store:
         records: dict[str, Record] = {}
         keys = self._keys_of(collection)[:2]
         while True:
-            arguments = (self._bound(), collection.encode(), b"%d" % after, b"%d" % _MOST_CHANGES)
+            arguments = (self._bound(), collection.encode(), b"%d" % after, b"%d" % _MOST_CHANGES, b"%d" % self.floor)
             match self._run("changes", (self._positions, *keys), arguments):
                 case [b"told", reached, position, flat]:
                     for record in self._listed(collection, flat):
@@ -310,11 +333,74 @@ class Store:
                 after += 1
                 if key != b"%d-0" % after:
                     raise VaultError(f"ledger entry {after} is missing from the store")
-                try:
-                    entry = self._vault.open("ledger", fields[1].decode("ascii"), 1, fields[3])
-                except (VaultError, ValueError, IndexError):
-                    raise VaultError(f"ledger entry {after} can't be opened: it was changed or moved") from None
-                yield LedgerRecord(after, entry)
+                yield self._ledger_record(after, fields)
+
+    def identity(self) -> str:
+        """The random name an empty area was given when it was first used."""
+        return self._bound().decode("ascii")
+
+    def ledger_end(self) -> int:
+        """The sequence number of the ledger's last entry, 0 before any; whatever the fence says."""
+        return self._position(".ledger")
+
+    def ledger_entries(self, sequences: Sequence[int]) -> list[LedgerRecord]:
+        """The entries of these sequence numbers, in the order asked for.
+
+        Raises `VaultError` at the first that is missing or can't be opened.
+        """
+        self._bound()
+        records: list[LedgerRecord] = []
+        for start in range(0, len(sequences), _PAGE):
+            wanted = sequences[start : start + _PAGE]
+            found = self._run("entries", (self._ledger,), [b"%d" % sequence for sequence in wanted])
+            records += [
+                self._ledger_record(sequence, entry[1] if entry else [])
+                for sequence, entry in zip(wanted, found, strict=True)
+            ]
+        return records
+
+    def wait_ledger(self, after: int, timeout_s: float) -> bool:
+        """Block until the ledger has an entry after that sequence, at most `timeout_s` seconds; whether it has."""
+        block_ms = max(1, round(timeout_s * 1000))
+        command = (b"XREAD", b"COUNT", b"1", b"BLOCK", b"%d" % block_ms, b"STREAMS", self._ledger, b"%d-0" % after)
+        return bool(self._call(*command, lines=self._waiting, timeout_s=block_ms / 1000 + self.timeout_s))
+
+    def seal(self, after: int, size: int, note: str) -> bool:
+        """Keep the signed note of the checkpoint at `size`, which follows the one at `after` (0: the first).
+
+        False when it is there already. Raises `SealedOtherwise` when another came first, `StoreBehind` when the
+        ledger doesn't reach that far.
+        """
+        keys = (self._positions, self._checkpoints)
+        arguments = (self._bound(), b"%d" % after, b"%d" % size, note.encode())
+        match self._run("seal", keys, arguments):
+            case [b"done"]:
+                return True
+            case [b"repeated"]:
+                return False
+            case [b"sealed", last]:
+                raise SealedOtherwise(int(last))
+            case refusal:
+                raise _refusal(refusal)
+
+    def checkpoints(self, after: int = 0, limit: int | None = None) -> Iterator[tuple[int, str]]:
+        """Size and signed note of each checkpoint over more than `after` entries, in order, at most `limit`."""
+        self._bound()
+        while limit is None or limit > 0:
+            most = _PAGE if limit is None else min(limit, _PAGE)
+            page = self._call(b"XRANGE", self._checkpoints, b"%d-0" % (after + 1), b"+", b"COUNT", b"%d" % most)
+            for key, fields in page:
+                after = int(key.partition(b"-")[0])
+                yield after, fields[1].decode("utf-8", "replace")
+            if len(page) < most:
+                return
+            limit = None if limit is None else limit - len(page)
+
+    def last_checkpoint(self) -> tuple[int, str] | None:
+        """Size and signed note of the newest checkpoint."""
+        self._bound()
+        page = self._call(b"XREVRANGE", self._checkpoints, b"+", b"-", b"COUNT", b"1")
+        return (int(page[0][0].partition(b"-")[0]), page[0][1][1].decode("utf-8", "replace")) if page else None
 
     def ping(self) -> None:
         """Raises `StoreUnavailable` unless the server answers in time."""
@@ -325,7 +411,17 @@ class Store:
         self._lines.close()
         self._waiting.close()
 
+    def _ledger_record(self, sequence: int, fields: Sequence[bytes]) -> LedgerRecord:
+        if not fields:
+            raise VaultError(f"ledger entry {sequence} is missing from the store")
+        try:
+            return LedgerRecord(sequence, self._vault.open("ledger", fields[1].decode("ascii"), 1, fields[3]))
+        except (VaultError, ValueError, IndexError):
+            raise VaultError(f"ledger entry {sequence} can't be opened: it was changed or moved") from None
+
     def _bound(self) -> bytes:
+        if self.distrusted is not None:
+            raise StoreBehind(self.distrusted)
         if self._store_id is None:
             self._store_id = self._bind()
         return self._store_id
@@ -535,7 +631,7 @@ def _unquiet(line: Any) -> bool:
 @cache
 def _script(name: str) -> tuple[bytes, bytes]:
     """SHA-1 and text of a script of `lua/`."""
-    flags = " flags=no-writes" if name == "changes" else ""
+    flags = " flags=no-writes" if name in ("changes", "entries") else ""
     common = (_LUA / "since.lua").read_text("utf-8")
     text = f"#!lua{flags}\n{common}\n{(_LUA / f'{name}.lua').read_text('utf-8')}".encode()
     return hashlib.sha1(text, usedforsecurity=False).hexdigest().encode(), text

@@ -1,16 +1,17 @@
-"""`overlay run`: the store, the web workers and their watch, started and stopped as one."""
+"""`overlay run`: the store, the web workers, the sealer and their watch, started and stopped as one."""
 
 from __future__ import annotations
 
 import os
 import signal
 import socket
+import subprocess
 import sys
 import threading
 import time
 import urllib.request
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -21,6 +22,7 @@ from granian.server import Server
 from markers.server import EmbeddedServer, ServerError
 from markers.store import StoreUnavailable
 from overlay import logs
+from overlay.parent import end_with_parent
 from overlay.runlock import RunLock
 from overlay.services import Configuration, Services, data_folders
 from overlay.settings import Settings
@@ -31,6 +33,7 @@ _WATCH_S = 0.5
 _PORT_WAIT_S = 4.0
 _LOCK_WAIT_S = 2.0
 _STORE_PAUSE_S = 1.0
+_SEALER_PAUSE_S = 0.5
 _MOST_COLLAPSES = 5
 _COLLAPSES_WITHIN_S = 60.0
 _INTERRUPTS = (signal.SIGINT, signal.SIGTERM)
@@ -81,6 +84,7 @@ def _run(settings: Settings, prepare: Callable[[Services], None], ready: Callabl
                 services.close()
         if embedded is not None:
             watches.append(threading.Thread(target=_keep_store, args=(embedded, stopping), name="store-watch"))
+        watches.append(threading.Thread(target=_keep_sealer, args=(settings, stopping), name="sealer-watch"))
         watches.append(threading.Thread(target=_announce, args=(settings, ready, stopping), name="announce"))
         for watch in watches:
             watch.daemon = True
@@ -118,7 +122,7 @@ def worker_app() -> Any:
     for asked_to_end in (signal.SIGINT, signal.SIGTERM):
         signal.signal(asked_to_end, signal.SIG_DFL)  # until the server sets its own: nothing is served yet
     logs.to_stderr()
-    _end_with_parent()
+    end_with_parent(os.getppid())
     while True:
         try:
             return create_app()
@@ -129,8 +133,8 @@ def worker_app() -> Any:
 
 def _serve(settings: Settings) -> None:
     """Serve until interrupted. Workers that keep dying are all started anew, and given up after a while."""
-    for name in type(settings).model_fields:
-        os.environ.pop(f"OVERLAY_{name.upper()}_FILE", None)
+    for name in set(os.environ) - set(_without_files(os.environ)):
+        del os.environ[name]
     os.environ.update(settings.environment())
     collapses: deque[float] = deque(maxlen=_MOST_COLLAPSES)
     while True:
@@ -143,6 +147,12 @@ def _serve(settings: Settings) -> None:
         if len(collapses) == _MOST_COLLAPSES and collapses[-1] - collapses[0] < _COLLAPSES_WITHIN_S:
             raise CannotRun("The web workers end again and again; the lines above say why. Nothing was changed.")
         log.error("web_workers_died", action="restarting")
+
+
+def _without_files(environment: Mapping[str, str]) -> dict[str, str]:
+    """A child is given each setting's value, so no file that may name another."""
+    files = {f"OVERLAY_{name.upper()}_FILE" for name in Settings.model_fields}
+    return {name: value for name, value in environment.items() if name not in files}
 
 
 def _server(settings: Settings) -> Any:
@@ -175,6 +185,20 @@ def _keep_store(embedded: EmbeddedServer, stopping: threading.Event) -> None:
             log.error("store_not_restarted", reason=str(error))
 
 
+def _keep_sealer(settings: Settings, stopping: threading.Event) -> None:
+    """Keep a sealer going, and stop it in the end. It may be killed at any moment."""
+    command = [sys.executable, "-m", "overlay.sealing", str(os.getpid())]
+    environment = {**_without_files(os.environ), **settings.environment()}
+    sealer = subprocess.Popen(command, env=environment)
+    while not stopping.wait(_WATCH_S):
+        if sealer.poll() is not None:
+            log.error("sealer_died", action="restarting")
+            stopping.wait(_SEALER_PAUSE_S)
+            sealer = subprocess.Popen(command, env=environment)
+    sealer.kill()
+    sealer.wait()
+
+
 def _announce(settings: Settings, ready: Callable[[str], None], stopping: threading.Event) -> None:
     address = f"http://{settings.host}:{settings.port}"
     while not stopping.wait(0.1):
@@ -203,15 +227,3 @@ def _wait_for_port(settings: Settings) -> None:
                         "Choose another with --port."
                     ) from error
         time.sleep(0.2)
-
-
-def _end_with_parent() -> None:
-    parent = os.getppid()
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(_WATCH_S)
-        sys.stderr.flush()
-        os._exit(1)
-
-    threading.Thread(target=watch, name="parent-watch", daemon=True).start()

@@ -18,10 +18,14 @@ from typing import Literal
 import structlog
 
 from checklists.definition import Definition, load_definitions
+from markers.anchors import Anchors
 from markers.categories import load_categories
+from markers.checkpoints import NotSigned, Statement, key_files
+from markers.fence import Fence
 from markers.gazetteer import Gazetteer
 from markers.geocoders import Geocoders
 from markers.index import MarkerIndex
+from markers.ledger_index import LedgerIndex
 from markers.ledger_search import LedgerSearch
 from markers.model import LONDON, Category, Marker
 from markers.server import EmbeddedServer, ServerError, check_external
@@ -108,8 +112,12 @@ class Services:
     last_contact: datetime
     trouble: str | None
     embedded: EmbeddedServer | None
+    fence: Fence
+    anchors: Anchors
+    ledger_index: LedgerIndex
     _stopping: threading.Event
     _follower: threading.Thread | None = None
+    _accepted: Statement | None = None
 
     @classmethod
     def start(cls, settings: Settings, *, follow: bool = True) -> Services:
@@ -143,6 +151,9 @@ class Services:
         url = settings.store_url or (embedded.ensure() if embedded is not None else "")
         vault = Vault(ring, known.area.code, settings.data / "keys")
         store = Store(url, known.area.code, vault, timeout_s=settings.store_timeout_s)
+        beside = Store(url, known.area.code, vault, timeout_s=settings.store_timeout_s)
+        anchors = anchors_of(settings, known.area.code)
+        ledger_index = ledger_index_of(settings, vault)
         services = cls(
             settings=settings,
             area=known.area,
@@ -166,14 +177,19 @@ class Services:
             last_contact=datetime.now(UTC),
             trouble=None,
             embedded=embedded,
+            fence=Fence(beside, anchors, key_files(settings.data / "keys", known.area.code)[1], ledger_index),
+            anchors=anchors,
+            ledger_index=ledger_index,
             _stopping=threading.Event(),
         )
         try:
             store.bind()
             for collection in services._positions():
                 services._load(collection)
+            services._begin_behind_the_fence()
         except BaseException:
             store.close()
+            beside.close()
             raise
         return services
 
@@ -183,6 +199,7 @@ class Services:
         if self._follower is not None:
             self._follower.join(timeout=_WAIT_S * 3)
         self.store.close()
+        self.fence.store.close()
         if self.embedded is not None:
             self.embedded.release()
 
@@ -238,6 +255,47 @@ class Services:
         words = f"LAST KNOWN {since.astimezone(LONDON):%H:%M:%S}, {trouble or _SILENT}"
         return StoreState("last_known", words, since)
 
+    def _begin_behind_the_fence(self) -> None:
+        """A store behind its anchors serves as what was last known, and as nothing else."""
+        with contextlib.suppress(StoreBehind):
+            self.fence.look()
+        self._accepted = self.fence.accepted
+        try:
+            self.mind_fence()
+        except StoreBehind as error:
+            self.note_trouble(error)
+            with contextlib.suppress(NotSigned, StoreUnavailable):
+                newest = self.fence.store.last_checkpoint()
+                if newest is not None:
+                    self.last_contact = min(self.last_contact, Statement.read(newest[1]).at)
+
+    def mind_fence(self) -> None:
+        """Raises StoreBehind, and lets nothing be done with the store, when it is not what its anchors say."""
+        try:
+            self.fence.look()
+            accepted = self.fence.accepted
+            if accepted is not None and accepted != self._accepted:
+                self._start_over(accepted)
+            self.fence.check()
+        except StoreBehind as error:
+            self.store.distrusted = str(error)
+            raise
+        self.store.floor = max(self.store.floor, self.fence.floor)
+        self.store.distrusted = None
+
+    def _start_over(self, accepted: Statement) -> None:
+        """A person has decided: what this process knew of the store gives way to the store as it is."""
+        log.warning("store_accepted", sequence=accepted.size, instead=accepted.instead)
+        self.fence.store.start_over()
+        index, access, glass, presence = MarkerIndex(), AccessBook(), GlassBook(), Presence()
+        news = self.fence.store.load("markers")
+        index.replace(news.position, [_marker(r) for r in news.records if r.plain is not None])
+        access.replace(self.fence.store.load("access"))
+        glass.replace(self.fence.store.load("break_glass"))
+        presence.replace(self.fence.store.load("presence"))
+        self.index, self.access, self.glass, self.presence, self._accepted = index, access, glass, presence, accepted
+        self.store.start_over()
+
     def _load(self, collection: str) -> None:
         news = self.store.load(collection)
         if collection == "markers":
@@ -265,6 +323,7 @@ class Services:
     def _follow(self) -> None:
         while not self._stopping.is_set():
             try:
+                self.mind_fence()
                 self.store.wait(self._positions(), _WAIT_S)
                 # Asked even when nothing moved: a store that was wiped or restored moves nothing either.
                 for collection, after in self._positions().items():
@@ -324,7 +383,7 @@ def data_folders(data: Path) -> None:
     """Make the data folder and its parts, mode 0700. Raises SettingsError when it can't be written."""
     try:
         data.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for part in ("store", "keys", "gazetteer", "spool", "logs"):
+        for part in ("store", "keys", "gazetteer", "spool", "ledger", "logs"):
             (data / part).mkdir(mode=0o700, exist_ok=True)
     except OSError as error:
         raise SettingsError(
@@ -332,6 +391,16 @@ def data_folders(data: Path) -> None:
         ) from error
     if not os.access(data, os.W_OK | os.X_OK):
         raise SettingsError(f"The data folder {data} can't be written. Set OVERLAY_DATA to one that can.")
+
+
+def ledger_index_of(settings: Settings, vault: Vault) -> LedgerIndex:
+    """The search index of the data folder."""
+    return LedgerIndex(settings.data / "ledger" / f"{vault.area}.sqlite", vault)
+
+
+def anchors_of(settings: Settings, area: str) -> Anchors:
+    """The anchors of one area."""
+    return Anchors(settings.anchors_folder / area)
 
 
 def _vet(url: str, timeout_s: float) -> None:

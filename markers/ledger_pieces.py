@@ -1,0 +1,259 @@
+"""The two slow halves of verifying a ledger, done piece by piece in plain child processes, one a core, over pipes.
+
+A piece of checkpoints: each signature. A piece of entries: each line's form, number, hash and time.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import re
+import subprocess
+import sys
+from bisect import bisect_left
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any, Final
+
+from markers.checkpoints import NotSigned, PublicKey, Statement, notes
+from markers.ledger import Operation
+from markers.ledger_shape import shape_of
+from markers.merkle import leaf_hash
+
+PIECE_BYTES: Final = 4 << 20
+CLOCK_SLACK: Final = timedelta(seconds=10)
+"""How far an entry's clock may run before the clock of the checkpoint over it."""
+SLOWEST: Final = timedelta(minutes=5)
+"""How long a look may take from its moment to the ledger without being marked late."""
+SLOWEST_LIST: Final = timedelta(hours=6)
+"""The same for a row of a list being loaded: all rows of one load bear the moment it began."""
+_LISTED: Final = frozenset({Operation.COLLECTION.value, Operation.ALTERATION.value})
+_LINE: Final = re.compile(rb'\{"sequence":(0|[1-9][0-9]{0,15}),"leaf":"([0-9a-f]{64})","entry":')
+_TIME: Final = "%Y-%m-%dT%H:%M:%S.%fZ"
+_COMMAND: Final = (sys.executable, "-c", "from markers.ledger_pieces import serve; serve()")
+
+
+class HelperGone(Exception):  # noqa: N818 - reads as the fact it states
+    """A helper process was ended before it had answered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Part of a file, from whole line to whole line (bytes)."""
+
+    path: Path
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """How far each checkpoint reaches, and the times (as entries write them) its entries may bear.
+
+    `since[i]` is the earliest of a look under checkpoint i, `listed_since[i]` of a row of a list, `until[i]` the latest
+    of either. One more `since` and `listed_since` are for entries behind the last checkpoint.
+    """
+
+    sizes: tuple[int, ...]
+    since: tuple[str, ...]
+    listed_since: tuple[str, ...]
+    until: tuple[str, ...]
+
+    @classmethod
+    def of(cls, checkpoints: Iterable[tuple[int, datetime]]) -> Signed:
+        sizes: list[int] = []
+        since, listed_since, until = [""], [""], list[str]()
+        for size, at in checkpoints:
+            sizes.append(size)
+            since.append((at - SLOWEST).strftime(_TIME))
+            listed_since.append((at - SLOWEST_LIST).strftime(_TIME))
+            until.append((at + CLOCK_SLACK).strftime(_TIME))
+        return cls(tuple(sizes), tuple(since), tuple(listed_since), tuple(until))
+
+
+@dataclass(slots=True)
+class Notes:
+    """The statements of a piece as far as they hold; `fault` says what is wrong with the one after them."""
+
+    held: list[Statement] = field(default_factory=list)
+    fault: str | None = None
+
+
+@dataclass(slots=True)
+class Entries:
+    """The entries of a piece as far as they hold: first number, leaf hashes one after the other, entry ids.
+
+    `fault` says what is wrong with the entry after them.
+    """
+
+    first: int = 0
+    leaves: bytes = b""
+    ids: list[bytes] = field(default_factory=list)
+    fault: str | None = None
+
+
+def pieces(path: Path, ending: bytes, beginning: bytes = b"") -> Iterator[Piece]:
+    """The file in pieces of about 4 MiB, cut where `ending` is followed by `beginning`."""
+    size = path.stat().st_size
+    start = 0
+    with path.open("rb") as file:
+        while start < size:
+            end = start + PIECE_BYTES
+            while end < size:
+                file.seek(end)
+                window = file.read(PIECE_BYTES)
+                found = window.find(ending + beginning)
+                if found != -1:
+                    end += found + len(ending)
+                    break
+                end += max(1, len(window) - len(ending + beginning) + 1)
+            yield Piece(path, start, min(end, size))
+            start = end
+
+
+def check_notes(piece: Piece, key: PublicKey) -> Notes:
+    """Read and check signed notes until one does not hold."""
+    told = Notes()
+    for statement, _ in notes(_read(piece).decode("utf-8", "replace")):
+        if statement is None:
+            told.fault = "it is not a signed statement"
+            return told
+        try:
+            key.check(statement)
+        except NotSigned as error:
+            told.fault = str(error)
+            return told
+        told.held.append(statement)
+    return told
+
+
+def check_entries(piece: Piece, signed: Signed) -> Entries:
+    """Read and check lines of entries until one does not hold."""
+    told = Entries()
+    leaves: list[bytes] = []
+    lines = _read(piece).split(b"\n")
+    cut_short = bool(lines.pop())
+    sizes, at = signed.sizes, -1
+    expected = 0
+    for line in lines:
+        head = _LINE.match(line)
+        if head is None or line[-1:] != b"}":
+            told.fault = "is not written as an entry of this export"
+            break
+        sequence = int(head[1])
+        if expected == 0:
+            told.first = expected = sequence
+            at = bisect_left(sizes, sequence)
+        if sequence != expected:
+            told.fault = _out_of_place(sequence, expected)
+            break
+        raw = line[head.end() : -1]
+        leaf = leaf_hash(raw)
+        if leaf.hex().encode() != head[2]:
+            told.fault = "was changed: it does not fit its own leaf hash"
+            break
+        shape = shape_of(raw)
+        if shape is None:
+            told.fault = "is not a ledger entry in canonical form"
+            break
+        while at < len(sizes) and sizes[at] < sequence:
+            at += 1
+        earliest = (signed.listed_since if shape.operation in _LISTED else signed.since)[at]
+        if not shape.late and shape.at < earliest:
+            told.fault = (
+                f"is dated {shape.at}, long before the checkpoint that was signed before it was written: "
+                "the clock was set back, or it was written afterwards"
+            )
+            break
+        if at < len(sizes) and shape.at > signed.until[at]:
+            told.fault = f"is dated {shape.at}, after its own checkpoint: the clock was set back since"
+            break
+        leaves.append(leaf)
+        told.ids.append(shape.entry_id)
+        expected += 1
+    else:
+        told.fault = "is cut short" if cut_short else None
+    told.leaves = b"".join(leaves)
+    return told
+
+
+def _out_of_place(found: int, expected: int) -> str:
+    return f"is missing: entry {found} stands in its place" if found > expected else f"is entry {found} once more"
+
+
+def _read(piece: Piece) -> bytes:
+    with piece.path.open("rb") as file:
+        file.seek(piece.start)
+        return file.read(piece.end - piece.start)
+
+
+Ask = Callable[[Callable[..., Any], Iterable[tuple[Any, ...]]], Iterator[Any]]
+
+
+@contextmanager
+def helpers(count: int) -> Iterator[Ask]:
+    """A call that does `work(*arguments)` for each in turn, in `count` processes, and gives the answers in order.
+
+    The call raises HelperGone. Helpers end with the block, or with their parent.
+    """
+    running = [subprocess.Popen(_COMMAND, stdin=subprocess.PIPE, stdout=subprocess.PIPE) for _ in range(count)]
+    free: SimpleQueue[subprocess.Popen[bytes]] = SimpleQueue()
+    for helper in running:
+        free.put(helper)
+
+    def one(work: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
+        helper = free.get()
+        try:
+            return _ask(helper, work, arguments)
+        finally:
+            free.put(helper)
+
+    def ask(work: Callable[..., Any], each: Iterable[tuple[Any, ...]]) -> Iterator[Any]:
+        waiting: deque[Future[Any]] = deque()
+        for arguments in each:
+            waiting.append(threads.submit(one, work, arguments))
+            if len(waiting) > 2 * count:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+
+    with ThreadPoolExecutor(count) as threads:
+        try:
+            yield ask
+        finally:
+            for helper in running:
+                helper.kill()
+                helper.communicate()
+
+
+def _ask(helper: subprocess.Popen[bytes], work: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
+    if helper.stdin is None or helper.stdout is None:
+        raise HelperGone("a helper process has no pipe")
+    try:
+        pickle.dump((work, arguments), helper.stdin, pickle.HIGHEST_PROTOCOL)
+        helper.stdin.flush()
+        return pickle.load(helper.stdout)  # noqa: S301 - from our own child, over its pipe
+    except (OSError, EOFError, pickle.UnpicklingError) as error:
+        raise HelperGone("a helper process of the verification was ended: run it again") from error
+
+
+def serve() -> None:
+    """The helper's side: work in, answers out, until the pipe is closed."""
+    while True:
+        try:
+            work, arguments = pickle.load(sys.stdin.buffer)  # noqa: S301 - from our own parent, over its pipe
+        except (EOFError, KeyboardInterrupt):
+            return
+        pickle.dump(work(*arguments), sys.stdout.buffer, pickle.HIGHEST_PROTOCOL)
+        sys.stdout.buffer.flush()
+
+
+def cores() -> int:
+    """How many processors this process may use."""
+    return len(os.sched_getaffinity(0))
