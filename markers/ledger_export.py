@@ -46,6 +46,12 @@ def line(sequence: int, entry: bytes) -> bytes:
     return b'{"sequence":%d,"leaf":"%s","entry":%b}\n' % (sequence, leaf_hash(entry).hex().encode(), entry)
 
 
+def check_folder(folder: Path) -> None:
+    """Raises ExportRefused unless the folder is new or empty."""
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise ExportRefused(f"{folder} is not an empty folder. Nothing was exported.")
+
+
 def export(
     store: Store,
     anchors: Anchors,
@@ -59,8 +65,7 @@ def export(
     Checkpoints and anchors are taken first, so that none of them reaches past the entries. Raises ExportRefused,
     `VaultError` naming the first entry that can't be opened, `OSError`.
     """
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise ExportRefused(f"{folder} is not an empty folder. Nothing was exported.")
+    check_folder(folder)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     folder.chmod(0o700)
     previous = os.umask(0o077)

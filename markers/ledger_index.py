@@ -23,8 +23,8 @@ from markers.vault import Vault
 _FORMAT: Final = "1"
 _MOST_WAIT_S: Final = 5.0
 _TABLES: Final = """
-CREATE TABLE IF NOT EXISTS named (token INTEGER, sequence INTEGER, PRIMARY KEY (token, sequence)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS kept (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
+CREATE TABLE named (token INTEGER, sequence INTEGER, PRIMARY KEY (token, sequence)) WITHOUT ROWID;
+CREATE TABLE kept (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
 """
 
 
@@ -48,14 +48,14 @@ class LedgerIndex:
         return int.from_bytes(bytes.fromhex(self.vault.token(f"ledger-{kind}", text)[:16]), signed=True)
 
     def position(self, store_id: str) -> int:
-        """The last sequence filed; 0 when there is no index of that store, or none that can be read."""
+        """The last sequence filed; -1 when there is no index of that store, or none that can be read."""
         try:
             with closing(self._reading()) as base:
                 kept = dict(base.execute("SELECT name, value FROM kept WHERE name IN ('format', 'store', 'position')"))
         except (sqlite3.Error, OSError):
-            return 0
+            return -1
         right = kept.get("format") == _FORMAT and kept.get("store") == store_id
-        return int(kept["position"]) if right else 0
+        return int(kept["position"]) if right else -1
 
     def sequences(self, wanted: Wanted, before: int) -> Iterator[int]:
         """Sequence numbers below `before` that are filed so, the highest first. Raises `sqlite3.Error`."""
@@ -91,9 +91,11 @@ class LedgerIndex:
         """Begin anew and empty, for the store of that id."""
         for part in ("", "-wal", "-shm"):
             self.path.with_name(self.path.name + part).unlink(missing_ok=True)
+        os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
         with closing(self._writing()) as base, base:
+            base.executescript(_TABLES)
             base.executemany(
-                "INSERT OR REPLACE INTO kept VALUES (?, ?)",
+                "INSERT INTO kept VALUES (?, ?)",
                 (("format", _FORMAT), ("store", store_id), ("position", 0)),
             )
 
@@ -141,12 +143,10 @@ class LedgerIndex:
         return sqlite3.connect(f"{self.path.absolute().as_uri()}?mode=ro", uri=True, timeout=_MOST_WAIT_S)
 
     def _writing(self) -> sqlite3.Connection:
-        os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-        base = sqlite3.connect(self.path, timeout=_MOST_WAIT_S)
+        base = sqlite3.connect(f"{self.path.absolute().as_uri()}?mode=rw", uri=True, timeout=_MOST_WAIT_S)
         try:
             base.execute("PRAGMA journal_mode=WAL")
             base.execute("PRAGMA synchronous=NORMAL")
-            base.executescript(_TABLES)
         except sqlite3.Error:
             base.close()
             raise

@@ -95,7 +95,7 @@ class Sealer:
             )
         last = self._sealed_at(anchor) if kept.size and _is(anchor, kept) else None
         tree = kept if last is not None else Frontier()
-        if last is None or self._index.position(self._store.identity()) > tree.size:
+        if last is None or not 0 <= self._index.position(self._store.identity()) <= tree.size:
             self._index.reset(self._store.identity())
         for size, note in self._store.checkpoints(tree.size):
             last = self._taken_in(tree, size, note, last, anchor)
@@ -173,6 +173,8 @@ class Sealer:
         """Bring the search index up to the tree. A fault of it costs speed, so it stops nothing."""
         store_id = self._store.identity()
         try:
+            if self._index.position(store_id) == -1:
+                self._index.reset(store_id)
             while (after := self._index.position(store_id)) < tree.size:
                 self._index.add(self._entries(after, min(MOST_ENTRIES, tree.size - after)))
         except sqlite3.Error:

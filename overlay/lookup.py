@@ -224,6 +224,24 @@ def _tokens(services: Services, where: Location, outcome: Outcome) -> tuple[str,
     return tuple(services.vault.token(kind, text) for kind, text in named.items() if text)
 
 
+def tokens_of(services: Services, raw: RawLocation, now: datetime) -> tuple[str, ...]:
+    """What looks at this home are filed under, however it is written here and was written there.
+
+    A postcode counts only where nothing nearer is given. Raises LocationError.
+    """
+    where = read_location(raw)
+    located = services.geocoders.locate(where, services.gazetteer)
+    _, outcome = _match(services, where, located, now)
+    home = outcome.home
+    named = {
+        "premises": home.premises_id if home is not None else None,
+        "address": normalise(where.address) if where.address else None,
+        "uprn": home.uprn if home is not None and home.uprn else where.uprn,
+    }
+    tokens = tuple(services.vault.token(kind, text) for kind, text in named.items() if text)
+    return tokens or _tokens(services, where, outcome)
+
+
 def _last_known(
     services: Services,
     actor: Actor,

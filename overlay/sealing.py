@@ -1,4 +1,4 @@
-"""The sealer's process, `python -m overlay.sealing PARENT`, which `overlay run` starts and keeps going.
+"""The sealer's process, `python -m overlay.sealing PARENT`, which `overlay run` keeps going; and what it says.
 
 It may be killed at any moment: the next one goes on (markers/sealer.py). What stops it from signing is logged once and
 kept in a small file of the data folder, for the auditor's page to read.

@@ -166,7 +166,7 @@ class Services:
             store_url=url,
             store=store,
             spool=Spool(settings.data / "spool", vault),
-            ledger_search=LedgerSearch(store),
+            ledger_search=LedgerSearch(store, ledger_index),
             index=MarkerIndex(),
             access=AccessBook(),
             glass=GlassBook(),

@@ -56,7 +56,7 @@ def bench_check(settings: Settings, homes: int, markers: int, rounds: int, say: 
         services = Services.start(own, follow=False)
         try:
             say(f"Laying out {homes:,} homes and {markers:,} markers ...")
-            laid_out = _lay_out(services, homes, markers)
+            laid_out = lay_out(services, homes, markers)
             spare_pauses()
             bearer = create_token(services.store, services.access, "bench", "service", services.now(), 1)
             timings = _in_process(services, laid_out, rounds, say)
@@ -67,7 +67,8 @@ def bench_check(settings: Settings, homes: int, markers: int, rounds: int, say: 
     return Report(timings, _ratios(timings))
 
 
-def _lay_out(services: Services, homes: int, markers: int) -> town.Town:
+def lay_out(services: Services, homes: int, markers: int) -> town.Town:
+    """The invented town, its gazetteer and its markers, loaded into a data folder."""
     laid_out = town.build(homes, markers, 2_000, dict(services.categories))
     services.gazetteer = Gazetteer.load(services.settings.data / "gazetteer", laid_out.homes)
     import_markers(services, _ACTOR, plan_import(services, laid_out.markers), services.now())

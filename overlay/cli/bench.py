@@ -9,7 +9,8 @@ from typing import Any, TextIO
 import click
 
 from overlay.bench import tables as bench_tables
-from overlay.bench.check import bench_check
+from overlay.bench.check import Report, bench_check
+from overlay.bench.ledger import bench_ledger, bench_verify
 from overlay.bench.match import bench_match
 from overlay.bench.matchset import read_match_set
 from overlay.bench.peer import peer_match
@@ -34,18 +35,41 @@ def bench_check_command(homes: int, marker_count: int, rounds: int, as_json: boo
 
     Example: overlay bench check --rounds 5000
     """
-    report = bench_check(Settings.read(), homes, marker_count, rounds, _tell)
-    timings = [
-        {"measured": name, "p50 ms": f"{t.p50:.3f}", "p99 ms": f"{t.p99:.3f}", "a second": f"{t.rate:,.0f}"}
-        for name, t in report.timings.items()
-    ]
-    ratios = [{"ratio": name, "is": f"{value:.2f}", "aim": f"<= {aim:g}"} for name, value, aim in report.ratios]
+    timings, ratios = _rows(bench_check(Settings.read(), homes, marker_count, rounds, _tell))
     if as_json:
         click.echo(json.dumps({"timings": timings, "ratios": ratios}))
         return
-    say_rows(timings, as_json=False)
-    click.echo("")
-    say_rows(ratios, as_json=False)
+    _say_tables(timings, ratios)
+
+
+@bench.command("ledger")
+@click.option("--homes", default=10_000, show_default=True, type=click.IntRange(100, 100_000))
+@click.option("--rounds", default=1_500, show_default=True, type=click.IntRange(50))
+@click.option("--entries", default=1_000_000, show_default=True, type=click.IntRange(1), help="To verify.")
+@click.option("--each", default=100, show_default=True, type=click.IntRange(1), help="Entries under one checkpoint.")
+@json_option
+def bench_ledger_command(homes: int, rounds: int, entries: int, each: int, as_json: bool) -> None:
+    """Time a durable check with the ledger and without, and verifying an exported ledger.
+
+    Example: overlay bench ledger --entries 100000
+    """
+    timings, ratios = _rows(bench_ledger(Settings.read(), homes, rounds, _tell))
+    took, found = bench_verify(entries, each, _tell)
+    if found.fault is not None:
+        raise click.ClickException(f"The invented ledger did not verify: {found.fault.words}.")
+    verified = [
+        {
+            "verified": f"{took.entries:,} entries, {took.checkpoints:,} checkpoints, {took.megabytes:,.0f} MB",
+            "seconds": f"{took.seconds:.2f}",
+            "entries a second": f"{took.entries / took.seconds:,.0f}",
+            "processors": took.processors,
+            "aim": "< 10 s for 1,000,000",
+        }
+    ]
+    if as_json:
+        click.echo(json.dumps({"timings": timings, "ratios": ratios, "verified": verified}))
+        return
+    _say_tables(timings, ratios, verified)
 
 
 peer_option = click.option("--peer", type=click.Choice(["uk-address-matcher"]), help="Measure it on the same data too.")
@@ -132,6 +156,14 @@ def bench_scale_command(
         return
     ratios = [{"ratio": name, "is": f"{value:,.2f}", "aim": f">= {aim:g}"} for name, value, aim in report.ratios]
     _say_tables(bench_tables.scale_rows(report), bench_tables.scale_timing_rows(report), ratios)
+
+
+def _rows(report: Report) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    timings: list[dict[str, Any]] = [
+        {"measured": name, "p50 ms": f"{t.p50:.3f}", "p99 ms": f"{t.p99:.3f}", "a second": f"{t.rate:,.0f}"}
+        for name, t in report.timings.items()
+    ]
+    return timings, [{"ratio": name, "is": f"{value:.2f}", "aim": f"<= {aim:g}"} for name, value, aim in report.ratios]
 
 
 def _tell(line: str) -> None:

@@ -7,14 +7,20 @@ from typing import Any
 import click
 
 from checklists.definition import DefinitionError
+from markers.anchors import AnchorsFailed
 from markers.categories import CategoryError
+from markers.checkpoints import KeyRefused
 from markers.exchange import TableError
 from markers.gazetteer import GazetteerError
+from markers.ledger_export import ExportRefused
+from markers.ledger_pieces import HelperGone
+from markers.ledger_verify import NotAnExport
 from markers.location import LocationError
 from markers.server import ServerError
 from markers.store import StoreError
 from markers.vault import VaultError
 from overlay import identity, logs
+from overlay.accepting import NotAccepted
 from overlay.bench.peer import PeerError
 from overlay.bench.scale import ScaleError
 from overlay.cli.tell import one_line
@@ -27,12 +33,18 @@ from overlay.settings import SettingsError
 from overlay.upkeep import UpkeepError
 
 _REFUSALS = (
+    AnchorsFailed,
     CannotRun,
     CategoryError,
     DefinitionError,
     DisclosureError,
+    ExportRefused,
     GazetteerError,
+    HelperGone,
+    KeyRefused,
     LocationError,
+    NotAccepted,
+    NotAnExport,
     NothingDisclosed,
     PeerError,
     RolesError,

@@ -27,7 +27,11 @@ def run(with_demo: bool, data: Path | None, port: int | None) -> None:
     laid_out: list[demo.Demo] = []
 
     def prepare(services: Services) -> None:
-        if with_demo:
+        if services.trouble is not None:
+            click.echo(
+                f"Every check will answer could-not-check. {services.store.distrusted}: see overlay ledger accept."
+            )
+        elif with_demo:
             laid_out.append(demo.prepare(services, datetime.now(UTC)))
         elif not services.access.accounts():
             click.echo(

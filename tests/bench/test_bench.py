@@ -20,6 +20,29 @@ TIMED = [
 ]
 
 
+def test_the_ledger_is_timed_with_and_without_and_a_small_one_verified(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    scratch = tmp_path_factory.mktemp("b")
+    folder = Folder(scratch.parent / "never-made", {"TMPDIR": str(scratch)})
+    sizes = ("--homes", "300", "--rounds", "50", "--entries", "2000", "--each", "7")
+    told = folder.process("bench", "ledger", *sizes, "--json", seconds=100)
+    figures = told.json
+    assert [row["measured"].partition(",")[0] for row in figures["timings"]] == [
+        "check",
+        "durable check",
+        "durable check",
+    ]
+    assert all(0 < float(row["p50 ms"]) <= float(row["p99 ms"]) for row in figures["timings"])
+    assert [float(row["is"]) > 0 for row in figures["ratios"]] == [True, True]
+    (verified,) = figures["verified"]
+    assert verified["verified"].startswith("2,000 entries, 286 checkpoints")
+    assert float(verified["seconds"]) > 0
+    assert "Traceback" not in told.err
+    assert not folder.data.exists()
+    assert list(Path(scratch).iterdir()) == []
+
+
 def test_every_floor_and_every_check_is_timed_and_nothing_is_left_behind(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
