@@ -8,7 +8,7 @@ from flask import Blueprint, Response, make_response, redirect, render_template,
 from flask.typing import ResponseReturnValue
 
 from markers.location import LocationError, RawLocation
-from overlay import lookup, security
+from overlay import lookup, metrics, security
 from overlay.plain_text import is_plain_text
 from overlay.security import requires
 from overlay.web.chrome import chrome_for
@@ -56,6 +56,7 @@ def make_check() -> ResponseReturnValue:
         return _page(replace(page, problem=f"{error.reason} No check was made.", field=field), 422)
     except lookup.NothingDisclosed as error:
         return _page(replace(page, chrome=chrome_for(security.actor()), problem=str(error)), 503)
+    metrics.checked(answer)
     return _page(replace(page, chrome=chrome_for(security.actor()), answer=answer), 200)
 
 

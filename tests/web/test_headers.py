@@ -25,6 +25,7 @@ PLACES = [
     ("GET", "/static/nothing"),
     ("POST", "/api/v1/checks"),
     ("GET", "/api/v1/openapi.json"),
+    ("GET", "/metrics"),
     ("GET", "/api/v1/nothing"),
 ]
 

@@ -27,10 +27,12 @@ EXPECTED: dict[tuple[str, str], str | None] = {
     ("GET", "/static/<path:filename>"): None,
     ("GET", "/healthz"): None,
     ("GET", "/readyz"): None,
+    ("GET", "/metrics"): "metrics.read",
     ("POST", "/api/v1/checks"): "checks.make",
     ("GET", "/api/v1/openapi.json"): "api.describe",
 }
 GUARDED = [(method, path, permission) for (method, path), permission in EXPECTED.items() if permission is not None]
+PROGRAMS = ("/api", "/metrics")  # asked by bearer token
 CHECK = {"location": {"address": "14 Nowhere At All"}}
 
 
@@ -58,7 +60,7 @@ def test_a_view_without_a_guard_answers_nobody(services: Services) -> None:
 
 
 def send(console: Console, method: str, path: str, **options: object) -> requests.Response:
-    if path.startswith("/api") and method == "POST":
+    if path.startswith(PROGRAMS) and method == "POST":
         options["json"] = CHECK
     return requests.request(method, console.url + path, allow_redirects=False, timeout=TIMEOUT_S, **options)  # type: ignore[arg-type]
 
@@ -66,17 +68,17 @@ def send(console: Console, method: str, path: str, **options: object) -> request
 @pytest.mark.parametrize(("method", "path", "permission"), GUARDED)
 def test_nobody_gets_nothing(console: Console, method: str, path: str, permission: str) -> None:
     reply = send(console, method, path)
-    if method == "GET" and not path.startswith("/api"):
+    if method == "GET" and not path.startswith(PROGRAMS):
         assert (reply.status_code, reply.headers["Location"]) == (303, "/sign-in")
     else:
         assert reply.status_code == 401
-    if path.startswith("/api"):
+    if path.startswith(PROGRAMS):
         assert reply.headers["Content-Type"] == "application/problem+json"
         assert reply.headers["WWW-Authenticate"].startswith("Bearer")
 
 
 @pytest.mark.parametrize("role", [role for role in ROLES if role != "service"])
-@pytest.mark.parametrize(("method", "path", "permission"), [row for row in GUARDED if not row[1].startswith("/api")])
+@pytest.mark.parametrize(("method", "path", "permission"), [row for row in GUARDED if not row[1].startswith(PROGRAMS)])
 def test_a_page_opens_to_the_roles_that_hold_its_permission(
     signed_in: Callable[[str], Visitor], role: str, method: str, path: str, permission: str
 ) -> None:
@@ -87,7 +89,7 @@ def test_a_page_opens_to_the_roles_that_hold_its_permission(
 
 
 @pytest.mark.parametrize("role", ROLES)
-@pytest.mark.parametrize(("method", "path", "permission"), [row for row in GUARDED if row[1].startswith("/api")])
+@pytest.mark.parametrize(("method", "path", "permission"), [row for row in GUARDED if row[1].startswith(PROGRAMS)])
 def test_the_interface_opens_to_the_roles_that_hold_its_permission(
     console: Console, bearer: Callable[[str], dict[str, str]], role: str, method: str, path: str, permission: str
 ) -> None:
@@ -107,7 +109,7 @@ def test_a_cookie_never_opens_the_interface_and_a_token_never_opens_a_page(
     path: str,
     permission: str,
 ) -> None:
-    if path.startswith("/api"):
+    if path.startswith(PROGRAMS):
         cookies = {
             **signed_in("call_handler").session.cookies.get_dict(),
             **signed_in("administrator").session.cookies.get_dict(),
@@ -148,7 +150,7 @@ def test_what_is_not_there_is_said_and_no_more(console: Console, method: str, pa
         reply = session.send(prepared, allow_redirects=False, timeout=TIMEOUT_S)
     assert reply.status_code == status
     assert "nothing" not in reply.text.casefold().replace("nothing is kept", "").replace("nothing was", "")
-    if path.startswith("/api"):
+    if path.startswith(PROGRAMS):
         assert reply.json()["status"] == status
     if status == 405:
         assert reply.headers["Allow"]
