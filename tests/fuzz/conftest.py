@@ -21,7 +21,7 @@ from overlay.services import running
 from overlay.settings import Settings
 from tests.conftest import Console, free_port
 
-REQUESTS = int(os.environ.get("FUZZ_REQUESTS", "1200"))
+REQUESTS = int(os.environ.get("FUZZ_REQUESTS", "400"))
 SEED = int(os.environ.get("FUZZ_SEED") or random.SystemRandom().randrange(2**32))
 CANARY = f"zq{SEED:08x}canary"
 
