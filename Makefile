@@ -4,7 +4,7 @@ BIN := .venv/bin
 # What a wrong branch in would hurt most (lifecycle joins them when it comes).
 WHOLLY_COVERED := overlay/disclosure.py,overlay/roles.py,markers/ledger.py,markers/matching.py,markers/ground.py
 
-.PHONY: run test slow bench lint clean install browser
+.PHONY: run test slow fuzz bench lint clean install browser
 
 run: install
 	@$(BIN)/overlay run --demo
@@ -18,6 +18,13 @@ test: install lint browser
 slow: install
 	@$(BIN)/python -m pip install --quiet --editable '.[bench,bench-peer]'
 	@$(BIN)/pytest -m slow -s
+
+# Nonsense over HTTP under every role, and the store beside its model; SEED=... repeats the requests of a run.
+REQUESTS ?= 50000
+RUNS ?= 500
+
+fuzz: install
+	@FUZZ_REQUESTS=$(REQUESTS) FUZZ_RUNS=$(RUNS) FUZZ_SEED=$(SEED) $(BIN)/pytest -s tests/fuzz tests/store/test_store_machine.py
 
 bench: install
 	@$(BIN)/overlay bench check

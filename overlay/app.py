@@ -5,8 +5,8 @@ from __future__ import annotations
 from flask import Flask
 from jinja2 import ChoiceLoader, PackageLoader, PrefixLoader
 
-from overlay import errors, security
-from overlay.api import checks, description, health
+from overlay import errors, metrics, proxies, request_limits, security
+from overlay.api import checks, description, figures, health
 from overlay.services import Services
 from overlay.settings import Settings
 from overlay.web import (
@@ -35,10 +35,13 @@ def create_app(services: Services | None = None) -> Flask:
             PrefixLoader({"govuk_frontend_jinja": PackageLoader("govuk_frontend_jinja")}),
         ]
     )
+    metrics.install(app)
+    request_limits.install(app)
     security.install(app)
     errors.install(app, as_page=problem.show)
     filters.register(app)
     pages = (check, sign_in, second_factor, lock, account, accounts, tokens, glass, control_room, disclosures)
-    for part in (*(module.pages for module in pages), checks.api, health.api, description.api):
+    for part in (*(module.pages for module in pages), checks.api, health.api, description.api, figures.api):
         app.register_blueprint(part)
+    app.wsgi_app = proxies.behind(security.services_of(app).settings.trusted, app.wsgi_app)  # type: ignore[method-assign]  # Flask's own way to wrap
     return app

@@ -201,6 +201,8 @@ _BY_STATUS = {
           "Send less. A check needs the location alone, not the whole message."),
     415: ("content-type", "The content type is not JSON", "This interface reads JSON only.",
           "Send the header 'Content-Type: application/json'."),
+    429: ("too-often", "Asked too often", "More was asked in a minute than one caller may.",
+          "Wait a minute. Checks go on: they are never refused for being asked too often."),
 }  # fmt: skip
 
 
@@ -213,6 +215,8 @@ def problem_of(error: Exception) -> Problem:
     if isinstance(error, HTTPException) and error.code is not None and error.code < 500:
         slug, title, happened, to_do = _BY_STATUS.get(error.code, _BY_STATUS[400])
         headers = {name: value for name, value in error.get_headers() if name == "Allow"}
+        if error.code == 429:
+            headers["Retry-After"] = "60"
         return Problem(error.code, slug, title, happened, to_do, headers=headers)
     return fault(error)
 

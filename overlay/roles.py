@@ -37,6 +37,7 @@ PERMISSIONS: Mapping[str, str] = MappingProxyType(
         "ledger.export": "export what a ledger search found, with its proof",
         "accounts.manage": "create, change and disable accounts, and end their sessions",
         "tokens.manage": "create and revoke service tokens",
+        "metrics.read": "read counts and times of the service, in Prometheus's form",
         "api.describe": "read the description of the HTTP interface",
     }
 )

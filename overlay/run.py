@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -13,10 +14,13 @@ import urllib.request
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from ipaddress import ip_address
+from pathlib import Path
 from typing import Any
 
 import structlog
-from granian.constants import Interfaces
+from granian.constants import Interfaces, SSLProtocols
 from granian.server import Server
 
 from markers.server import EmbeddedServer, ServerError
@@ -25,7 +29,8 @@ from overlay import logs
 from overlay.parent import end_with_parent
 from overlay.runlock import RunLock
 from overlay.services import Configuration, Services, data_folders
-from overlay.settings import Settings
+from overlay.settings import FIGURES_VARIABLE, Settings
+from overlay.tls import check_certificate, trusting
 
 log = structlog.get_logger()
 
@@ -51,6 +56,7 @@ def run(settings: Settings, prepare: Callable[[Services], None], ready: Callable
     whatever `Services.start` raises.
     """
     Configuration.read(settings)
+    refuse_exposed(settings, datetime.now(UTC))
     data_folders(settings.data)
     lock = RunLock(settings.data)
     if not lock.take(_LOCK_WAIT_S):
@@ -62,6 +68,26 @@ def run(settings: Settings, prepare: Callable[[Services], None], ready: Callable
         return _run(settings, prepare, ready)
     finally:
         lock.release()
+
+
+def refuse_exposed(settings: Settings, now: datetime) -> None:
+    """What is typed here travels encrypted or does not leave this machine. Raises CannotRun, SettingsError."""
+    if (settings.tls_cert is None) != (settings.tls_key is None):
+        raise CannotRun("A TLS certificate and its key go together: give both --tls-cert and --tls-key, or neither.")
+    if settings.tls_cert is not None and settings.tls_key is not None:
+        check_certificate(settings.tls_cert, settings.tls_key, now)
+    elif not settings.trusted and not _is_loopback(settings.host):
+        raise CannotRun(
+            f"{settings.host} can be reached from other machines, and what they send would be readable on the way. "
+            "Give --tls-cert and --tls-key, or name in OVERLAY_PROXIES the proxy that encrypts, or serve on 127.0.0.1."
+        )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _run(settings: Settings, prepare: Callable[[Services], None], ready: Callable[[str], None]) -> bool:
@@ -136,6 +162,7 @@ def _serve(settings: Settings) -> None:
     for name in set(os.environ) - set(_without_files(os.environ)):
         del os.environ[name]
     os.environ.update(settings.environment())
+    os.environ[FIGURES_VARIABLE] = str(_fresh_figures(settings))
     collapses: deque[float] = deque(maxlen=_MOST_COLLAPSES)
     while True:
         server = _server(settings)
@@ -155,6 +182,14 @@ def _without_files(environment: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in environment.items() if name not in files}
 
 
+def _fresh_figures(settings: Settings) -> Path:
+    """The folder where workers add up what they count, emptied: counts begin with each run."""
+    folder = settings.data / "metrics"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(mode=0o700)
+    return folder
+
+
 def _server(settings: Settings) -> Any:
     return Server(
         "overlay.run:worker_app",
@@ -169,6 +204,9 @@ def _server(settings: Settings) -> Any:
         respawn_interval=0.5,
         workers_kill_timeout=5,
         log_enabled=False,
+        ssl_cert=settings.tls_cert,
+        ssl_key=settings.tls_key,
+        ssl_protocol_min=SSLProtocols.tls12,
     )
 
 
@@ -200,10 +238,11 @@ def _keep_sealer(settings: Settings, stopping: threading.Event) -> None:
 
 
 def _announce(settings: Settings, ready: Callable[[str], None], stopping: threading.Event) -> None:
-    address = f"http://{settings.host}:{settings.port}"
+    address = settings.address
+    context = trusting(settings.tls_cert) if settings.tls_cert else None
     while not stopping.wait(0.1):
         try:
-            with urllib.request.urlopen(f"{address}/healthz", timeout=1) as reply:  # noqa: S310 - our own address
+            with urllib.request.urlopen(f"{address}/healthz", timeout=1, context=context) as reply:  # noqa: S310 - our own
                 if reply.status == 200:
                     ready(address)
                     return

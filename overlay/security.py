@@ -126,7 +126,7 @@ def csp_nonce() -> str:
 
 def is_api(req: Request) -> bool:
     """Whether a program is asking: it gets JSON, and signs in by bearer token only."""
-    return req.path.startswith(API) or req.path in ("/healthz", "/readyz")
+    return req.path.startswith(API) or req.path in ("/healthz", "/readyz", "/metrics")
 
 
 def session_secret() -> str | None:

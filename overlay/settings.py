@@ -8,7 +8,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from overlay.proxies import Network, networks
+
+FIGURES_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
+"""Set for the workers before prometheus_client is imported: the folder where they add up what they count."""
 
 SHIPPED_CONFIG = Path(__file__).resolve().parent.parent / "config"
 
@@ -21,8 +26,10 @@ class Settings(BaseModel):
     """Every setting has an environment variable `OVERLAY_NAME`, or `OVERLAY_NAME_FILE` naming a file that holds it.
 
     `data` is the one folder for store, keys, gazetteer and spool. `store_url` names an external server instead of
-    the embedded one. `store_timeout_s` is the longest a check waits for the store before it says so. `anchors` is
-    where signed checkpoints of the ledger are kept outside the store, best on other media.
+    the embedded one. `store_timeout_s` is the longest a check waits for the store before it says so. `tls_cert` and
+    `tls_key` are PEM files. `proxies` are the addresses and networks whose forwarded headers are believed.
+    `requests_per_minute` bounds what one caller may ask of each worker, checks apart. `anchors` is where signed
+    checkpoints of the ledger are kept outside the store, best on other media.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -37,6 +44,10 @@ class Settings(BaseModel):
     store_url: str | None = None
     store_timeout_s: float = Field(default=0.3, gt=0, le=5)
     anchors: Path | None = None
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
+    proxies: str = ""
+    requests_per_minute: int = Field(default=600, ge=1)
 
     @classmethod
     def read(cls, environment: Mapping[str, str] = os.environ, **given: Any) -> Self:
@@ -60,6 +71,23 @@ class Settings(BaseModel):
     def anchors_folder(self) -> Path:
         """Where the anchors are: as set, or in the data folder."""
         return (self.anchors or self.data / "anchors").absolute()
+
+    @field_validator("proxies")
+    @classmethod
+    def _proxies_are_networks(cls, text: str) -> str:
+        networks(text)
+        return text
+
+    @property
+    def trusted(self) -> tuple[Network, ...]:
+        """`proxies`, read."""
+        return networks(self.proxies)
+
+    @property
+    def address(self) -> str:
+        """Where the console is reached from this machine."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{'https' if self.tls_cert else 'http'}://{host}:{self.port}"
 
     def environment(self) -> dict[str, str]:
         """The same settings for a child process."""

@@ -28,6 +28,9 @@ def now() -> datetime:
     return datetime(2026, 11, 23, 3, 0, tzinfo=UTC)
 
 
+MANY_REQUESTS = {"OVERLAY_REQUESTS_PER_MINUTE": "1000000"}  # all tests ask from one address
+
+
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -45,7 +48,8 @@ class Console:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        scheme = "https" if "OVERLAY_TLS_CERT" in self.extra else "http"
+        return f"{scheme}://127.0.0.1:{self.port}"
 
     @property
     def pid(self) -> int:
@@ -67,7 +71,8 @@ class Console:
         return list(TRIES)
 
     def environment(self) -> dict[str, str]:
-        return {**os.environ, "OVERLAY_DATA": str(self.data), "OVERLAY_PORT": str(self.port), **self.extra}
+        own = {"OVERLAY_DATA": str(self.data), "OVERLAY_PORT": str(self.port)}
+        return {**os.environ, **MANY_REQUESTS, **own, **self.extra}
 
     def start(self) -> None:
         log = (self.data.parent / f"{self.data.name}.log").open("ab")

@@ -6,7 +6,7 @@ from flask import Blueprint, current_app
 from flask.typing import ResponseReturnValue
 from spectree import Response
 
-from overlay import lookup, security
+from overlay import lookup, metrics, security
 from overlay.api.body import read_body
 from overlay.api.description import described
 from overlay.api.models import CheckRequest, CheckResponse, ProblemOut
@@ -36,7 +36,9 @@ def make_check() -> ResponseReturnValue:
     """
     services = security.services()
     asked = read_body(CheckRequest).asked()
-    answer = CheckResponse.of(lookup.check(services, security.actor(), asked, security.now()))
+    found = lookup.check(services, security.actor(), asked, security.now())
+    metrics.checked(found)
+    answer = CheckResponse.of(found)
     if asked.incident_type is not None and asked.incident_type not in dict(services.incident_types):
         location = answer.location.model_copy(update={"warnings": (*answer.location.warnings, _UNKNOWN_TYPE)})
         answer = answer.model_copy(update={"location": location})

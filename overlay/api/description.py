@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+from typing import Any
+
 from flask import Blueprint, jsonify
 from flask.typing import ResponseReturnValue
 from spectree import SecurityScheme, SpecTree
@@ -35,4 +38,16 @@ described = SpecTree(
 @requires("api.describe")
 def openapi() -> ResponseReturnValue:
     """The description of every route under /api/v1 and the two health routes."""
-    return jsonify(described.spec)
+    return jsonify(_with_problems(described.spec))
+
+
+def _with_problems(spec: dict[str, Any]) -> dict[str, Any]:
+    """The description with refusals under their own content type, which spectree has no way to say."""
+    spec = copy.deepcopy(spec)
+    for path in spec["paths"].values():
+        for operation in path.values():
+            for status, response in operation["responses"].items():
+                content = response.get("content", {})
+                if int(status) >= 400 and "ProblemOut" in str(content.get("application/json")):
+                    response["content"] = {"application/problem+json": content["application/json"]}
+    return spec

@@ -84,9 +84,11 @@ def ledger_export(folder: Path, data: Path | None) -> None:
 
     Example: overlay ledger export /media/stick/ledger-november
     """
-    with running(Settings.read(data=data)) as services:
-        with progress_bar("Exporting", services.store.ledger_end()) as step:
-            count = export_ledger(services, operator(), folder, services.now(), step)
+    with (
+        running(Settings.read(data=data)) as services,
+        progress_bar("Exporting", services.store.ledger_end()) as step,
+    ):
+        count = export_ledger(services, operator(), folder, services.now(), step)
     click.echo(f"{count:,} entries in {folder}. OFFICIAL-SENSITIVE: handle, store and destroy it as that.")
 
 
@@ -123,9 +125,8 @@ def ledger_accept(sequence: int, by: str, reason: str, data: Path | None) -> Non
 
     Example: overlay ledger accept --sequence 4120 --by "A Supervisor" --reason "disk replaced, backup of 24 November"
     """
-    with running(Settings.read(data=data)) as services:
-        with progress_bar("Reading", sequence) as step:
-            told = accept(services, operator(), sequence, by, reason, services.now(), step)
+    with running(Settings.read(data=data)) as services, progress_bar("Reading", sequence) as step:
+        told = accept(services, operator(), sequence, by, reason, services.now(), step)
     click.echo(f"Accepted: the ledger goes on after entry {told.size}, in place of {told.instead}.")
 
 

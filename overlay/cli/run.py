@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from overlay import demo
-from overlay.cli.options import data_option
+from overlay.cli.options import FILE, data_option
 from overlay.run import run as run_console
 from overlay.services import Services
 from overlay.settings import Settings
@@ -18,12 +18,14 @@ from overlay.settings import Settings
 @click.option("--demo", "with_demo", is_flag=True, help="Lay out the invented neighbourhood and demo accounts.")
 @data_option
 @click.option("--port", type=int, help="Port of the console (8000).")
-def run(with_demo: bool, data: Path | None, port: int | None) -> None:
+@click.option("--tls-cert", type=FILE, help="Serve https: the certificate and its chain, in PEM.")
+@click.option("--tls-key", type=FILE, help="The certificate's key, in PEM, readable by its owner alone.")
+def run(with_demo: bool, data: Path | None, port: int | None, tls_cert: Path | None, tls_key: Path | None) -> None:
     """Start the store and the console; Ctrl-C stops both.
 
     Example: overlay run --demo --port 8080
     """
-    settings = Settings.read(data=data, port=port)
+    settings = Settings.read(data=data, port=port, tls_cert=tls_cert, tls_key=tls_key)
     laid_out: list[demo.Demo] = []
 
     def prepare(services: Services) -> None:

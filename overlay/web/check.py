@@ -8,7 +8,7 @@ from flask import Blueprint, Response, make_response, redirect, render_template,
 from flask.typing import ResponseReturnValue
 
 from markers.location import LocationError, RawLocation
-from overlay import lookup, security
+from overlay import lookup, metrics, security
 from overlay.plain_text import is_plain_text
 from overlay.security import requires
 from overlay.web.chrome import chrome_for
@@ -65,6 +65,7 @@ def answered(form: CheckForm, glass: GlassForm | None) -> Response:
         return _page(replace(page, problem=f"{error.reason} No check was made.", field=field), 422)
     except lookup.NothingDisclosed as error:
         return _page(replace(page, chrome=chrome_for(security.actor()), problem=str(error)), 503)
+    metrics.checked(answer)
     page = replace(page, chrome=chrome_for(security.actor()), answer=answer, glass=_glass(answer, glass))
     return _page(page, 200)
 

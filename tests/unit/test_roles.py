@@ -21,8 +21,8 @@ EXPECTED = {
     "ppu_supervisor": SEEING
     | {"markers.import", "markers.count", "markers.read", "disclosures.read", "break_glass.review"},
     "auditor": {"console.open", "ledger.search", "ledger.export"},
-    "administrator": {"console.open", "accounts.manage", "tokens.manage", "api.describe"},
-    "service": {"checks.make", "api.describe"},
+    "administrator": {"console.open", "accounts.manage", "tokens.manage", "api.describe", "metrics.read"},
+    "service": {"checks.make", "api.describe", "metrics.read"},
 }
 
 
@@ -48,7 +48,7 @@ def test_an_unknown_role_holds_nothing_and_an_unknown_permission_is_a_mistake() 
         (lambda text: text[: text.index("[service]")], "role 'service' is missing"),
         (lambda text: text.replace('title = "Auditor"\n', ""), "[auditor] needs a 'title'"),
         (
-            lambda text: text.replace('["checks.make", "api.describe"]', '"checks.make"'),
+            lambda text: text.replace('["checks.make", "api.describe", "metrics.read"]', '"checks.make"'),
             "[service] needs 'permissions'",
         ),
         (

@@ -4,10 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import requests
+from flask import Flask, abort
+from werkzeug.exceptions import default_exceptions
 
+from markers.location import LocationError
+from markers.store import VersionConflict
+from overlay import errors, identity
+from overlay.app import create_app
+from overlay.errors import BodyRefused, FieldError
+from overlay.security import Forbidden, public
+from overlay.services import Services
 from tests.conftest import Console
 from tests.web.conftest import TIMEOUT_S, Visitor
 
@@ -25,6 +35,7 @@ PLACES = [
     ("GET", "/static/nothing"),
     ("POST", "/api/v1/checks"),
     ("GET", "/api/v1/openapi.json"),
+    ("GET", "/metrics"),
     ("GET", "/api/v1/nothing"),
 ]
 
@@ -79,3 +90,48 @@ def test_a_body_over_the_limit_is_refused_unread(console: Console, visitor: Visi
     reply = visitor.post("/sign-in", {"username": "x" * 70_000, "password": "y"})
     assert reply.status_code == 413
     assert "64 KiB" in reply.text
+
+
+def test_every_route_and_method_is_tried_above_or_here(app: Flask, console: Console) -> None:
+    for rule in app.url_map.iter_rules():
+        for method in {*(rule.methods or ()), "PATCH"}:
+            path = re.sub(r"<[^>]+>", "none", rule.rule)
+            reply = requests.request(method, console.url + path, allow_redirects=False, timeout=TIMEOUT_S)
+            protected(reply.headers, f"{method} {path}")
+
+
+@pytest.mark.parametrize("kind", [*(kind for kind, _ in errors.TABLE), RuntimeError, *default_exceptions])
+@pytest.mark.parametrize("path", ["/wrong", "/api/v1/wrong"])
+def test_every_error_carries_the_same_protection(services: Services, kind: type[Exception] | int, path: str) -> None:
+    app = create_app(services)
+
+    def wrong() -> None:
+        if isinstance(kind, int):
+            abort(kind)
+        raise WORDS.get(kind, kind)
+
+    app.add_url_rule("/wrong", "wrong", public("raises")(wrong))
+    app.add_url_rule("/api/v1/wrong", "api_wrong", public("raises")(wrong))
+    with app.test_client() as client:
+        reply = client.get(path)
+        assert reply.status_code >= 300
+        protected(reply.headers, str(kind))
+
+
+WORDS: dict[object, Exception] = {
+    LocationError: LocationError("address", "It is empty."),
+    BodyRefused: BodyRefused((FieldError("a", "is wrong."),), malformed=False),
+    Forbidden: Forbidden("Auditor", "checks.make"),
+    VersionConflict: VersionConflict("markers", "m1", 2),
+    identity.SlowDown: identity.SlowDown(3),
+    identity.Refused: identity.Refused("name", "Too long."),
+}
+
+
+def protected(headers: Any, what: str) -> None:
+    assert headers["Content-Security-Policy"].startswith("default-src 'none'; script-src 'self' 'nonce-"), what
+    assert headers["X-Content-Type-Options"] == "nosniff", what
+    assert headers["Referrer-Policy"] == "no-referrer", what
+    assert headers["Cache-Control"] in ("no-store", "no-cache"), what
+    for name in ("Permissions-Policy", "Cross-Origin-Opener-Policy", "Cross-Origin-Resource-Policy"):
+        assert headers[name], what

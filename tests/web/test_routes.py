@@ -93,10 +93,12 @@ ROUTES: dict[tuple[str, str], Route] = {
     ("GET", "/readyz"): Route(None),
     ("POST", "/api/v1/checks"): Route("checks.make", CHECK),
     ("GET", "/api/v1/openapi.json"): Route("api.describe"),
+    ("GET", "/metrics"): Route("metrics.read"),
 }
 GUARDED = [(method, path) for (method, path), route in ROUTES.items() if route.permission is not None]
-PAGES = [row for row in GUARDED if not row[1].startswith("/api")]
-INTERFACE = [row for row in GUARDED if row[1].startswith("/api")]
+PROGRAMS = ("/api", "/metrics")  # asked by bearer token
+PAGES = [row for row in GUARDED if not row[1].startswith(PROGRAMS)]
+INTERFACE = [row for row in GUARDED if row[1].startswith(PROGRAMS)]
 TABLE = Roles.load(SHIPPED_CONFIG / "roles.toml")
 
 
@@ -176,7 +178,7 @@ def send(
     console: Console, method: str, path: str, fields: dict[str, object] | None = None, **options: object
 ) -> requests.Response:
     if method == "POST":
-        options["json" if path.startswith("/api") else "data"] = fields
+        options["json" if path.startswith(PROGRAMS) else "data"] = fields
     cookies = options.pop("cookies", None)
     headers = {
         **options.pop("headers", {}),
@@ -192,11 +194,11 @@ def send(
 
 def assert_nobody(reply: requests.Response, method: str, path: str) -> None:
     """Whoever is not known gets nothing but the way in."""
-    if method == "GET" and not path.startswith("/api"):
+    if method == "GET" and not path.startswith(PROGRAMS):
         assert (reply.status_code, reply.headers["Location"]) == (303, "/sign-in"), path
     else:
         assert reply.status_code == 401, path
-    if path.startswith("/api"):
+    if path.startswith(PROGRAMS):
         assert reply.headers["Content-Type"] == "application/problem+json"
         assert reply.headers["WWW-Authenticate"].startswith("Bearer")
 
@@ -326,7 +328,7 @@ def test_a_cookie_never_opens_the_interface_and_a_token_never_opens_a_page(
     route = ROUTES[method, path]
     for address in addresses(path, records, route.ends).values():
         for role in ("call_handler", "ppu_supervisor", "administrator", "auditor"):
-            if path.startswith("/api"):
+            if path.startswith(PROGRAMS):
                 reply = send(console, method, address, route.send, cookies=signed_in(role).session.cookies.get_dict())
             else:
                 reply = send(console, method, address, route.send, headers=bearer(role))
@@ -382,7 +384,7 @@ def test_what_is_not_there_is_said_and_no_more(console: Console, method: str, pa
         reply = session.send(prepared, allow_redirects=False, timeout=TIMEOUT_S)
     assert reply.status_code == status
     assert "nothing" not in reply.text.casefold().replace("nothing is kept", "").replace("nothing was", "")
-    if path.startswith("/api"):
+    if path.startswith(PROGRAMS):
         assert reply.json()["status"] == status
     if status == 405:
         assert reply.headers["Allow"]

@@ -1,0 +1,33 @@
+"""How often one caller may ask for anything but a check. A check is never refused for being asked too often.
+
+Counted in each worker's own memory, so that a store that is away neither stops a page nor lets a flood through.
+"""
+
+from __future__ import annotations
+
+from flask import Flask, request
+from flask_limiter import Limiter
+
+from overlay.security import services_of, whoever
+
+# A check, what the page is made of, and signing in, whose tries are counted by account and device (overlay/identity).
+NEVER_LIMITED = frozenset(
+    {"check.make_check", "checks.make_check", "static", "health.alive", "sign_in.show", "sign_in.sign_in"}
+)
+
+
+def install(app: Flask) -> None:
+    """Refuse (429) what comes oftener than the setting `requests_per_minute`, by account or token, else by address."""
+    Limiter(
+        _caller,
+        app=app,
+        application_limits=[f"{services_of(app).settings.requests_per_minute}/minute"],
+        application_limits_exempt_when=lambda: request.endpoint in NEVER_LIMITED,
+        storage_uri="memory://",
+        strategy="moving-window",
+    )
+
+
+def _caller() -> str:
+    actor = whoever()
+    return f"actor {actor.actor_id}" if actor is not None else f"address {request.remote_addr or ''}"
