@@ -9,7 +9,7 @@ from overlay import errors, security
 from overlay.api import checks, description, health
 from overlay.services import Services
 from overlay.settings import Settings
-from overlay.web import account, accounts, check, filters, lock, problem, second_factor, sign_in, tokens
+from overlay.web import account, accounts, check, filters, lock, problem, second_factor, sign_in, single_sign_on, tokens
 
 
 def create_app(services: Services | None = None) -> Flask:
@@ -25,7 +25,7 @@ def create_app(services: Services | None = None) -> Flask:
     security.install(app)
     errors.install(app, as_page=problem.show)
     filters.register(app)
-    pages = (check, sign_in, second_factor, lock, account, accounts, tokens)
+    pages = (check, sign_in, second_factor, single_sign_on, lock, account, accounts, tokens)
     for part in (*(module.pages for module in pages), checks.api, health.api, description.api):
         app.register_blueprint(part)
     return app

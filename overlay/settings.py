@@ -22,6 +22,7 @@ class Settings(BaseModel):
 
     `data` is the one folder for store, keys, gazetteer and spool. `store_url` names an external server instead of
     the embedded one. `store_timeout_s` is the longest a check waits for the store before it says so.
+    `single_sign_on_secret` is the client's secret at the provider the area's file names.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -35,6 +36,7 @@ class Settings(BaseModel):
     threads: int = Field(default=16, ge=1, le=256)
     store_url: str | None = None
     store_timeout_s: float = Field(default=0.3, gt=0, le=5)
+    single_sign_on_secret: str | None = Field(default=None, repr=False)
 
     @classmethod
     def read(cls, environment: Mapping[str, str] = os.environ, **given: Any) -> Self:

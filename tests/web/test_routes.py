@@ -28,6 +28,8 @@ EXPECTED: dict[tuple[str, str], str | None] = {
     ("POST", "/sign-in/code"): None,
     ("GET", "/sign-in/second-factor"): None,
     ("POST", "/sign-in/second-factor"): None,
+    ("GET", "/sign-in/single-sign-on"): None,
+    ("GET", "/sign-in/single-sign-on/return"): None,
     ("POST", "/active"): None,
     ("POST", "/lock"): None,
     ("GET", "/unlock"): None,
