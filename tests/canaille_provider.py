@@ -122,6 +122,7 @@ def _serve(port: int, wanted: dict[str, Any]) -> None:
             token_endpoint_auth_method="client_secret_basic",
             client_id_issued_at=datetime.now(UTC),
         )
+        backend.save(client)
         client.audience = [client]
         backend.save(client)
     server = make_server("localhost", port, app, threaded=True, request_handler=Quiet)

@@ -155,7 +155,7 @@ class OpenId:
                 signed.header,
                 options={
                     "iss": {"essential": True, "value": provider.issuer},
-                    "aud": {"essential": True, "value": provider.client_id},
+                    "aud": {"essential": True, "values": [provider.client_id]},
                 },
                 params={
                     "nonce": question.nonce,
@@ -166,7 +166,7 @@ class OpenId:
             claims.validate(now=int(now.timestamp()), leeway=LEEWAY_S)
             issued = datetime.fromtimestamp(float(claims["iat"]), UTC)
         except (JoseError, ValueError, TypeError, KeyError, OverflowError) as error:
-            raise _not_believed(type(error).__name__) from None
+            raise _not_believed(f"{type(error).__name__} {getattr(error, 'claim', '')}".strip()) from None
         if now - issued > OLDEST_TOKEN:
             raise _not_believed("too_old")
         if not isinstance(claims["sub"], str) or not claims["sub"]:

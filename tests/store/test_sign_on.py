@@ -90,6 +90,11 @@ def test_whoever_the_provider_vouches_for_gets_an_account_and_a_session(travelle
     assert len(traveller.desk.access.accounts()) == 1
 
 
+@pytest.mark.parametrize("claims", [{"aud": [CLIENT]}, {"aud": [CLIENT, "another"], "azp": CLIENT}, {"azp": CLIENT}])
+def test_the_audience_may_be_written_as_the_standard_allows(traveller: Traveller, claims: dict[str, Any]) -> None:
+    assert traveller.sign_on(**claims)
+
+
 def test_what_is_asked_holds_state_nonce_and_an_s256_challenge(traveller: Traveller) -> None:
     first, second = traveller.leave()[0], traveller.leave()[0]
     for name in ("state", "nonce", "code_challenge"):
