@@ -154,36 +154,6 @@ def test_what_comes_back_from_the_provider_is_the_one_cookie_other_sites_may_cau
     assert kept["httponly"]
 
 
-def test_a_code_signs_in_once(traveller: Traveller) -> None:
-    address = traveller.at_the_provider(traveller.leave(), "handler")
-    question = traveller.here.session.cookies["overlay-sign-on"]
-    assert traveller.come(address).status_code == 200
-    copy = requests.get(address, cookies={"overlay-sign-on": question}, allow_redirects=False, timeout=TIMEOUT_S)
-    assert copy.status_code == 401
-    assert "too old or was used" in copy.text
-    assert "overlay-session" not in session_cookie(copy)
-
-
-def test_an_answer_brought_by_another_browser_or_under_another_state_signs_nobody_in(traveller: Traveller) -> None:
-    address = traveller.at_the_provider(traveller.leave(), "handler")
-    victim = Traveller(Visitor(traveller.here.base), traveller.provider)
-    assert victim.come(address).status_code == 401
-    victim.leave()
-    assert victim.come(address).status_code == 401
-    assert victim.here.get("/").status_code == 303
-    changed = re.sub(r"state=[^&]+", "state=0123456789abcdef0123456789abcdef", address)
-    assert traveller.come(changed).status_code == 401
-
-
-def test_a_refusal_of_the_provider_is_told_in_words(traveller: Traveller) -> None:
-    state = re.search(r"state=([^&]+)", traveller.leave())
-    assert state
-    issuer = requests.utils.quote(traveller.provider.issuer, safe="")
-    reply = traveller.here.get(f"/sign-in/single-sign-on/return?error=access_denied&state={state[1]}&iss={issuer}")
-    assert reply.status_code == 401
-    assert "did not let you in" in reply.text
-
-
 def test_a_locked_screen_is_opened_by_proving_anew_at_the_provider(traveller: Traveller) -> None:
     traveller.sign_on("handler")
     traveller.here.get("/")
@@ -212,6 +182,37 @@ def test_another_person_does_not_open_it(traveller: Traveller) -> None:
     assert reply.status_code == 401
     assert "Another person" in reply.text
     assert traveller.here.get("/").headers["Location"] == "/unlock"
+
+
+# After those that sign on: a code left over or refused upsets what this provider holds in memory.
+def test_a_code_signs_in_once(traveller: Traveller) -> None:
+    address = traveller.at_the_provider(traveller.leave(), "handler")
+    question = traveller.here.session.cookies["overlay-sign-on"]
+    assert traveller.come(address).status_code == 200
+    copy = requests.get(address, cookies={"overlay-sign-on": question}, allow_redirects=False, timeout=TIMEOUT_S)
+    assert copy.status_code == 401
+    assert "too old or was used" in copy.text
+    assert "overlay-session" not in session_cookie(copy)
+
+
+def test_an_answer_brought_by_another_browser_or_under_another_state_signs_nobody_in(traveller: Traveller) -> None:
+    address = traveller.at_the_provider(traveller.leave(), "handler")
+    victim = Traveller(Visitor(traveller.here.base), traveller.provider)
+    assert victim.come(address).status_code == 401
+    victim.leave()
+    assert victim.come(address).status_code == 401
+    assert victim.here.get("/").status_code == 303
+    changed = re.sub(r"state=[^&]+", "state=0123456789abcdef0123456789abcdef", address)
+    assert traveller.come(changed).status_code == 401
+
+
+def test_a_refusal_of_the_provider_is_told_in_words(traveller: Traveller) -> None:
+    state = re.search(r"state=([^&]+)", traveller.leave())
+    assert state
+    issuer = requests.utils.quote(traveller.provider.issuer, safe="")
+    reply = traveller.here.get(f"/sign-in/single-sign-on/return?error=access_denied&state={state[1]}&iss={issuer}")
+    assert reply.status_code == 401
+    assert "did not let you in" in reply.text
 
 
 def test_without_the_provider_it_says_so_and_local_accounts_go_on(services: Services, console: Console) -> None:
@@ -251,7 +252,6 @@ def test_a_wrong_configuration_stops_the_boot_with_its_place(tmp_path: object, b
     assert "quillmarket.toml: [single_sign_on] issuer is an https:// address" in done.stderr
 
 
-# Last of those who ask the provider: codes it refused upset what it holds in memory.
 def test_a_code_of_another_sign_in_of_the_same_browser_signs_nobody_in(traveller: Traveller) -> None:
     """The provider knows the code, but our verifier (PKCE) is not the one it was asked with."""
     first = traveller.at_the_provider(traveller.leave(), "handler")
