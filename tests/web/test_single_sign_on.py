@@ -13,9 +13,9 @@ import requests
 from overlay import identity
 from overlay.app import create_app
 from overlay.services import Services
+from tests.areas import config_with
 from tests.canaille_provider import CLIENT, PASSWORD, SECRET, Canaille, canaille
 from tests.conftest import Console, free_port
-from tests.web.areas import config_with
 from tests.web.conftest import TIMEOUT_S, Visitor
 from tests.web.test_sign_in import session_cookie
 
