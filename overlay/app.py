@@ -21,6 +21,7 @@ from overlay.web import (
     problem,
     second_factor,
     sign_in,
+    single_sign_on,
     tokens,
 )
 
@@ -40,7 +41,19 @@ def create_app(services: Services | None = None) -> Flask:
     security.install(app)
     errors.install(app, as_page=problem.show)
     filters.register(app)
-    pages = (check, sign_in, second_factor, lock, account, accounts, tokens, glass, control_room, disclosures)
+    pages = (
+        check,
+        sign_in,
+        second_factor,
+        single_sign_on,
+        lock,
+        account,
+        accounts,
+        tokens,
+        glass,
+        control_room,
+        disclosures,
+    )
     for part in (*(module.pages for module in pages), checks.api, health.api, description.api, figures.api):
         app.register_blueprint(part)
     app.wsgi_app = proxies.behind(security.services_of(app).settings.trusted, app.wsgi_app)  # type: ignore[method-assign]  # Flask's own way to wrap

@@ -35,7 +35,17 @@ from markers.vault import KeyRing, Vault, VaultError
 from overlay.area import Area, area_part, load_area, load_geocoders
 from overlay.disclosure import check_table
 from overlay.glass import GlassBook
-from overlay.identity import AccessBook, Counters, Door, Policy, PolicyError, Presence
+from overlay.identity import (
+    AccessBook,
+    Counters,
+    Door,
+    OpenId,
+    Policy,
+    PolicyError,
+    Presence,
+    Provider,
+    ProviderError,
+)
 from overlay.roles import Roles
 from overlay.settings import Settings, SettingsError
 
@@ -68,6 +78,7 @@ class Configuration:
     definitions: tuple[Definition, ...]
     incident_types: tuple[tuple[str, str], ...]
     policy: Policy
+    provider: Provider | None
 
     @classmethod
     def read(cls, settings: Settings) -> Configuration:
@@ -83,6 +94,7 @@ class Configuration:
             definitions=load_definitions(),
             incident_types=_incident_types(settings.config / "incident_types.toml"),
             policy=_policy(settings),
+            provider=_provider(settings),
         )
 
 
@@ -108,6 +120,7 @@ class Services:
     presence: Presence
     policy: Policy
     counters: Counters
+    sign_on: OpenId | None
     gazetteer: Gazetteer
     last_contact: datetime
     trouble: str | None
@@ -173,6 +186,7 @@ class Services:
             presence=Presence(),
             policy=known.policy,
             counters=Counters(url, known.area.code, settings.store_timeout_s),
+            sign_on=OpenId(known.provider) if known.provider else None,
             gazetteer=Gazetteer.open(settings.data / "gazetteer"),
             last_contact=datetime.now(UTC),
             trouble=None,
@@ -438,6 +452,14 @@ def _policy(settings: Settings) -> Policy:
     try:
         return Policy.read(table)
     except PolicyError as error:
+        raise SettingsError(f"{path}: {error}.") from error
+
+
+def _provider(settings: Settings) -> Provider | None:
+    path, table = area_part(settings, "single_sign_on")
+    try:
+        return Provider.read(table, settings.single_sign_on_secret)
+    except ProviderError as error:
         raise SettingsError(f"{path}: {error}.") from error
 
 

@@ -18,9 +18,11 @@ from overlay.identity.accounts import (
 from overlay.identity.changes import COMMAND_LINE, AccessBusy, IdentityError, Refused, catch_up
 from overlay.identity.counters import Counters, SlowDown
 from overlay.identity.door import Browser, Door
+from overlay.identity.openid import OpenId, ProviderAway, SignOnRefused
 from overlay.identity.passwords import SHORTEST_PASSWORD, SignInBusy
 from overlay.identity.policy import Policy, PolicyError
 from overlay.identity.presence import Presence
+from overlay.identity.provider import Provider, ProviderError
 from overlay.identity.reauthenticate import ProviderFirst, reauthenticate
 from overlay.identity.recovery import renew_recovery_codes
 from overlay.identity.sessions import SignInRefused, end_session, is_locked, lock, sign_out
@@ -51,10 +53,14 @@ __all__ = [
     "NameTaken",
     "NoSuchAccount",
     "NoSuchToken",
+    "OpenId",
     "Pending",
     "Policy",
     "PolicyError",
     "Presence",
+    "Provider",
+    "ProviderAway",
+    "ProviderError",
     "ProviderFirst",
     "Refused",
     "SecondFactor",
@@ -62,6 +68,7 @@ __all__ = [
     "Session",
     "SignInBusy",
     "SignInRefused",
+    "SignOnRefused",
     "SignedIn",
     "SlowDown",
     "StartAgain",

@@ -34,8 +34,8 @@ def reauthenticate(
 
     A right code is used up, and the session says from now on that its person was just proved
     (`Session.authenticated_at`). An account of the single sign-on has no password: send its person to
-    `/sign-in/single-sign-on?again=1`, which asks the provider to prove them anew (`max_age=0`) and comes back with
-    `authenticated_at` at the provider's `auth_time`; within two minutes of that, nothing more is asked here.
+    `/sign-in/single-sign-on?again=1`, which has the provider prove them anew (`prompt=login`) and comes back with
+    a new `Session.authenticated_at`; within two minutes of that, nothing more is asked here.
 
     Raises `SignInRefused` (`CodeRefused`, `ProviderFirst`), `SlowDown`, `SignInBusy`, `StoreUnavailable`.
     """

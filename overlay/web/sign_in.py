@@ -72,5 +72,11 @@ def remember_browser(response: Response, account_id: str) -> None:
 
 
 def _page(username: str, problem: identity.IdentityError | None) -> Response:
-    page = SignInPage(chrome_for_nobody(), username[:64], None if problem is None else str(problem))
+    sign_on = security.services().sign_on
+    page = SignInPage(
+        chrome_for_nobody(),
+        username[:64],
+        None if problem is None else str(problem),
+        None if sign_on is None else sign_on.provider.title,
+    )
     return with_wait(make_response(render_template("pages/sign_in.html", page=page), status_of(problem)), problem)

@@ -101,6 +101,14 @@ class RecoveryPage:
 
 
 @dataclass(frozen=True, slots=True)
+class SignedOnPage:
+    """`pages/signed_on.html`: the step between the provider and the first page; `again` for a session that went on."""
+
+    chrome: Chrome
+    again: bool
+
+
+@dataclass(frozen=True, slots=True)
 class UnlockPage:
     """`pages/unlock.html`: posts `password` to /unlock, or links to the single sign-on (`signs_on`)."""
 

@@ -84,6 +84,8 @@ ROUTES: dict[tuple[str, str], Route] = {
     ("POST", "/sign-in/code"): Route(None),
     ("GET", "/sign-in/second-factor"): Route(None),
     ("POST", "/sign-in/second-factor"): Route(None),
+    ("GET", "/sign-in/single-sign-on"): Route(None),
+    ("GET", "/sign-in/single-sign-on/return"): Route(None),
     ("POST", "/active"): Route(None),
     ("POST", "/lock"): Route(None),
     ("GET", "/unlock"): Route(None),
