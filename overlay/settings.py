@@ -29,8 +29,8 @@ class Settings(BaseModel):
     the embedded one. `store_timeout_s` is the longest a check waits for the store before it says so. `tls_cert` and
     `tls_key` are PEM files. `proxies` are the addresses and networks whose forwarded headers are believed.
     `requests_per_minute` bounds what one caller may ask of each worker, checks apart. `anchors` is where signed
-    checkpoints of the ledger are kept outside the store, best on other media. `single_sign_on_secret` is the client's secret
-    at the provider the area's file names.
+    checkpoints of the ledger are kept outside the store, best on other media. `single_sign_on_secret` is the client's
+    secret at the provider the area's file names.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
