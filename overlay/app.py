@@ -9,7 +9,7 @@ from overlay import errors, security
 from overlay.api import checks, description, health
 from overlay.services import Services
 from overlay.settings import Settings
-from overlay.web import check, filters, problem, sign_in
+from overlay.web import check, filters, ledger, problem, sign_in
 
 
 def create_app(services: Services | None = None) -> Flask:
@@ -25,6 +25,6 @@ def create_app(services: Services | None = None) -> Flask:
     security.install(app)
     errors.install(app, as_page=problem.show)
     filters.register(app)
-    for part in (check.pages, sign_in.pages, checks.api, health.api, description.api):
+    for part in (check.pages, ledger.pages, sign_in.pages, checks.api, health.api, description.api):
         app.register_blueprint(part)
     return app

@@ -7,6 +7,9 @@ from overlay import security
 from overlay.roles import Actor
 from overlay.web.views import Chrome, PublicChrome
 
+# Pages beside the check page: the permission each asks for, its title, its address.
+_PAGES = (("ledger.search", "Ledger", "/ledger"),)
+
 
 def chrome_for(actor: Actor) -> Chrome:
     """The bar for somebody signed in."""
@@ -20,6 +23,7 @@ def chrome_for(actor: Actor) -> Chrome:
         store_state=state.kind,
         store_words=state.words,
         now_local=_local_time(),
+        links=tuple((title, href) for permission, title, href in _PAGES if services.roles.may(actor, permission)),
     )
 
 

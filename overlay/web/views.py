@@ -26,7 +26,7 @@ class PublicChrome:
 
 @dataclass(frozen=True, slots=True)
 class Chrome:
-    """The top bar of a signed-in page: where, who, and the store's state in words."""
+    """The top bar of a signed-in page: where, who, and the store's state in words; `links` are title and address."""
 
     area_title: str
     force: str
@@ -35,6 +35,7 @@ class Chrome:
     store_state: StoreKind
     store_words: str
     now_local: str
+    links: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,3 +91,62 @@ class ProblemPage:
     to_do: str
     error_id: str | None = None
     sign_in: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerForm:
+    """The boxes of the auditor's search as typed, under the names posted to /ledger; `before` is an entry's number."""
+
+    address: str = ""
+    postcode: str = ""
+    marker: str = ""
+    actor: str = ""
+    incident: str = ""
+    check: str = ""
+    since: str = ""
+    until: str = ""
+    before: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ProofState:
+    """How far the ledger is signed and anchored, a line each; `trouble` is one sentence or None."""
+
+    lines: tuple[str, ...]
+    trouble: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerRow:
+    """One entry in words. `late` and `outcome` say so where the look was answered from an old copy or not shown."""
+
+    sequence: int
+    at: str
+    who: str
+    role: str
+    way: str
+    did: str
+    reason: str
+    incident: str | None
+    check: str | None
+    outcome: str
+    records: tuple[str, ...]
+    late: str | None
+    proof: str
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerPage:
+    """`pages/ledger.html`. `own` entries are the reader's and are not in `rows`; `older` is where older ones begin."""
+
+    chrome: Chrome
+    form: LedgerForm
+    proof: ProofState
+    may_export: bool
+    searched: bool = False
+    newest: bool = True
+    rows: tuple[LedgerRow, ...] = ()
+    own: int = 0
+    older: int | None = None
+    problem: str | None = None
+    field: str | None = None
