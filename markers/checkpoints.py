@@ -17,7 +17,6 @@ that was signed.
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import os
 import re
@@ -136,7 +135,7 @@ class PublicKey:
         origin, _, rest = line.strip().partition("+")
         try:
             raw = base64.b64decode(rest.partition("+")[2], validate=True)
-        except binascii.Error:
+        except ValueError:
             raw = b""
         key = cls(origin, raw[1:])
         if len(raw) != 33 or key.line != line.strip() + "\n":
@@ -260,7 +259,8 @@ def _statement(found: re.Match[str]) -> Statement:
         )
     except ValueError:
         raise NotSigned("this is not a signed statement of a ledger") from None
-    if len(told.root) != HASH_BYTES or len(told.leaves) > told.size or found["name"] != told.origin:
+    # Base64 can be written in more ways than one; only the way it is signed is taken.
+    if len(told.root) != HASH_BYTES or len(told.leaves) > told.size or told.note != found[0]:
         raise NotSigned("this is not a signed statement of a ledger")
     return told
 

@@ -17,6 +17,7 @@ from overlay.web import (
     disclosures,
     filters,
     glass,
+    ledger,
     lock,
     problem,
     second_factor,
@@ -53,6 +54,7 @@ def create_app(services: Services | None = None) -> Flask:
         glass,
         control_room,
         disclosures,
+        ledger,
     )
     for part in (*(module.pages for module in pages), checks.api, health.api, description.api, figures.api):
         app.register_blueprint(part)

@@ -15,8 +15,10 @@ import structlog
 from flask import Flask, Response, jsonify, make_response, request
 from werkzeug.exceptions import HTTPException
 
+from markers.anchors import AnchorsFailed
 from markers.location import LocationError
 from markers.store import StoreUnavailable, VersionConflict
+from overlay.auditing import ProofFailed
 from overlay.glass import GlassRefused, NoSuchGlass
 from overlay.identity import AccessBusy, IdentityError, Refused, SignInBusy, SignInRefused, SlowDown, StartAgain
 from overlay.lookup import NotAllowedAnyMore, NothingDisclosed
@@ -150,6 +152,13 @@ def _conflict(_: VersionConflict) -> Problem:
     )  # fmt: skip
 
 
+def _not_proved(error: Exception) -> Problem:
+    return Problem(
+        503, "not-proved", "The ledger could not be proved", str(error),
+        "Export the whole ledger and verify it: 'overlay ledger export', then 'verify'.", "Nothing was shown.",
+    )  # fmt: skip
+
+
 def _slow_down(error: SlowDown) -> Problem:
     return Problem(
         429, "slow-down", "Wait a moment", str(error), "", headers={"Retry-After": str(error.wait_s)}
@@ -176,6 +185,8 @@ TABLE: tuple[tuple[type[Exception], Callable[[Any], Problem]], ...] = (
     (Forbidden, _forbidden),
     (CrossSite, _cross_site),
     (NothingDisclosed, _not_logged),
+    (ProofFailed, _not_proved),
+    (AnchorsFailed, _not_proved),
     (SlowDown, _slow_down),
     (SignInRefused, lambda error: Problem(401, "sign-in", "Not signed in", str(error), "", "", sign_in=True)),
     (StartAgain, lambda error: Problem(401, "sign-in", "Sign in again", str(error), "", "", sign_in=True)),

@@ -33,6 +33,11 @@ from overlay.settings import Settings
 
 _ACTOR = Actor("os:bench", "bench", "service", Via.CLI)
 _BLOCK = 50
+_EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
+_AT = b"2026-01-01T00:00:00.000000Z"
+_SEEN = (
+    RecordSeen("4ae269fa6b575b2c8fac18550b349052", 1, "premises", ("existence", "action", "category", "headline")),
+)
 WITHOUT = "check, nothing written"
 PLAIN = "durable check, its bytes written as a plain record"
 WITH = "durable check, ledger entry and running sealer"
@@ -150,15 +155,16 @@ def _sealer(settings: Settings) -> Iterator[int]:
 def _invent(folder: Path, entries: int, each: int) -> int:
     """An export as `overlay ledger export` writes it, of looks a hundredth of a second apart; returns checkpoints."""
     key = SigningKey("bench", os.urandom(32))
-    began = datetime(2026, 1, 1, tzinfo=UTC)
     tree, leaves = Frontier(), list[bytes]()
     checkpoints = 0
     (folder / KEY).write_text(key.public.line, "ascii")
+    hit, clear = _look(_SEEN), _look(())
     anchors = Anchors(folder / ANCHORS)
     with (folder / ENTRIES).open("wb") as rows, (folder / CHECKPOINTS).open("w", encoding="utf-8") as notes:
         for sequence in range(1, entries + 1):
-            at = began + timedelta(milliseconds=10 * sequence)
-            raw = _look(sequence, at).canonical()
+            at = _EPOCH + timedelta(milliseconds=10 * sequence)
+            raw = (clear if sequence % 5 else hit).replace(b"NUMBER", b"%012d" % sequence)
+            raw = raw.replace(_AT, at.strftime("%Y-%m-%dT%H:%M:%S.%fZ").encode())
             rows.write(line(sequence, raw))
             leaves.append(leaf_hash(raw))
             tree.append(leaves[-1])
@@ -173,20 +179,19 @@ def _invent(folder: Path, entries: int, each: int) -> int:
     return checkpoints
 
 
-def _look(number: int, at: datetime) -> LedgerEntry:
+def _look(records: tuple[RecordSeen, ...]) -> bytes:
+    """An entry with NUMBER where each has its own: ids as long as the real ones."""
     return LedgerEntry(
-        entry_id=str(uuid.uuid4()),
-        at=at,
+        entry_id="5f0c9a1e-77aa-4d55-9c1b-NUMBER",
+        at=_EPOCH,
         operation=Operation.CONSULTATION,
-        actor_id=f"{number % 40:032x}",
+        actor_id="4ae269fa6b575b2c8fac18550b349052",
         actor_role="call_handler",
         via=Via.WEB,
-        incident=f"CAD-{number // 2}-01JAN26",
+        incident="CAD-NUMBER-01JAN26",
         reason="incident_response",
-        check_id=str(uuid.uuid4()),
-        status="hit" if number % 5 == 0 else "clear",
-        about=(f"{number * 2:064x}", f"{number * 2 + 1:064x}"),
-        records=(RecordSeen(f"{number % 900:032x}", 1, "premises", ("existence", "action", "category", "headline")),)
-        if number % 5 == 0
-        else (),
-    )
+        check_id="976f4ddf-9216-415f-b4bf-NUMBER",
+        status="hit" if records else "clear",
+        about=("e3" * 26 + "NUMBER", "a7" * 26 + "NUMBER"),
+        records=records,
+    ).canonical()

@@ -21,7 +21,7 @@ from overlay.accepting import accept
 from overlay.cli.options import data_option, json_option, operator
 from overlay.cli.tell import progress_bar, say_rows
 from overlay.exporting import export_ledger
-from overlay.services import running
+from overlay.services import Services, running
 from overlay.settings import Settings
 
 _ALL = 2**53
@@ -84,10 +84,7 @@ def ledger_export(folder: Path, data: Path | None) -> None:
 
     Example: overlay ledger export /media/stick/ledger-november
     """
-    with (
-        running(Settings.read(data=data)) as services,
-        progress_bar("Exporting", services.store.ledger_end()) as step,
-    ):
+    with running(Settings.read(data=data)) as services, _progress_over(services, "Exporting") as step:
         count = export_ledger(services, operator(), folder, services.now(), step)
     click.echo(f"{count:,} entries in {folder}. OFFICIAL-SENSITIVE: handle, store and destroy it as that.")
 
@@ -128,6 +125,10 @@ def ledger_accept(sequence: int, by: str, reason: str, data: Path | None) -> Non
     with running(Settings.read(data=data)) as services, progress_bar("Reading", sequence) as step:
         told = accept(services, operator(), sequence, by, reason, services.now(), step)
     click.echo(f"Accepted: the ledger goes on after entry {told.size}, in place of {told.instead}.")
+
+
+def _progress_over(services: Services, title: str) -> progress_bar:
+    return progress_bar(title, services.fence.store.ledger_end())
 
 
 def _row(found: Found, not_shown: bool, as_json: bool) -> dict[str, Any]:

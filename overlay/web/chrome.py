@@ -13,6 +13,7 @@ _LINKS = (
     ("room.supervise", "Control room", "/control-room"),
     ("break_glass.review", "Broken glass", "/broken-glass"),
     ("disclosures.read", "Disclosures", "/disclosures"),
+    ("ledger.search", "Ledger", "/ledger"),
     ("accounts.manage", "Accounts", "/accounts"),
     ("tokens.manage", "Tokens", "/tokens"),
 )

@@ -43,8 +43,9 @@ class Chrome:
     """The top bar of a signed-in page: where, who, and the store's state in words.
 
     `links` are the pages this role may open, title and path; `notices` is set for whoever reviews broken glass.
-    the lock: whose page this is, as a random id, and after how many seconds without a key or the mouse it locks.
-    `signs_on` says that this person has no password here and unlocks with the single sign-on.
+    `person_id` and `idle_s` are for the lock: whose page this is, as a random id, and after how many seconds without
+    a key or the mouse it locks. `signs_on` says that this person has no password here and unlocks with the single
+    sign-on.
     """
 
     area_title: str
@@ -333,3 +334,62 @@ class MarkerPage:
 
     chrome: Chrome
     view: MarkerView
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerForm:
+    """The boxes of the auditor's search as typed, under the names posted to /ledger; `before` is an entry's number."""
+
+    address: str = ""
+    postcode: str = ""
+    marker: str = ""
+    actor: str = ""
+    incident: str = ""
+    check: str = ""
+    since: str = ""
+    until: str = ""
+    before: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ProofState:
+    """How far the ledger is signed and anchored, a line each; `trouble` is one sentence or None."""
+
+    lines: tuple[str, ...]
+    trouble: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerRow:
+    """One entry in words. `late` and `outcome` say so where the look was answered from an old copy or not shown."""
+
+    sequence: int
+    at: str
+    who: str
+    role: str
+    way: str
+    did: str
+    reason: str
+    incident: str | None
+    check: str | None
+    outcome: str
+    records: tuple[str, ...]
+    late: str | None
+    proof: str
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerPage:
+    """`pages/ledger.html`. `own` entries are the reader's and are not in `rows`; `older` is where older ones begin."""
+
+    chrome: Chrome
+    form: LedgerForm
+    proof: ProofState
+    may_export: bool
+    searched: bool = False
+    newest: bool = True
+    rows: tuple[LedgerRow, ...] = ()
+    own: int = 0
+    older: int | None = None
+    problem: str | None = None
+    field: str | None = None

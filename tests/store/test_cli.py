@@ -108,6 +108,12 @@ class TestHelpAndUsage:
             "users create x --role auditor --name X --password-file {file}.nowhere",
             "users disable",
             "ledger search --last 0",
+            "ledger search --since yesterday",
+            "ledger export",
+            "ledger verify {file}.nowhere",
+            "ledger verify {file}",
+            "ledger accept --sequence 3 --by A",
+            "ledger accept --sequence -1 --by A --reason B",
             "run --port abc",
             "bench check --rounds 1",
             "bench check --homes 0",
@@ -138,7 +144,9 @@ class TestHelpAndUsage:
             ("ledger", "search"): ("--last", "1"),
             ("keys", "check"): (),
             ("keys", "rotate"): (),
+            ("ledger", "verify"): (tmp_path / "export",),
         }
+        assert demo("ledger", "export", tmp_path / "export").code == 0
         assert set(runs) == {path for path in WITH_JSON if path[0] != "bench"}
         for path, arguments in runs.items():
             assert demo(*path, *arguments, "--json").json, path
@@ -531,7 +539,9 @@ class TestLedger:
         me = found("--actor", f"os:{getpass.getuser()}", "--incident", incident)
         assert len(me) == 2
         assert found("--actor", "nobody") == []
-        assert [row["entry"] for row in found("--last", "2")] == [row["entry"] for row in found()][-2:]
+        before = found()
+        assert found("--last", "2")[0]["entry"] == before[-1]["entry"]
+        assert found("--last", "1")[0]["reason"] == "ledger_search"
         sequences = [row["sequence"] for row in found()]
         assert sequences == list(range(1, len(sequences) + 1))
 

@@ -59,6 +59,9 @@ ROUTES: dict[tuple[str, str], Route] = {
     ("GET", "/markers/<marker_id>"): Route(
         "markers.read", ends={"in_force": 200, "future": 200, "over": 200, "absent": 404}
     ),
+    ("GET", "/ledger"): Route("ledger.search"),
+    ("POST", "/ledger"): Route("ledger.search", {"incident": "CAD-none"}),
+    ("POST", "/ledger/export"): Route("ledger.export", {"incident": "CAD-none"}),
     ("GET", "/account"): Route("console.open"),
     ("POST", "/account/end-session"): Route("console.open", {"session": "0" * 64}, {"": 303}),
     ("POST", "/account/second-factor"): Route("console.open", {"password": ""}, {"": 422}),
