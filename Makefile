@@ -10,7 +10,7 @@ run: install
 	@$(BIN)/overlay run --demo
 
 test: install lint browser
-	@$(BIN)/pytest --cov --cov-report=term --cov-report=html:build/coverage
+	@$(BIN)/pytest --numprocesses auto --dist loadfile --cov --cov-report=term --cov-report=html:build/coverage
 	@$(BIN)/coverage report --fail-under=100 --include='$(WHOLLY_COVERED)' >/dev/null || \
 	  { $(BIN)/coverage report --include='$(WHOLLY_COVERED)'; echo "These stay at 100 % branch coverage."; exit 1; }
 
@@ -44,7 +44,7 @@ install: .venv/.installed overlay/static/vendor/.built
 	$(BIN)/python -m pip install --quiet --editable '.[test]'
 	@touch $@
 
-overlay/static/vendor/.built: package.json package-lock.json $(wildcard overlay/static/*.scss)
+overlay/static/vendor/.built: package.json package-lock.json $(wildcard overlay/static/*.scss overlay/static/styles/*.scss)
 	npm ci --silent
 	npm run --silent build
 	@touch $@
