@@ -32,12 +32,19 @@ def chrome_for(actor: Actor) -> Chrome:
         store_state=state.kind,
         store_words=state.words,
         now_local=_local_time(),
-        links=tuple((title, path) for permission, title, path in _LINKS if services.roles.may(actor, permission)),
+        links=_links(actor),
         notices=_notices(actor),
         person_id=actor.actor_id,
         idle_s=int(services.policy.idle.total_seconds()),
         signs_on=account is not None and account.subject != "",
     )
+
+
+def _links(actor: Actor) -> tuple[tuple[str, str], ...]:
+    """None for a role whose only page is the check page."""
+    roles = security.services().roles
+    links = tuple((title, path) for permission, title, path in _LINKS if roles.may(actor, permission))
+    return links if any(path != "/" for _, path in links) else ()
 
 
 def _notices(actor: Actor) -> GlassNotices | None:
