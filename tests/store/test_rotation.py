@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -276,14 +277,9 @@ def test_two_at_once_end_as_one(area: Area, raw: Any) -> None:
     assert other.choose() == (key_id, True)
     old = one.take_over(key_id)
     assert other.take_over(key_id) == old
-    threads = [
-        threading.Thread(target=r.reseal, args=(key_id, old, lambda _: None), kwargs={"resumed": True})
-        for r in (one, other)
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    with ThreadPoolExecutor() as both:
+        ends = [both.submit(r.reseal, key_id, old, lambda _: None, resumed=True) for r in (one, other)]
+    assert [end.result().unopened for end in ends] == [0, 0]
     one.finish(key_id)
     assert old_bytes(raw, area) == []
     assert area.state(area.only_current()) == before
