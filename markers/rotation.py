@@ -130,8 +130,8 @@ class Rotation:
                     copied.append((entry, blob))
                 after = self.store.copy_ledger(after, copied)
                 step(len(page))
-                if len(page) < _AT_ONCE:
-                    break
+                if len(page) < _AT_ONCE or after != page[-1].sequence:
+                    break  # all of it, or another rotation copies beside this one
             if self.store.swap_ledger():
                 return done, unopened
             after = self.store.second_ledger_end()

@@ -52,12 +52,20 @@ class KeptEntry:
     @property
     def entry_id(self) -> str:
         """The random id it is sealed under; empty when the entry is not one the store wrote."""
-        return self.parts[1].decode("ascii", "replace") if len(self.parts) == 4 else ""
+        return self.parts[1].decode("ascii", "replace") if self._is_ours else ""
 
     @property
     def blob(self) -> bytes:
         """The sealed entry."""
-        return self.parts[3] if len(self.parts) == 4 else b""
+        return self.parts[3] if self._is_ours else b""
+
+    @property
+    def _is_ours(self) -> bool:
+        return self.parts[:1] == (b"id",) and self.parts[2:3] == (b"entry",) and len(self.parts) >= 4
+
+    def resealed(self, blob: bytes) -> tuple[bytes, ...]:
+        """The parts with another blob; as they are where there is none to replace."""
+        return (*self.parts[:3], blob, *self.parts[4:]) if self._is_ours else self.parts
 
     @property
     def key_id(self) -> str | None:
@@ -134,7 +142,7 @@ class SealedStore(Store):
         """Append entries with new blobs to the second ledger if it still ends at `after`; returns where it ends now."""
         arguments = [b"%d" % after]
         for entry, blob in entries:
-            parts = (*entry.parts[:3], blob) if len(entry.parts) == 4 else entry.parts
+            parts = entry.resealed(blob)
             arguments += (b"%d" % entry.sequence, b"%d" % len(parts), *parts)
         return int(self._run("copy_ledger", (self._second,), arguments, timeout_s=self.timeout_s + 1))
 

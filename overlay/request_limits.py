@@ -6,7 +6,10 @@ Counted in each worker's own memory, so that a store that is away neither stops 
 from __future__ import annotations
 
 from flask import Flask, request
-from flask_limiter import Limiter
+from limits import RateLimitItemPerMinute
+from limits.storage import MemoryStorage
+from limits.strategies import MovingWindowRateLimiter
+from werkzeug.exceptions import TooManyRequests
 
 from overlay.security import services_of, whoever
 
@@ -18,16 +21,15 @@ NEVER_LIMITED = frozenset(
 
 def install(app: Flask) -> None:
     """Refuse (429) what comes oftener than the setting `requests_per_minute`, by account or token, else by address."""
-    Limiter(
-        _caller,
-        app=app,
-        application_limits=[f"{services_of(app).settings.requests_per_minute}/minute"],
-        application_limits_exempt_when=lambda: request.endpoint in NEVER_LIMITED,
-        storage_uri="memory://",
-        strategy="moving-window",
-    )
+    rate = RateLimitItemPerMinute(services_of(app).settings.requests_per_minute)
+    limiter = MovingWindowRateLimiter(MemoryStorage())
+
+    @app.before_request
+    def count() -> None:
+        if request.endpoint not in NEVER_LIMITED and not limiter.hit(rate, *_caller()):
+            raise TooManyRequests
 
 
-def _caller() -> str:
+def _caller() -> tuple[str, str]:
     actor = whoever()
-    return f"actor {actor.actor_id}" if actor is not None else f"address {request.remote_addr or ''}"
+    return ("actor", actor.actor_id) if actor is not None else ("address", request.remote_addr or "")

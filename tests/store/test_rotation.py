@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -276,14 +277,9 @@ def test_two_at_once_end_as_one(area: Area, raw: Any) -> None:
     assert other.choose() == (key_id, True)
     old = one.take_over(key_id)
     assert other.take_over(key_id) == old
-    threads = [
-        threading.Thread(target=r.reseal, args=(key_id, old, lambda _: None), kwargs={"resumed": True})
-        for r in (one, other)
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    with ThreadPoolExecutor() as both:
+        ends = [both.submit(r.reseal, key_id, old, lambda _: None, resumed=True) for r in (one, other)]
+    assert [end.result().unopened for end in ends] == [0, 0]
     one.finish(key_id)
     assert old_bytes(raw, area) == []
     assert area.state(area.only_current()) == before
@@ -296,17 +292,25 @@ def test_what_cannot_be_opened_stays_is_counted_and_is_named(area: Area, raw: An
     value = raw.hget(prefix + "records:markers", "r3")
     raw.hset(prefix + "records:markers", "r3", value[:-1] + bytes([value[-1] ^ 1]))
     raw.hset(prefix + "records:markers", "14 CANARY Yard", b"1 :W1short")
+    raw.delete(prefix + "ledger")
+    raw.xadd(prefix + "ledger", {"id": "x", "entry": "not sealed"}, "1-0")
+    raw.xadd(prefix + "ledger", {"odd": "entry"}, "5-0")
+    odd = raw.xrange(prefix + "ledger")
     rotation = area.rotation()
     old = rotation.vault.current
     done = rotate(rotation)
-    assert done.unopened == 2
+    assert done.unopened == 4
+    assert raw.xrange(prefix + "ledger") == odd, "evidence stays as it is"
     checked = check_keys(rotation.store, rotation.vault, rotation.spool, lambda _: None)
     assert {(u.collection, u.record, u.key_id, u.why) for u in checked.unopened} == {
         ("markers", "r3", old, "was changed, moved or sealed with another key"),
         ("markers", "(not a record id)", "none", "is not a sealed record"),
+        ("ledger", "1", "none", "is not a sealed record"),
+        ("ledger", "2 to 4", "none", "is missing from the store"),
+        ("ledger", "5", "none", "is not a sealed record"),
     }
     assert checked.total(old) == 1
-    assert checked.sealed_by[done.key_id] == {"proof": 1, "access": 4, "markers": 3, "ledger": 5}
+    assert checked.sealed_by[done.key_id] == {"proof": 1, "access": 4, "markers": 3}
 
 
 def test_a_check_with_a_ring_that_lacks_a_key_names_everything_it_sealed(area: Area, raw: Any) -> None:

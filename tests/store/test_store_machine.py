@@ -147,13 +147,15 @@ class Machine(RuleBasedStateMachine):
 
     @rule()
     def forget_old_keys(self) -> None:
-        """As `overlay keys rotate --forget-old` ends: what still seals something stays."""
+        """As `overlay keys rotate --forget-old` ends."""
         rotation, ring = self.rotation(), KeyRing.load(self.folder)
         if not rotation.store.rotating() and ring.newest == ring.current:
             sealing = check_keys(rotation.store, rotation.vault, rotation.spool, lambda _: None).sealed_by
-            ring.forget(self.folder, [known for known in ring.sealing if known not in (ring.current, *sealing)])
+            assert set(sealing) <= {ring.current}, "where no rotation is under way nothing old lies, whoever wrote it"
+            ring.forget(self.folder, [known for known in ring.sealing if known != ring.current])
 
     def teardown(self) -> None:
+        self.forget_old_keys()
         store = self.process()
         for name in COLLECTIONS:
             loaded = store.load(name)
