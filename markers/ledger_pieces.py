@@ -33,7 +33,7 @@ SLOWEST: Final = timedelta(minutes=5)
 """How long a look may take from its moment to the ledger without being marked late."""
 SLOWEST_LIST: Final = timedelta(hours=6)
 """The same for a row of a list being loaded: all rows of one load bear the moment it began."""
-_LISTED: Final = frozenset({Operation.COLLECTION.value, Operation.ALTERATION.value})
+_LISTED: Final = frozenset({Operation.COLLECTION.value.encode(), Operation.ALTERATION.value.encode()})
 _LINE: Final = re.compile(rb'\{"sequence":(0|[1-9][0-9]{0,15}),"leaf":"([0-9a-f]{64})","entry":')
 _TIME: Final = "%Y-%m-%dT%H:%M:%S.%fZ"
 _COMMAND: Final = (sys.executable, "-c", "from markers.ledger_pieces import serve; serve()")
@@ -61,20 +61,24 @@ class Signed:
     """
 
     sizes: tuple[int, ...]
-    since: tuple[str, ...]
-    listed_since: tuple[str, ...]
-    until: tuple[str, ...]
+    since: tuple[bytes, ...]
+    listed_since: tuple[bytes, ...]
+    until: tuple[bytes, ...]
 
     @classmethod
     def of(cls, checkpoints: Iterable[tuple[int, datetime]]) -> Signed:
         sizes: list[int] = []
-        since, listed_since, until = [""], [""], list[str]()
+        since, listed_since, until = [b""], [b""], list[bytes]()
         for size, at in checkpoints:
             sizes.append(size)
-            since.append((at - SLOWEST).strftime(_TIME))
-            listed_since.append((at - SLOWEST_LIST).strftime(_TIME))
-            until.append((at + CLOCK_SLACK).strftime(_TIME))
+            since.append(_written(at - SLOWEST))
+            listed_since.append(_written(at - SLOWEST_LIST))
+            until.append(_written(at + CLOCK_SLACK))
         return cls(tuple(sizes), tuple(since), tuple(listed_since), tuple(until))
+
+
+def _written(at: datetime) -> bytes:
+    return at.strftime(_TIME).encode()
 
 
 @dataclass(slots=True)
@@ -162,20 +166,20 @@ def check_entries(piece: Piece, signed: Signed) -> Entries:
         if shape is None:
             told.fault = "is not a ledger entry in canonical form"
             break
+        moment, entry_id, late, operation = shape
         while at < len(sizes) and sizes[at] < sequence:
             at += 1
-        earliest = (signed.listed_since if shape.operation in _LISTED else signed.since)[at]
-        if not shape.late and shape.at < earliest:
+        if not late and moment < (signed.listed_since if operation in _LISTED else signed.since)[at]:
             told.fault = (
-                f"is dated {shape.at}, long before the checkpoint that was signed before it was written: "
+                f"is dated {moment.decode()}, long before the checkpoint that was signed before it was written: "
                 "the clock was set back, or it was written afterwards"
             )
             break
-        if at < len(sizes) and shape.at > signed.until[at]:
-            told.fault = f"is dated {shape.at}, after its own checkpoint: the clock was set back since"
+        if at < len(sizes) and moment > signed.until[at]:
+            told.fault = f"is dated {moment.decode()}, after its own checkpoint: the clock was set back since"
             break
         leaves.append(leaf)
-        told.ids.append(shape.entry_id)
+        told.ids.append(entry_id)
         expected += 1
     else:
         told.fault = "is cut short" if cut_short else None
