@@ -93,7 +93,7 @@ class Notes:
 
 @dataclass(slots=True)
 class Entries:
-    """The entries of a piece as far as they hold: the first one's number, how many, their leaf hashes in a row, and their
+    """The entries of a piece as far as they hold: the first one's number, how many, their leaf hashes in a row, their
     ids as JSON has them, a line each. `fault` says what is wrong with the entry after them.
     """
 
