@@ -5,6 +5,7 @@ A piece of checkpoints: each signature. A piece of entries: each line's form, nu
 
 from __future__ import annotations
 
+import hashlib
 import os
 import pickle
 import re
@@ -23,8 +24,8 @@ from typing import Any, Final
 
 from markers.checkpoints import NotSigned, PublicKey, Statement, notes
 from markers.ledger import Operation
-from markers.ledger_shape import shape_of
-from markers.merkle import leaf_hash
+from markers.ledger_shape import Shape, shape_of
+from markers.merkle import HASH_BYTES
 
 PIECE_BYTES: Final = 4 << 20
 CLOCK_SLACK: Final = timedelta(seconds=10)
@@ -33,8 +34,9 @@ SLOWEST: Final = timedelta(minutes=5)
 """How long a look may take from its moment to the ledger without being marked late."""
 SLOWEST_LIST: Final = timedelta(hours=6)
 """The same for a row of a list being loaded: all rows of one load bear the moment it began."""
-_LISTED: Final = frozenset({Operation.COLLECTION.value, Operation.ALTERATION.value})
+_LISTED: Final = frozenset({Operation.COLLECTION.value.encode(), Operation.ALTERATION.value.encode()})
 _LINE: Final = re.compile(rb'\{"sequence":(0|[1-9][0-9]{0,15}),"leaf":"([0-9a-f]{64})","entry":')
+_ENTRY: Final = b'","entry":'
 _TIME: Final = "%Y-%m-%dT%H:%M:%S.%fZ"
 _COMMAND: Final = (sys.executable, "-c", "from markers.ledger_pieces import serve; serve()")
 
@@ -61,20 +63,24 @@ class Signed:
     """
 
     sizes: tuple[int, ...]
-    since: tuple[str, ...]
-    listed_since: tuple[str, ...]
-    until: tuple[str, ...]
+    since: tuple[bytes, ...]
+    listed_since: tuple[bytes, ...]
+    until: tuple[bytes, ...]
 
     @classmethod
     def of(cls, checkpoints: Iterable[tuple[int, datetime]]) -> Signed:
         sizes: list[int] = []
-        since, listed_since, until = [""], [""], list[str]()
+        since, listed_since, until = [b""], [b""], list[bytes]()
         for size, at in checkpoints:
             sizes.append(size)
-            since.append((at - SLOWEST).strftime(_TIME))
-            listed_since.append((at - SLOWEST_LIST).strftime(_TIME))
-            until.append((at + CLOCK_SLACK).strftime(_TIME))
+            since.append(_written(at - SLOWEST))
+            listed_since.append(_written(at - SLOWEST_LIST))
+            until.append(_written(at + CLOCK_SLACK))
         return cls(tuple(sizes), tuple(since), tuple(listed_since), tuple(until))
+
+
+def _written(at: datetime) -> bytes:
+    return at.strftime(_TIME).encode()
 
 
 @dataclass(slots=True)
@@ -87,14 +93,14 @@ class Notes:
 
 @dataclass(slots=True)
 class Entries:
-    """The entries of a piece as far as they hold: first number, leaf hashes one after the other, entry ids.
-
-    `fault` says what is wrong with the entry after them.
+    """The entries of a piece as far as they hold: the first one's number, how many, their leaf hashes in a row, their
+    ids as JSON has them, a line each. `fault` says what is wrong with the entry after them.
     """
 
     first: int = 0
+    count: int = 0
     leaves: bytes = b""
-    ids: list[bytes] = field(default_factory=list)
+    ids: bytes = b""
     fault: str | None = None
 
 
@@ -137,54 +143,60 @@ def check_entries(piece: Piece, signed: Signed) -> Entries:
     """Read and check lines of entries until one does not hold."""
     told = Entries()
     leaves: list[bytes] = []
+    ids: list[bytes] = []
     lines = _read(piece).split(b"\n")
     cut_short = bool(lines.pop())
-    sizes, at = signed.sizes, -1
-    expected = 0
+    head = _LINE.match(lines[0]) if lines else None
+    expected = told.first = int(head[1]) if head is not None else 0
+    at = bisect_left(signed.sizes, expected)
     for line in lines:
-        head = _LINE.match(line)
-        if head is None or line[-1:] != b"}":
-            told.fault = "is not written as an entry of this export"
+        start = b'{"sequence":%d,"leaf":"' % expected
+        middle = len(start) + 2 * HASH_BYTES
+        if not line.startswith(start) or line[middle : middle + len(_ENTRY)] != _ENTRY or line[-1:] != b"}":
+            told.fault = _misplaced(line, expected)
             break
-        sequence = int(head[1])
-        if expected == 0:
-            told.first = expected = sequence
-            at = bisect_left(sizes, sequence)
-        if sequence != expected:
-            told.fault = _out_of_place(sequence, expected)
-            break
-        raw = line[head.end() : -1]
-        leaf = leaf_hash(raw)
-        if leaf.hex().encode() != head[2]:
+        raw = line[middle + len(_ENTRY) : -1]
+        leaf = hashlib.sha256(b"\0" + raw)
+        if leaf.hexdigest().encode() != line[len(start) : middle]:
             told.fault = "was changed: it does not fit its own leaf hash"
             break
         shape = shape_of(raw)
         if shape is None:
             told.fault = "is not a ledger entry in canonical form"
             break
-        while at < len(sizes) and sizes[at] < sequence:
+        while at < len(signed.sizes) and signed.sizes[at] < expected:
             at += 1
-        earliest = (signed.listed_since if shape.operation in _LISTED else signed.since)[at]
-        if not shape.late and shape.at < earliest:
-            told.fault = (
-                f"is dated {shape.at}, long before the checkpoint that was signed before it was written: "
-                "the clock was set back, or it was written afterwards"
-            )
+        told.fault = _ill_timed(shape, signed, at)
+        if told.fault is not None:
             break
-        if at < len(sizes) and shape.at > signed.until[at]:
-            told.fault = f"is dated {shape.at}, after its own checkpoint: the clock was set back since"
-            break
-        leaves.append(leaf)
-        told.ids.append(shape.entry_id)
+        leaves.append(leaf.digest())
+        ids.append(shape[1])
         expected += 1
     else:
         told.fault = "is cut short" if cut_short else None
-    told.leaves = b"".join(leaves)
+    told.count, told.leaves, told.ids = len(ids), b"".join(leaves), b"\n".join(ids)
     return told
 
 
-def _out_of_place(found: int, expected: int) -> str:
+def _misplaced(line: bytes, expected: int) -> str:
+    head = _LINE.match(line)
+    if head is None or int(head[1]) == expected:
+        return "is not written as an entry of this export"
+    found = int(head[1])
     return f"is missing: entry {found} stands in its place" if found > expected else f"is entry {found} once more"
+
+
+def _ill_timed(shape: Shape, signed: Signed, at: int) -> str | None:
+    """What is wrong with an entry's time, which lies under checkpoint `at`."""
+    moment, _, late, operation = shape
+    if not late and moment < (signed.listed_since if operation in _LISTED else signed.since)[at]:
+        return (
+            f"is dated {moment.decode()}, long before the checkpoint that was signed before it was written: "
+            "the clock was set back, or it was written afterwards"
+        )
+    if at < len(signed.sizes) and moment > signed.until[at]:
+        return f"is dated {moment.decode()}, after its own checkpoint: the clock was set back since"
+    return None
 
 
 def _read(piece: Piece) -> bytes:

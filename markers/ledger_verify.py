@@ -67,10 +67,12 @@ class _Roots:
     found: dict[int, bytes] = field(default_factory=lambda: {0: EMPTY})
 
     def grow(self, leaves: bytes) -> None:
+        append, wanted, size = self.tree.append, self.wanted, self.tree.size
         for at in range(0, len(leaves), HASH_BYTES):
-            self.tree.append(leaves[at : at + HASH_BYTES])
-            if self.tree.size in self.wanted:
-                self.found[self.tree.size] = self.tree.root()
+            append(leaves[at : at + HASH_BYTES])
+            size += 1
+            if size in wanted:
+                self.found[size] = self.tree.root()
 
 
 def verify(
@@ -193,16 +195,16 @@ def _entries(
     answers: Iterable[Entries] = ask(check_entries, ((piece, signed) for piece in pieces(folder / ENTRIES, b"\n")))
     for answer in answers:
         next_one = len(joined) // HASH_BYTES + 1
-        if answer.ids and answer.first != next_one:
+        if answer.count and answer.first != next_one:
             faults.append(Fault(next_one, f"entry {next_one} is missing: entry {answer.first} stands in its place"))
             break
         before = len(seen)
-        seen.update(answer.ids)
-        if len(seen) != before + len(answer.ids):
+        seen.update(answer.ids.split(b"\n") if answer.count else ())
+        if len(seen) != before + answer.count:
             faults.append(_repeated(folder / ENTRIES))
         joined += answer.leaves
         roots.grow(answer.leaves)
-        step(len(answer.ids))
+        step(answer.count)
         if answer.fault is not None:
             bad = len(joined) // HASH_BYTES + 1
             faults.append(Fault(bad, f"entry {bad} {answer.fault}"))
