@@ -56,6 +56,7 @@ log = structlog.get_logger()
 _SILENCE_S = 2.5
 _WAIT_S = 1.0
 _SILENT = "store not answering"
+_COUNTERS_S = 1.0  # signing in may wait longer for the store than a check
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +186,7 @@ class Services:
             glass=GlassBook(),
             presence=Presence(),
             policy=known.policy,
-            counters=Counters(url, known.area.code, settings.store_timeout_s),
+            counters=Counters(url, known.area.code, max(settings.store_timeout_s, _COUNTERS_S)),
             sign_on=OpenId(known.provider) if known.provider else None,
             gazetteer=Gazetteer.open(settings.data / "gazetteer"),
             last_contact=datetime.now(UTC),

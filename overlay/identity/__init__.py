@@ -25,7 +25,7 @@ from overlay.identity.presence import Presence
 from overlay.identity.provider import Provider, ProviderError
 from overlay.identity.reauthenticate import ProviderFirst, reauthenticate
 from overlay.identity.recovery import renew_recovery_codes
-from overlay.identity.sessions import SignInRefused, end_session, is_locked, lock, sign_out
+from overlay.identity.sessions import SignInRefused, end_session, is_locked, last_used, lock, sign_out
 from overlay.identity.sign_in import (
     CodeRefused,
     SignedIn,
@@ -83,6 +83,7 @@ __all__ = [
     "give_code",
     "is_locked",
     "known_scopes",
+    "last_used",
     "lock",
     "new_factor",
     "reauthenticate",

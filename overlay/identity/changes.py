@@ -68,7 +68,7 @@ def change(store: Store, access: AccessBook, by: Actor, now: datetime, plan: Cal
         position = access.position
         planned = plan()
         entry = _entry(planned, by, now, request_id)
-        done = _sent(store, Commit(request_id, {COLLECTION: position}, planned.writes, (entry.canonical(),)))
+        done = sent(store, Commit(request_id, {COLLECTION: position}, planned.writes, (entry.canonical(),)))
         catch_up(store, access)
         if isinstance(done, Committed):
             return
@@ -86,7 +86,8 @@ def remove(entry: Entry) -> Write:
     return Write(COLLECTION, record_id(entry), entry.version, None)
 
 
-def _sent(store: Store, commit: Commit) -> Committed | Moved:
+def sent(store: Store, commit: Commit) -> Committed | Moved:
+    """Commit, asking once more when the first reply was lost. `StoreUnavailable`."""
     try:
         return store.commit(commit)
     except StoreUnavailable:

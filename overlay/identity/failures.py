@@ -10,6 +10,7 @@ from limits import RateLimitItem
 from markers.ledger import Event, LedgerEntry, RecordSeen, Via
 from markers.store import Commit
 from overlay.identity.access import Account
+from overlay.identity.changes import sent
 from overlay.identity.counters import LISTED
 from overlay.identity.door import Door
 
@@ -42,4 +43,4 @@ def failed(
         about=(door.vault.token("username", name),),
         records=() if account is None else (RecordSeen(account.account_id, account.version),),
     )
-    door.store.commit(Commit(entry_id, {}, (), (entry.canonical(),)))
+    sent(door.store, Commit(entry_id, {}, (), (entry.canonical(),)))

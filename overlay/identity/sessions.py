@@ -23,11 +23,17 @@ class SignInRefused(IdentityError):
         )
 
 
-def new_session(door: Door, account: Account, now: datetime) -> tuple[str, Session]:
-    """The secret for the cookie, and the session to write."""
+def new_session(door: Door, account: Account, now: datetime, proved_at: datetime | None = None) -> tuple[str, Session]:
+    """The secret for the cookie, and the session to write; its person proved who they are now, or at `proved_at`."""
     secret = secrets.token_urlsafe(32)
     return secret, Session(
-        secret_id(secret), 0, account.account_id, account.epoch, now, now + door.policy.shift, authenticated_at=now
+        session_id=secret_id(secret),
+        version=0,
+        account_id=account.account_id,
+        epoch=account.epoch,
+        created_at=now,
+        expires_at=now + door.policy.shift,
+        authenticated_at=proved_at or now,
     )
 
 
@@ -45,8 +51,13 @@ def is_locked(door: Door, session: Session, now: datetime) -> bool:
     """Whether nothing may be shown: locked by its person, or idle for as long as the area allows."""
     if session.locked_at is not None:
         return True
+    return now - last_used(door, session) >= door.policy.idle
+
+
+def last_used(door: Door, session: Session) -> datetime:
+    """When its person last did something, as far as this process knows."""
     seen = door.presence.seen(session.session_id)
-    return now - max(session.authenticated_at, seen or session.authenticated_at) >= door.policy.idle
+    return max(time for time in (session.created_at, session.authenticated_at, seen) if time is not None)
 
 
 def lock(door: Door, actor: Actor, now: datetime) -> None:

@@ -8,7 +8,7 @@ import json
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from markers.ledger import Event
 from markers.vault import VaultError
@@ -94,7 +94,7 @@ def _first(door: Door, subject: str, role: str, vouched: Vouched, now: datetime)
             _account(fresh_id, subject, role, vouched, now) if known is None else _following(known, role, vouched, now)
         )
         over = door.access.openings(account.account_id) if known is not None and account.epoch != known.epoch else ()
-        fresh, session = new_session(door, account, now)
+        fresh, session = new_session(door, account, now, _proved_at(vouched, now))
         secret[:] = [fresh]
         tidy = tuple(map(remove, over)) or tidied(door.access, account.account_id, now)
         changed = () if account == known else (put(account),)
@@ -140,6 +140,11 @@ def _following(known: Account, role: str, vouched: Vouched, now: datetime) -> Ac
         return known
     epoch = known.epoch + (known.role != role)
     return replace(known, role=role, name=_name(vouched), epoch=epoch, changed_at=now)
+
+
+def _proved_at(vouched: Vouched, now: datetime) -> datetime:
+    """When the person proved at the provider who they are; long ago where it does not say, so that it is asked anew."""
+    return datetime.fromtimestamp(0, UTC) if vouched.proved_at is None else min(vouched.proved_at, now)
 
 
 def _name(vouched: Vouched) -> str:

@@ -108,7 +108,7 @@ def _page(problem: identity.IdentityError | None, field: str | None) -> Response
         SessionRow(
             session_id=session.session_id,
             began=session.created_at,
-            last_used=max(session.authenticated_at, services.presence.seen(session.session_id) or session.created_at),
+            last_used=identity.last_used(services.door, session),
             ends=session.expires_at,
             current=session.session_id == actor.credential,
             locked=identity.is_locked(services.door, session, now),

@@ -13,7 +13,7 @@ from overlay.identity.second_factor import enrolment_uri
 from overlay.security import public
 from overlay.web.chrome import chrome_for, chrome_for_nobody
 from overlay.web.refusals import status_of, with_wait
-from overlay.web.sign_in import remember_browser
+from overlay.web.sign_in import end_session_before, remember_browser
 from overlay.web.views import CodePage, EnrolPage, RecoveryPage
 
 pages = Blueprint("second_factor", __name__)
@@ -43,6 +43,7 @@ def give() -> ResponseReturnValue:
         )
     except (identity.SignInRefused, identity.SlowDown, identity.SignInBusy) as refused:
         return _ask(refused)
+    end_session_before()
     response = make_response(redirect("/", 303))
     security.give_session(response, secret)
     remember_browser(response, account_id)

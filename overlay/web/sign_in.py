@@ -43,6 +43,7 @@ def sign_in() -> ResponseReturnValue:
     except (identity.SignInRefused, identity.SlowDown, identity.SignInBusy) as refused:
         return _page(username, refused)
     if signed_in.needs == "nothing":
+        end_session_before()
         response = make_response(redirect("/", 303))
         security.give_session(response, signed_in.secret)
         remember_browser(response, signed_in.account_id)
@@ -56,13 +57,18 @@ def sign_in() -> ResponseReturnValue:
 @public("ends the session of whoever holds the cookie; harmless to anybody else")
 def sign_out() -> ResponseReturnValue:
     """End the session and take the cookie back."""
-    services, secret = security.services(), security.session_secret()
-    if secret:
-        identity.sign_out(services.store, services.access, secret, security.now())
+    end_session_before()
     response = make_response(redirect("/sign-in", 303))
     security.forget_form_token()
     security.take_session(response)
     return response
+
+
+def end_session_before() -> None:
+    """End the session whose cookie came along: one browser, one session (ASVS 5.0, 7.2.4)."""
+    services, secret = security.services(), security.session_secret()
+    if secret:
+        identity.sign_out(services.store, services.access, secret, security.now())
 
 
 def remember_browser(response: Response, account_id: str) -> None:

@@ -306,6 +306,18 @@ def test_proving_again_goes_through_the_provider(traveller: Traveller) -> None:
     assert (session.locked_at, session.authenticated_at) == (None, NOW)
 
 
+@pytest.mark.parametrize("proved", [SEEN - 3600, None])
+def test_a_sign_in_of_an_hour_ago_at_the_provider_proves_nothing_now(traveller: Traveller, proved: int | None) -> None:
+    desk = traveller.desk
+    actor = desk.access.actor_for_session(traveller.sign_on(auth_time=proved).secret, NOW)
+    assert actor is not None
+    with pytest.raises(identity.ProviderFirst):
+        identity.reauthenticate(desk.door(), actor, "", "", NOW)
+    session = desk.access.session_of(actor.credential)
+    assert session is not None
+    assert not identity.is_locked(desk.door(), session, NOW), "but somebody sits there"
+
+
 @pytest.mark.parametrize(
     ("changed", "said"),
     [

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+import time
 from datetime import timedelta
 
 import pytest
@@ -85,6 +87,15 @@ def test_without_the_counters_nobody_signs_in(desk: Desk, ada: identity.Account)
         with pytest.raises(identity.SignInBusy, match="store that counts tries"):
             identity.sign_in(desk.door(), "ada", password, NOW, known(desk, ada))
     assert not desk.access.sessions(ada.account_id)
+
+
+def test_counters_that_hang_are_given_up_at_once(desk: Desk) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        counters_of = identity.Counters(f"redis://127.0.0.1:{silent.getsockname()[1]}", desk.store.area, timeout_s=0.3)
+        started = time.monotonic()
+        with pytest.raises(identity.SignInBusy):
+            counters_of.take(counters.PASSWORD_TRIES, "a")
+        assert time.monotonic() - started < 1.5, "one wait, not four"
 
 
 def test_the_counters_lie_in_the_areas_own_slot_and_name_nobody(desk: Desk, ada: identity.Account) -> None:

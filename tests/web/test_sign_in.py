@@ -118,6 +118,16 @@ def test_signing_out_ends_the_session_even_for_a_copy_of_the_cookie(visitor: Vis
     assert again.status_code == 303
 
 
+def test_signing_in_anew_ends_the_session_before_it(visitor: Visitor, person: str) -> None:
+    visitor.sign_in(person, PASSWORD)
+    copy = {"overlay-session": visitor.session.cookies["overlay-session"]}
+    visitor.get("/")
+    reply = visitor.post("/sign-in", {"username": person, "password": PASSWORD})
+    assert (reply.status_code, reply.headers["Location"]) == (303, "/")
+    until(lambda: requests.get(visitor.base + "/", cookies=copy, allow_redirects=False, timeout=TIMEOUT_S), 303)
+    assert visitor.get("/").status_code == 200
+
+
 def test_a_page_left_open_can_be_sent_after_signing_in_again_elsewhere(
     visitor: Visitor, services: Services, person: str
 ) -> None:
