@@ -38,6 +38,7 @@ def services(settings: Settings) -> Iterator[Services]:
     import_markers(started, OPERATOR, plan_import(started, [FLAT_3]), NOW)
     yield started
     started.close()
+    stop(settings)
 
 
 def start(settings: Settings) -> Services:

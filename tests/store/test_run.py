@@ -282,8 +282,10 @@ class TestStartAndStop:
             while any(command_line(pid) for pid in last) and time.monotonic() < until:
                 time.sleep(0.05)
             assert not any(command_line(pid) for pid in last)
-        EmbeddedServer(folder.data / "store").ensure()
         assert folder("check", CLEAR).code == 0
+        server = EmbeddedServer(folder.data / "store")
+        server.ensure()
+        server.stop()
 
     def test_a_second_start_finds_everything_and_adds_nothing(self, own_console: Console, tmp_path: Path) -> None:
         folder = Folder(own_console.data)
