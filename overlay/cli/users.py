@@ -81,6 +81,19 @@ def users_disable(username: str, data: Path | None) -> None:
     click.echo(f"Disabled: {username}")
 
 
+@users.command("enable")
+@click.argument("username")
+@data_option
+def users_enable(username: str, data: Path | None) -> None:
+    """Let a closed account sign in again, with the password and second factor it had.
+
+    Example: overlay users enable jsmith
+    """
+    with running(Settings.read(data=data)) as services:
+        identity.enable_account(services.store, services.access, username, datetime.now(UTC), operator())
+    click.echo(f"Enabled: {username}")
+
+
 @users.command("end-sessions")
 @click.argument("username")
 @data_option

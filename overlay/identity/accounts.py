@@ -115,19 +115,12 @@ def set_role(
 
 def disable_account(store: Store, access: AccessBook, username: str, now: datetime, by: Actor = COMMAND_LINE) -> None:
     """The account may no longer sign in and its sessions end. `NoSuchAccount`, `StoreUnavailable`."""
+    _stand(store, access, username, now, by, disabled=True)
 
-    def plan() -> Planned:
-        account = _existing(access, username)
-        changed = replace(account, disabled=True, epoch=account.epoch + 1, changed_at=now)
-        return Planned(
-            (put(changed), *_sessions_end(access, account)),
-            Event.ACCESS,
-            "account_disabled",
-            account.account_id,
-            ("disabled",),
-        )
 
-    change(store, access, by, now, plan)
+def enable_account(store: Store, access: AccessBook, username: str, now: datetime, by: Actor = COMMAND_LINE) -> None:
+    """The account may sign in again, as it did before. `NoSuchAccount`, `StoreUnavailable`."""
+    _stand(store, access, username, now, by, disabled=False)
 
 
 def end_sessions(store: Store, access: AccessBook, username: str, now: datetime, by: Actor = COMMAND_LINE) -> None:
@@ -197,6 +190,17 @@ def _existing(access: AccessBook, username: str) -> Account:
     if account is None:
         raise NoSuchAccount(username.strip())
     return account
+
+
+def _stand(store: Store, access: AccessBook, username: str, now: datetime, by: Actor, *, disabled: bool) -> None:
+    def plan() -> Planned:
+        account = _existing(access, username)
+        changed = replace(account, disabled=disabled, epoch=account.epoch + 1, changed_at=now)
+        reason = "account_disabled" if disabled else "account_enabled"
+        writes = (put(changed), *_sessions_end(access, account))
+        return Planned(writes, Event.ACCESS, reason, account.account_id, ("disabled",))
+
+    change(store, access, by, now, plan)
 
 
 def _sessions_end(access: AccessBook, account: Account) -> tuple[Write, ...]:

@@ -80,6 +80,13 @@ def disable(account_id: str) -> ResponseReturnValue:
     return _changed(account_id, lambda to, name: identity.disable_account(to.store, to.access, name, *_by()))
 
 
+@pages.post("/accounts/<account_id>/enable")
+@requires("accounts.manage")
+def enable(account_id: str) -> ResponseReturnValue:
+    """Let it sign in again."""
+    return _changed(account_id, lambda to, name: identity.enable_account(to.store, to.access, name, *_by()))
+
+
 @pages.post("/accounts/<account_id>/second-factor")
 @requires("accounts.manage")
 def reset_second_factor(account_id: str) -> ResponseReturnValue:

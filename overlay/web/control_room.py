@@ -6,6 +6,7 @@ from flask import Blueprint, render_template
 from flask.typing import ResponseReturnValue
 
 from overlay import security
+from overlay.sealing import SealerState
 from overlay.security import requires
 from overlay.web.chrome import chrome_for
 from overlay.web.views import ControlRoomPage
@@ -18,6 +19,7 @@ pages = Blueprint("control_room", __name__)
 def show() -> ResponseReturnValue:
     """Broken glass that is open or overdue, the store, and looks that wait to be recorded."""
     services, now = security.services(), security.now()
+    sealer = SealerState.read(services.settings.data, now)
     waiting = services.glass.to_review()
     page = ControlRoomPage(
         chrome_for(security.actor()),
@@ -25,6 +27,7 @@ def show() -> ResponseReturnValue:
         overdue=tuple(glass for glass in waiting if glass.overdue_at(now)),
         to_review=len(waiting),
         spooled=services.spool.pending(),
+        ledger_trouble=sealer.words or None,
     )
     return render_template("pages/control_room.html", page=page)
 

@@ -308,13 +308,14 @@ class GlassReviewsPage:
 
 @dataclass(frozen=True, slots=True)
 class ControlRoomPage:
-    """`pages/control_room.html`. `spooled` looks wait to be recorded in the store."""
+    """`pages/control_room.html`. `spooled` looks wait to be recorded; `ledger_trouble` is why entries go unsigned."""
 
     chrome: Chrome
     open_now: tuple[Glass, ...]
     overdue: tuple[Glass, ...]
     to_review: int
     spooled: int
+    ledger_trouble: str | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -500,6 +500,9 @@ class TestAccounts:
         assert folder("users", "disable", "nobody").refusal
         assert folder("users", "disable", "jsmith").code == 0
         assert folder("users", "list", "--json").json[0]["disabled"] is True
+        assert folder("users", "enable", "jsmith").code == 0
+        assert folder("users", "list", "--json").json[0]["disabled"] is False
+        assert folder("users", "disable", "jsmith").code == 0
         reasons = [row["reason"] for row in folder("ledger", "search", "--json").json]
         assert reasons == ["account_created", "account_disabled"]
 

@@ -206,6 +206,19 @@ def test_the_ledger_tells_who_did_what_and_nothing_readable_of_it(desk: Desk, ad
         assert readable.casefold() not in text.casefold().replace("account_disabled", "")
 
 
+def test_a_closed_account_that_is_let_in_again_signs_in_anew_and_not_by_an_old_session(
+    desk: Desk, ada: identity.Account
+) -> None:
+    old = desk.sign_in("ada", PASSWORD, NOW)
+    identity.disable_account(desk.store, desk.access, "ada", NOW)
+    with pytest.raises(identity.SignInRefused):
+        desk.sign_in("ada", PASSWORD, NOW)
+    identity.enable_account(desk.store, desk.access, "ada", NOW)
+    assert desk.access.actor_for_session(old, NOW) is None
+    assert desk.access.actor_for_session(desk.sign_in("ada", PASSWORD, NOW), NOW) is not None
+    assert "account_enabled" in [entry.reason for entry in desk.entries()]
+
+
 def test_a_failed_change_leaves_no_entry(desk: Desk, ada: identity.Account) -> None:
     before = len(desk.entries())
     with pytest.raises(identity.NoSuchAccount):

@@ -75,6 +75,7 @@ ROUTES: dict[tuple[str, str], Route] = {
         "accounts.manage", {"password": "short"}, {"open": 422, "disabled": 422, "absent": 404}
     ),
     ("POST", "/accounts/<account_id>/disable"): Route("accounts.manage", ends={"disabled": 200, "absent": 404}),
+    ("POST", "/accounts/<account_id>/enable"): Route("accounts.manage", ends={"absent": 404}),
     ("POST", "/accounts/<account_id>/second-factor"): Route("accounts.manage", ends={"disabled": 200, "absent": 404}),
     ("POST", "/accounts/<account_id>/sessions"): Route("accounts.manage", ends={"disabled": 200, "absent": 404}),
     ("GET", "/tokens"): Route("tokens.manage"),
