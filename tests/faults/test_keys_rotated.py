@@ -21,7 +21,7 @@ from markers.vault import KeyRing, Vault
 from tests.conftest import Console
 from tests.faults.test_console_killed import Caller, hit_address
 
-pytestmark = pytest.mark.faults
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(300)]
 
 KILLS = 5
 FILLED = 3_000
