@@ -362,10 +362,8 @@ class Services:
 
     def _refresh_keys(self) -> None:
         """Take in a key rotation. A ring file that can't be used is said once, and the keys at hand go on serving."""
-        before = self.vault.current
         try:
-            if self.vault.refresh() and self.vault.current != before:
-                log.info("key_ring_read", current=self.vault.current)
+            self.vault.refresh()
         except VaultError as error:
             log.error("key_ring_not_read", reason=str(error))
 

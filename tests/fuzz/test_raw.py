@@ -8,6 +8,7 @@ import json
 import random
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 from urllib.parse import quote, urlencode
 
 import pytest
@@ -110,7 +111,8 @@ def answer_to(port: int, sent: bytes, *, cut_short: bool) -> tuple[int, list[tup
         try:
             line.sendall(sent)
             if cut_short:
-                line.shutdown(socket.SHUT_WR)
+                with suppress(OSError):  # the server may have closed it first
+                    line.shutdown(socket.SHUT_WR)
             reply = http.client.HTTPResponse(line, method=sent.split(b" ", 1)[0].decode("latin-1"))
             reply.begin()
             return reply.status, reply.getheaders(), reply.read().decode("utf-8", "replace")
