@@ -33,7 +33,7 @@ NOW = datetime(2026, 11, 23, 22, 0, tzinfo=UTC)
 PLAN = Category("child_protection", "Child protection plan", "Plan in force", "Ask who is in.", 90, 365, 0.0, {})
 ABUSE = Category("domestic_abuse", "Domestic abuse risk", "High risk", "Send two.", 30, 180, 0.0, {})
 OFFENDER = Category("rso", "Registered sex offender", "Lives here", "Ask who is in.", 91, 365, 0.0, {}, narrative=False)
-CATEGORIES = {category.code: category for category in (PLAN, ABUSE, OFFENDER)}
+CATEGORIES = {category.code: category for category in (PLAN, ABUSE)}
 ZONE = "POLYGON ((580000 180000, 580100 180000, 580100 180100, 580000 180100, 580000 180000))"
 
 
@@ -309,7 +309,8 @@ def test_a_marker_with_every_column(listed):
 
 @pytest.mark.parametrize("column", ["fact", "opinion"])
 def test_a_kind_that_keeps_no_narrative_refuses_one(listed, column):
-    (error,) = markers(listed(row(category="Registered sex offender", **{column: "From the national register."})))
+    path = listed(row(category="Registered sex offender", **{column: "From the national register."}))
+    (error,) = read_markers(path, {OFFENDER.code: OFFENDER}, TODAY, "A Officer", "B Supervisor", NOW)
     assert (error.column, error.line) == (column, 2)
     assert "not kept for registered sex offender" in error.reason
 

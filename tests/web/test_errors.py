@@ -12,10 +12,12 @@ import pytest
 import requests
 from flask import Flask
 
+from markers.anchors import AnchorsFailed
 from markers.location import LocationError
 from markers.store import StoreUnavailable, VersionConflict
 from overlay import errors, identity
 from overlay.app import create_app
+from overlay.auditing import ProofFailed
 from overlay.errors import BodyRefused, FieldError
 from overlay.glass import GlassRefused, NoSuchGlass
 from overlay.lookup import NotAllowedAnyMore, NothingDisclosed
@@ -116,6 +118,8 @@ EVERY = [
     Forbidden("Auditor", "checks.make"),
     CrossSite(),
     NothingDisclosed("The look could not be logged."),
+    ProofFailed("The tree does not fit."),
+    AnchorsFailed("The disk is full."),
     identity.SlowDown(3),
     identity.SignInRefused(),
     identity.SignInBusy(),
