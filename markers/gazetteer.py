@@ -28,6 +28,7 @@ from markers.filing import FORMAT, HOMES, WORDS, GazetteerError, Known, packed_h
 from markers.gazetteer_load import build
 from markers.lexicon import Lexicon
 from markers.model import Point, Premises
+from markers.reading_version import reading_version
 from markers.shelf import Shelf
 from markers.slips import sound, word_cost
 from markers.terms import asked_keys, asked_terms, building_key, key_of, near_forms
@@ -68,6 +69,7 @@ class Gazetteer(Geocoder):  # type: ignore[misc] # geopy ships no types
         self._words: Any = None
         self.lexicon: Lexicon | None = None
         self.shelf: Shelf | None = None
+        self.reads_alike = False
         self._reach = lru_cache(maxsize=_CACHED_HOMES)(self._fetch)
         self._of_id = lru_cache(maxsize=_CACHED_HOMES)(self._find_id)
         self._spelt = lru_cache(maxsize=50_000)(self._find_spellings)
@@ -89,6 +91,7 @@ class Gazetteer(Geocoder):  # type: ignore[misc] # geopy ships no types
         except (OSError, ValueError, KeyError) as error:
             raise GazetteerError(f"the gazetteer in {folder} cannot be read ({error}): load it again") from error
         self._search_words(tantivy.Query.fuzzy_term_query(WORDS, "word", _WARM_WORD, distance=2))
+        self.reads_alike = reading_version() is not None and about.get("reading") == reading_version()
         self.version, self.count, self.duplicates = about["version"], about["count"], about["duplicates"]
 
     @classmethod

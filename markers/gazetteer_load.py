@@ -21,6 +21,7 @@ from markers.filing import FORMAT, HOMES, WORDS, Document, word_document
 from markers.lexicon import write_lexicon
 from markers.model import Premises
 from markers.reading_helpers import reading_helpers
+from markers.reading_version import reading_version
 from markers.shelf import ShelfWriter
 
 _CHUNK = 1000
@@ -70,7 +71,13 @@ def build(building: Path, homes: Iterable[Premises], progress: Callable[[int], N
     words.wait_merging_threads()
     if progress is not None:
         progress(read)
-    return {"format": FORMAT, "version": digest.hexdigest()[:12], "count": len(names), "duplicates": duplicates}
+    return {
+        "format": FORMAT,
+        "reading": reading_version(),
+        "version": digest.hexdigest()[:12],
+        "count": len(names),
+        "duplicates": duplicates,
+    }
 
 
 def _known(names: dict[str, int | set[int]], document: Document) -> bool | None:

@@ -46,7 +46,7 @@ class MarkedHomes:
 
     def fill(self, homes: Mapping[str, Premises], readings: Readings | None) -> None:
         """Take in many homes where there are none yet, by the gazetteer's readings where an address is one of its."""
-        if readings is not None and readings.shelf is not None and homes:
+        if readings is not None and readings.shelf is not None and readings.reads_alike and homes:
             records = readings.shelf.records_of((home.address, home.postcode) for home in homes.values())
             held = records >= 0
             self._shelved = Shelved(readings, tuple(compress(homes, held.tolist())), records[held])

@@ -27,6 +27,10 @@ class Readings(Protocol):
         """Where they lie; None where there are none."""
 
     @property
+    def reads_alike(self) -> bool:
+        """Were they read by this very code? Others are not to be taken for readings of its own."""
+
+    @property
     def lexicon(self) -> Lexicon | None:
         """The words of all of them."""
 

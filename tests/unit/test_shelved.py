@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from markers import reading_version
 from markers.address import read_address
 from markers.filing import unpack
 from markers.gazetteer import Gazetteer
@@ -111,3 +114,29 @@ def test_sorted_postings_hold_many_ids_under_one_key() -> None:
     keys = np.array([0, 5, 5, 1 << 48, (1 << 64) - 1], dtype="<u8")
     postings = SortedPostings(keys, np.arange(5))
     assert [postings.get(key) for key in (0, 5, 6, 1 << 48, (1 << 64) - 1)] == [[0], [1, 2], [], [3], [4]]
+
+
+def test_readings_of_other_code_are_not_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    gazetteer = Gazetteer.load(tmp_path, HOMES[:20])
+    assert gazetteer.reads_alike
+    about = next(tmp_path.glob("g*/about.json"))
+    about.write_text(json.dumps({**json.loads(about.read_text("utf-8")), "reading": "another"}), "utf-8")
+    other = Gazetteer.open(tmp_path)
+    assert not other.reads_alike
+    assert other.by_id(HOMES[3].premises_id) == HOMES[3]
+
+    def taken(*args: object) -> None:
+        raise AssertionError("a reading of other code was taken")
+
+    monkeypatch.setattr("markers.shelf.Shelf.marks_of", taken)
+    assert told(marked(HOMES[:20], other)) == told(marked(HOMES[:20], None))
+    with pytest.raises(AssertionError, match="taken"):
+        marked(HOMES[:20], gazetteer)
+
+
+def test_every_module_that_reads_counts_for_the_version() -> None:
+    layout = {"model", "shelf"}  # what a change of these needs is another FORMAT
+    for name in reading_version._READ_BY:
+        source = Path(reading_version.__file__).with_name(f"{name}.py").read_text("utf-8")
+        imported = set(re.findall(r"^from markers\.(\w+) import", source, re.MULTILINE))
+        assert imported - layout - {"postings"} <= set(reading_version._READ_BY), name
