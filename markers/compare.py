@@ -37,6 +37,13 @@ class Verdict(StrEnum):
     ELSEWHERE = "elsewhere"
 
 
+_BASE_CONFIDENCE = {
+    Verdict.SAME: 0.99,
+    Verdict.POSSIBLE: 0.6,
+    Verdict.NOT_GIVEN: 0.5,
+    Verdict.DIFFERENT: 0.9,
+    Verdict.ELSEWHERE: 0.0,
+}
 _ORDER = {
     Verdict.SAME: 0,
     Verdict.POSSIBLE: 1,
@@ -416,13 +423,7 @@ def compare(asked: Written, home: Written) -> Comparison:
 
 def confidence(judged: Judged) -> float:
     """0 to 1, falling with every slip, assumption and doubt; a rank for people, not a probability."""
-    base = {
-        Verdict.SAME: 0.99,
-        Verdict.POSSIBLE: 0.6,
-        Verdict.NOT_GIVEN: 0.5,
-        Verdict.DIFFERENT: 0.9,
-        Verdict.ELSEWHERE: 0.0,
-    }[judged.verdict]
+    base = _BASE_CONFIDENCE[judged.verdict]
     off = 0.03 * judged.cost + 0.02 * max(0, judged.loose) + 0.05 * len(judged.doubts)
     off += 0.04 if judged.postcode in ("differs", "district") else 0.0
     return round(max(0.05, base - off), 2) if base else 0.0

@@ -2,8 +2,8 @@
 
 One folder holds generations side by side; the file `current` names the one in use and is replaced atomically, so a
 load that is killed leaves the old generation working. Each generation has two tantivy indexes: `homes` (one document
-a home) and `words` (one a distinct word, for spelling slips). Nothing of a nation's addresses is held in memory but
-what was asked for lately.
+a home) and `words` (one a distinct word, for spelling slips); the homes themselves lie on a `shelf` beside them.
+Nothing of a nation's addresses is held in memory but its distinct words and what was asked for lately.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterable
 from functools import lru_cache
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,10 @@ from geopy.location import Location as GeopyLocation
 from markers.address import Written, normalise_postcode, read_address
 from markers.filing import FORMAT, HOMES, WORDS, GazetteerError, Known, packed_head, unpack
 from markers.gazetteer_load import build
-from markers.model import Premises
+from markers.lexicon import Lexicon
+from markers.model import Point, Premises
+from markers.reading_version import reading_version
+from markers.shelf import Shelf
 from markers.slips import sound, word_cost
 from markers.terms import asked_keys, asked_terms, building_key, key_of, near_forms
 
@@ -33,6 +37,8 @@ __all__ = ["Gazetteer", "GazetteerError", "Known", "Place"]
 
 MOST_TERMS = 120
 MOST_CHILDREN = 5_000
+MOST_IN_POSTCODE = 5_000
+MOST_SPELT = 40
 WORTH_COMPARING = 0.35
 """Candidates below this share of the best search score are not compared: they lack most of its words."""
 _FEW = 40
@@ -41,10 +47,12 @@ ALWAYS_COMPARED = 5
 _WARM_WORD = "WARMING"
 """Looked up once at opening: the search engine builds its tables for two slips then, not under the first caller."""
 _CACHED_HOMES = 10_000
+_CACHED_WORDS = 20_000
+"""The index answers in 1 us; every word is asked for several times a text, and in nearly every one."""
 
 
-Place = tuple[int, int]
-"""Where a home's document stands in this generation of the index."""
+Place = int
+"""The number of a home's record on this generation's shelf."""
 
 
 class Gazetteer(Geocoder):  # type: ignore[misc] # geopy ships no types
@@ -59,12 +67,17 @@ class Gazetteer(Geocoder):  # type: ignore[misc] # geopy ships no types
         self.duplicates = 0
         self._homes: Any = None
         self._words: Any = None
+        self.lexicon: Lexicon | None = None
+        self.shelf: Shelf | None = None
+        self.reads_alike = False
         self._reach = lru_cache(maxsize=_CACHED_HOMES)(self._fetch)
         self._of_id = lru_cache(maxsize=_CACHED_HOMES)(self._find_id)
         self._spelt = lru_cache(maxsize=50_000)(self._find_spellings)
+        self._near = lru_cache(maxsize=5_000)(self._find_near)
         self._far = lru_cache(maxsize=50_000)(self._find_far_spellings)
         self._phrase = lru_cache(maxsize=50_000)(self._find_phrase)
         self._parts = lru_cache(maxsize=2_000)(self._find_children)
+        self._word = lru_cache(maxsize=_CACHED_WORDS)(self._find_word)
         generation = _current(folder)
         if generation is None:
             return
@@ -74,9 +87,11 @@ class Gazetteer(Geocoder):  # type: ignore[misc] # geopy ships no types
                 raise GazetteerError("the gazetteer was written by another version: load it again")
             self._homes = tantivy.Index.open(str(generation / "homes")).searcher()
             self._words = tantivy.Index.open(str(generation / "words")).searcher()
+            self.lexicon, self.shelf = Lexicon(generation / "lexicon"), Shelf(generation / "shelf")
         except (OSError, ValueError, KeyError) as error:
             raise GazetteerError(f"the gazetteer in {folder} cannot be read ({error}): load it again") from error
         self._search_words(tantivy.Query.fuzzy_term_query(WORDS, "word", _WARM_WORD, distance=2))
+        self.reads_alike = reading_version() is not None and about.get("reading") == reading_version()
         self.version, self.count, self.duplicates = about["version"], about["count"], about["duplicates"]
 
     @classmethod
@@ -102,7 +117,8 @@ class Gazetteer(Geocoder):  # type: ignore[misc] # geopy ships no types
             building = folder / f"g{number}"
             about = build(building, homes, progress)
             (building / "about.json").write_text(json.dumps(about), "utf-8")
-            _sync(building)
+            for written in (*building.rglob("*"), building):
+                _sync(written)
             pointer = folder / "current.new"
             pointer.write_text(building.name, "utf-8")
             _sync(pointer)
@@ -139,7 +155,16 @@ class Gazetteer(Geocoder):  # type: ignore[misc] # geopy ships no types
     def in_postcode(self, postcode: str) -> tuple[Premises, ...]:
         """Every home of a full postcode, none for text that is no postcode."""
         whole = normalise_postcode(postcode)
-        return self._all("postcode", whole, 5000) if whole else ()
+        return self._all("postcode", whole, MOST_IN_POSTCODE) if whole else ()
+
+    def points_in_postcode(self, postcode: str) -> list[Point]:
+        """Where the homes of a full postcode stand, as far as that is known."""
+        whole = normalise_postcode(postcode)
+        return self._points(self._find("postcode", whole, MOST_IN_POSTCODE)) if whole else []
+
+    def points_on_phrase(self, phrase: tuple[str, ...], limit: int) -> list[Point]:
+        """Where some homes on a street, or in a building, of exactly that name stand."""
+        return self._points(self._find("phrase", " ".join(phrase), limit))
 
     def in_building(self, home: Written, limit: int = 12) -> tuple[int, tuple[Premises, ...]]:
         """How many homes stand in the building of this one, and the first of them."""
@@ -148,7 +173,7 @@ class Gazetteer(Geocoder):  # type: ignore[misc] # geopy ships no types
         key = building_key(home)
         query = tantivy.Query.term_query(HOMES, "building", key, "basic")
         result = self._homes.search(query, limit, count=True)
-        return int(result.count or 0), tuple(self._reach(at)[0] for at in _places(result))
+        return int(result.count or 0), tuple(self._reach(at)[0] for at in self._places(result.hits))
 
     def written(self, home: Premises) -> Written:
         """The readings of a home's address."""
@@ -161,6 +186,10 @@ class Gazetteer(Geocoder):  # type: ignore[misc] # geopy ships no types
     def far_spellings(self, word: str) -> tuple[str, ...]:
         """Known words two slips away from one that has no nearer ones; slow, for when nothing else was found."""
         return self._far(word)
+
+    def near_words(self, word: str) -> tuple[str, ...]:
+        """Every known word that shares a form or the sound with this one."""
+        return self._near(word)
 
     def knows_phrase(self, phrase: tuple[str, ...]) -> bool:
         """Is there a street or building of exactly that name?"""
@@ -194,20 +223,23 @@ class Gazetteer(Geocoder):  # type: ignore[misc] # geopy ships no types
         names = [("name", key) for key in keys]
         if not terms:
             names += [("key", key) for key in keys if self._homes.doc_freq("name", key) <= _FEW]
-        wanted = [_term(field, value) for field, value in (*terms, *names) if self._homes.doc_freq(field, value)]
+        held = self._homes.doc_freq
+        sought = ((field, value) for field, value in (*terms, *names) if held(field, value))
+        wanted = [_term(field, value) for field, value in islice(sought, MOST_TERMS)]
         if not wanted:
             return ()
-        helpful = [_term("town", word) for word in asked.readings[0].words if self._homes.doc_freq("town", word)]
+        helpful = [_term("town", word) for word in asked.readings[0].words if held("town", word)]
         if asked.postcode:
             helpful.append(_term("postcode", asked.postcode))
-        query = _any(wanted[:MOST_TERMS])
+        query = _any(wanted)
         if helpful:
             parts = [(tantivy.Occur.Must, query), *((tantivy.Occur.Should, term) for term in helpful)]
             query = tantivy.Query.boolean_query(parts)
         hits = self._homes.search(query, limit, count=False).hits
         least = hits[0][0] * WORTH_COMPARING if hits else 0.0
-        worth = (at for k, (score, at) in enumerate(hits) if k < ALWAYS_COMPARED or score >= least)
-        return tuple((at.segment_ord, at.doc) for at in worth)
+        return tuple(
+            self._places([hit for k, hit in enumerate(hits) if k < ALWAYS_COMPARED or hit[0] >= least]),
+        )
 
     def geocode(
         self,
@@ -230,7 +262,7 @@ class Gazetteer(Geocoder):  # type: ignore[misc] # geopy ships no types
 
     def knows_word(self, word: str) -> bool:
         """Is this a word of some known name or street?"""
-        return self._words is not None and bool(self._words.doc_freq("word", word))
+        return self._word(word)
 
     def knows_key(self, key: str) -> bool:
         """Is any known home filed under this key?"""
@@ -239,9 +271,16 @@ class Gazetteer(Geocoder):  # type: ignore[misc] # geopy ships no types
     def _find_spellings(self, word: str) -> tuple[str, ...]:
         if self._words is None or len(word) < 3 or len(word) > 30:
             return ()
+        near = self.near_words(word)
+        if len(near) <= MOST_SPELT:
+            return _by_cost(word, near)
+        # Of more than these the search engine says which are likest.
         forms = (form for form in near_forms(word) if self._words.doc_freq("form", form))
         alike = [_term("sound", sound(word), WORDS), *(_term("form", form, WORDS) for form in forms)]
         return _by_cost(word, self._search_words(_any(alike)))
+
+    def _find_near(self, word: str) -> tuple[str, ...]:
+        return tuple(self.lexicon.near(word)) if self.lexicon is not None else ()
 
     def _find_far_spellings(self, word: str) -> tuple[str, ...]:
         if self._words is None or not 4 <= len(word) <= 30 or self.knows_word(word) or self.spellings(word):
@@ -249,8 +288,11 @@ class Gazetteer(Geocoder):  # type: ignore[misc] # geopy ships no types
         return _by_cost(word, self._search_words(tantivy.Query.fuzzy_term_query(WORDS, "word", word, distance=2)))
 
     def _search_words(self, query: Any) -> list[str]:
-        result = self._words.search(query, 40, count=False)
+        result = self._words.search(query, MOST_SPELT, count=False)
         return [str(self._words.doc(at).get_first("word")) for _, at in result.hits]
+
+    def _find_word(self, word: str) -> bool:
+        return self._words is not None and bool(self._words.doc_freq("word", word))
 
     def _find_phrase(self, phrase: tuple[str, ...]) -> bool:
         return self._homes is not None and bool(self._homes.doc_freq("phrase", " ".join(phrase)))
@@ -258,8 +300,7 @@ class Gazetteer(Geocoder):  # type: ignore[misc] # geopy ships no types
     def _find_children(self, uprn: str) -> tuple[str, ...]:
         query = tantivy.Query.term_query(HOMES, "parent", uprn, "basic")
         result = self._homes.search(query, MOST_CHILDREN, count=False)
-        bodies = (self._homes.doc(tantivy.DocAddress(*at)).get_first("body") for at in _places(result))
-        return tuple(sorted(packed_head(body)[1] for body in bodies))
+        return tuple(sorted(self._head(at)[0] for at in self._places(result.hits)))
 
     def _find_id(self, premises_id: str) -> Premises | None:
         return self._one("id", premises_id)
@@ -269,13 +310,32 @@ class Gazetteer(Geocoder):  # type: ignore[misc] # geopy ships no types
         return found[0] if found else None
 
     def _all(self, field: str, value: str, limit: int) -> tuple[Premises, ...]:
-        if self._homes is None or not value:
-            return ()
-        result = self._homes.search(tantivy.Query.term_query(HOMES, field, value, "basic"), limit, count=False)
-        return tuple(self._reach(at)[0] for at in _places(result))
+        return tuple(self._reach(at)[0] for at in self._find(field, value, limit))
+
+    def _find(self, field: str, value: str, limit: int) -> list[Place]:
+        # No more room than there are homes: an empty heap for 5,000 costs more than the search.
+        limit = min(limit, self._homes.doc_freq(field, value)) if self._homes is not None and value else 0
+        if not limit:
+            return []
+        result = self._homes.search(_term(field, value), limit, count=False)
+        return self._places(result.hits)
+
+    def _points(self, places: Iterable[Place]) -> list[Point]:
+        return [point for at in places if (point := self._head(at)[1]) is not None]
+
+    def _places(self, hits: list[Any]) -> list[Place]:
+        return list(self._homes.fast_field_values("record", [at for _, at in hits]))
 
     def _fetch(self, place: Place) -> Known:
-        return unpack(self._homes.doc(tantivy.DocAddress(*place)).get_first("body"))
+        return unpack(self._body(place))
+
+    def _head(self, place: Place) -> tuple[str, Point | None]:
+        return packed_head(self._body(place))
+
+    def _body(self, place: Place) -> bytes:
+        if self.shelf is None:
+            raise KeyError(place)
+        return self.shelf.body(place)
 
 
 def _by_cost(word: str, found: Iterable[str]) -> tuple[str, ...]:
@@ -294,10 +354,6 @@ def _any(queries: list[Any]) -> Any:
 @lru_cache(maxsize=_CACHED_HOMES)
 def _written(address: str, postcode: str | None) -> Written:
     return read_address(address, postcode)
-
-
-def _places(result: Any) -> list[tuple[int, int]]:
-    return [(at.segment_ord, at.doc) for _, at in result.hits]
 
 
 def _current(folder: Path) -> Path | None:

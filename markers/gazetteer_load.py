@@ -18,18 +18,22 @@ from typing import Any
 import tantivy
 
 from markers.filing import FORMAT, HOMES, WORDS, Document, word_document
+from markers.lexicon import write_lexicon
 from markers.model import Premises
 from markers.reading_helpers import reading_helpers
+from markers.reading_version import reading_version
+from markers.shelf import ShelfWriter
 
 _CHUNK = 1000
 _WORTH_HELPERS = 5000
 """Fewer homes than this are read before helper processes would have started."""
 _PROGRESS_EVERY = 2000
-_WRITER_MEMORY = 128_000_000
+_WRITER_MEMORY = 512_000_000
+"""Enough for a city's homes in one segment: every look-up is made in each segment anew."""
 
 
 def build(building: Path, homes: Iterable[Premises], progress: Callable[[int], None] | None) -> dict[str, Any]:
-    """Write the generation's two indexes into the folder `building`, and return what to keep about it.
+    """Write the generation's indexes and flat files into the folder `building`, and return what to keep about it.
 
     Rows of one `premises_id` are one home: a second row with another address is kept as its other name.
     """
@@ -38,7 +42,9 @@ def build(building: Path, homes: Iterable[Premises], progress: Callable[[int], N
     for name in ("homes", "words"):
         (building / name).mkdir(parents=True)
     writer = tantivy.Index(HOMES, path=str(building / "homes")).writer(_WRITER_MEMORY, 1)
+    shelf = ShelfWriter(building / "shelf")
     lexicon: set[str] = set()
+    keys: set[str] = set()
     names: dict[str, int | set[int]] = {}
     digest = hashlib.sha256()
     read = duplicates = 0
@@ -48,12 +54,16 @@ def build(building: Path, homes: Iterable[Premises], progress: Callable[[int], N
         duplicates += known is not None
         if known is not True:
             lexicon.update(document.words)
+            keys.update(key for field, key in document.fields if field == "key")
             digest.update(document.body)
-            writer.add_document(document.for_index(other_name=known is False))
+            record = shelf.add(document.body, document.marks, document.worded)
+            writer.add_document(document.for_index(record, other_name=known is False))
         if progress is not None and read % _PROGRESS_EVERY == 0:
             progress(read)
     writer.commit()
     writer.wait_merging_threads()
+    shelf.close(sorted(keys))
+    write_lexicon(building / "lexicon", sorted(lexicon))
     words = tantivy.Index(WORDS, path=str(building / "words")).writer(_WRITER_MEMORY, 1)
     for word in sorted(lexicon):
         words.add_document(word_document(word))
@@ -61,7 +71,13 @@ def build(building: Path, homes: Iterable[Premises], progress: Callable[[int], N
     words.wait_merging_threads()
     if progress is not None:
         progress(read)
-    return {"format": FORMAT, "version": digest.hexdigest()[:12], "count": len(names), "duplicates": duplicates}
+    return {
+        "format": FORMAT,
+        "reading": reading_version(),
+        "version": digest.hexdigest()[:12],
+        "count": len(names),
+        "duplicates": duplicates,
+    }
 
 
 def _known(names: dict[str, int | set[int]], document: Document) -> bool | None:

@@ -36,16 +36,16 @@ def of_resolution(
     if resolution.home is not None:
         postcode = resolution.home.postcode
     elif resolution.understood:
-        points = _points(_on_street(resolution.understood, gazetteer))
+        points = _on_street(resolution.understood, gazetteer)
         spread_m += _BEYOND_A_STREET_M if resolution.decidable else 0.0
     if postcode:
-        points += _points(gazetteer.in_postcode(postcode))
+        points += gazetteer.points_in_postcode(postcode)
     return _spread(_hull(points), spread_m)
 
 
 def of_postcode(postcode: str, gazetteer: Gazetteer, spread_m: float) -> BaseGeometry | None:
     """The hull of a postcode's known homes and `spread_m` round it: one known home is a circle, not a dot."""
-    return _spread(_hull(_points(gazetteer.in_postcode(postcode))), spread_m)
+    return _spread(_hull(gazetteer.points_in_postcode(postcode)), spread_m)
 
 
 def metres_apart(area: BaseGeometry, other: BaseGeometry) -> float:
@@ -66,9 +66,9 @@ def _spread(hull: BaseGeometry | None, spread_m: float) -> BaseGeometry | None:
     return hull.buffer(spread_m) if hull is not None and spread_m > 0 else hull
 
 
-def _on_street(understood: str, gazetteer: Gazetteer) -> list[Premises]:
+def _on_street(understood: str, gazetteer: Gazetteer) -> list[Point]:
     phrases = {reading.key for reading in read_address(understood).readings if reading.key}
-    return [home for phrase in sorted(phrases) for home in gazetteer.on_phrase(phrase, _MOST_OF_A_STREET)]
+    return [point for phrase in sorted(phrases) for point in gazetteer.points_on_phrase(phrase, _MOST_OF_A_STREET)]
 
 
 def _points(homes: Iterable[Premises]) -> list[Point]:

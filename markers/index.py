@@ -15,6 +15,7 @@ from shapely import from_wkt
 from markers.homes import MarkedHomes
 from markers.model import Marker, Premises
 from markers.shapes import Shapes
+from markers.shelved import Readings
 
 
 class MarkerIndex:
@@ -61,14 +62,21 @@ class MarkerIndex:
     def with_postcode(self, postcode: str) -> frozenset[str]:
         return frozenset(self._by_postcode.get(postcode, ()))
 
-    def replace(self, position: int, markers: Iterable[Marker]) -> None:
-        """Start again from a full load of the store; a load slower than the news that came meanwhile is left out."""
+    def replace(self, position: int, markers: Iterable[Marker], readings: Readings | None = None) -> None:
+        """Start again from a full load of the store; a load slower than the news that came meanwhile is left out.
+
+        `readings`, a gazetteer, saves reading every address that it has.
+        """
         with self.lock:
             if position < self.position:
                 return
             self._clear()
+            homes: dict[str, Premises] = {}
             for marker in markers:
-                self._put(marker)
+                self._note(marker)
+                if marker.place.address:
+                    homes[marker.marker_id] = _premises(marker)
+            self.homes.fill(homes, readings)
             self.position = position
 
     def apply(self, position: int, changes: Iterable[tuple[str, Marker | None]]) -> None:
@@ -83,20 +91,15 @@ class MarkerIndex:
             self.position = position
 
     def _put(self, marker: Marker) -> None:
+        self._note(marker)
+        if marker.place.address:
+            self.homes.put(marker.marker_id, _premises(marker))
+
+    def _note(self, marker: Marker) -> None:
+        """Everything of a marker but its home."""
         place = marker.place
         marker_id = marker.marker_id
         self._markers[marker_id] = marker
-        if place.address:
-            self.homes.put(
-                marker_id,
-                Premises(
-                    premises_id=place.premises_id or marker_id,
-                    address=place.address,
-                    postcode=place.postcode,
-                    uprn=place.uprn,
-                    point=place.point,
-                ),
-            )
         if place.uprn:
             self._by_uprn[place.uprn].add(marker_id)
         if place.phone:
@@ -131,3 +134,15 @@ class MarkerIndex:
         self.zones.remove(marker_id)
         self.points[marker.category].remove(marker_id)
         self.unaddressed.remove(marker_id)
+
+
+def _premises(marker: Marker) -> Premises:
+    """The home a marker is on; one that no gazetteer placed has the marker's own id."""
+    place = marker.place
+    return Premises(
+        premises_id=place.premises_id or marker.marker_id,
+        address=place.address or "",
+        postcode=place.postcode,
+        uprn=place.uprn,
+        point=place.point,
+    )

@@ -9,10 +9,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
 LONDON = ZoneInfo("Europe/London")
+
+
+@lru_cache(maxsize=16)
+def _london_day(now: datetime) -> date:
+    """The date in London; asked of every marker of a street at one moment."""
+    return now.astimezone(LONDON).date()
 
 
 class LocationError(ValueError):
@@ -163,7 +170,7 @@ class Marker:
 
     def state_at(self, now: datetime) -> State:
         """Computed from dates alone, so a marker can be neither early nor left on by a missed job."""
-        today = now.astimezone(LONDON).date()
+        today = _london_day(now)
         if today < self.starts_on:
             return State.FUTURE
         if today > self.ends_on:
@@ -172,7 +179,7 @@ class Marker:
 
     def review_at(self, now: datetime) -> str:
         """`current`, or `unconfirmed_since:DATE` once the review date has passed (s.39 DPA 2018)."""
-        today = now.astimezone(LONDON).date()
+        today = _london_day(now)
         return "current" if today <= self.review_on else f"unconfirmed_since:{self.review_on.isoformat()}"
 
     def as_dict(self) -> dict[str, Any]:

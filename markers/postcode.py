@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from markers.vocabulary import FLAT_WORDS, POSTCODE_AREAS
 
@@ -21,6 +22,7 @@ def _area(outward: str) -> str:
     return outward[:2] if outward[1:2].isalpha() else outward[:1]
 
 
+@lru_cache(maxsize=16_384)
 def normalise_postcode(text: str | None) -> str | None:
     """ "EC9A 1AB" of anything that reads as a full postcode, else None.
 

@@ -103,7 +103,12 @@ def _sure(asked: Written, sure: Weighed, gazetteer: Gazetteer, marked: MarkedHom
     ids: dict[str, None] = dict.fromkeys(marked.at_premises(home.premises_id))
     ids.update(dict.fromkeys(rivals.ids()))
     ids.update(dict.fromkeys(marked.of_building(sure.written)))
-    found = [one for home_id in ids if (one := _marked_near_sure(home_id, asked, sure, gazetteer, marked)) is not None]
+    alike = frozenset(marked.alike(asked))
+    found = [
+        one
+        for home_id in ids
+        if (one := _marked_near_sure(home_id, asked, sure, gazetteer, marked, alike=home_id in alike)) is not None
+    ]
     reading = sure.written.readings[0] if sure.written.readings else None
     in_unit = reading is not None and reading.unit is not None
     doubtful = not rivals.to_the_letter and rivalled(asked, sure, {one.home_id for one in found}, rivals)
@@ -121,17 +126,23 @@ def _sure(asked: Written, sure: Weighed, gazetteer: Gazetteer, marked: MarkedHom
 
 
 def _marked_near_sure(
-    home_id: str, asked: Written, sure: Weighed, gazetteer: Gazetteer, marked: MarkedHomes
+    home_id: str, asked: Written, sure: Weighed, gazetteer: Gazetteer, marked: MarkedHomes, *, alike: bool
 ) -> MarkedHome | None:
-    premises, theirs = marked.premises(home_id), marked.written(home_id)
+    """`alike`: the marked home is written letter for letter like what was asked."""
+    premises = marked.premises(home_id)
     if premises.premises_id == sure.home.premises_id or (premises.uprn and premises.uprn == sure.home.uprn):
         return MarkedHome(home_id, Verdict.SAME, reasons(sure.judged, asked, sure.written), confidence(sure.judged))
-    if asked.plain == theirs.plain and asked.postcode in (None, theirs.postcode):
-        judged = judge(asked, theirs)
-        return _marked(home_id, judged, asked, theirs)
+    if alike:
+        theirs = marked.written(home_id)
+        if asked.postcode in (None, theirs.postcode):
+            return _marked(home_id, judge(asked, theirs), asked, theirs)
+    ours = sure.written.outward
+    # Asked first, as it takes no reading: of a unit's number there are hundreds all over the country.
+    apart = bool(ours) and marked.outward(home_id) not in (None, ours)
     known = gazetteer.knows_id(premises.premises_id)
-    if known and theirs.outward and sure.written.outward and theirs.outward != sure.written.outward:
+    if known and apart:
         return None  # both are on record, in two districts
+    theirs = marked.written(home_id)
     resolved = judge(sure.written, theirs)
     if known and resolved.verdict is Verdict.ELSEWHERE:
         return None

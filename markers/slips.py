@@ -15,31 +15,36 @@ FAR_SLIP = 3
 
 
 _SOUNDS = (
-    (re.compile(r"OUGH"), "O"),
-    (re.compile(r"PH"), "F"),
-    (re.compile(r"^KN"), "N"),
-    (re.compile(r"^WR"), "R"),
-    (re.compile(r"CK|QU|Q"), "K"),
-    (re.compile(r"C(?=[EIY])|Z"), "S"),
-    (re.compile(r"(?<![CS])C(?!H)"), "K"),
-    (re.compile(r"X"), "KS"),
-    (re.compile(r"(?<=[AEIOUY])(?:GH|H)(?=[^AEIOUY]|$)"), ""),
-    (re.compile(r"AI|AY|EI|EY|A(?=[^AEIOUY]E$)"), "A"),
-    (re.compile(r"EE|EA|IE"), "E"),
-    (re.compile(r"OW|OU|OA"), "O"),
-    (re.compile(r"OO|UE|EW|UI"), "U"),
-    (re.compile(r"Y"), "I"),
-    (re.compile(r"(?<=[^AEIOU])E(?=S?$)"), ""),
-    (re.compile(r"(.)\1+"), r"\1"),
+    (re.compile(r"OUGH"), "O", ("OUGH",)),
+    (re.compile(r"PH"), "F", ("PH",)),
+    (re.compile(r"^KN"), "N", ("KN",)),
+    (re.compile(r"^WR"), "R", ("WR",)),
+    (re.compile(r"CK|QU|Q"), "K", ("CK", "Q")),
+    (re.compile(r"C(?=[EIY])|Z"), "S", ("C", "Z")),
+    (re.compile(r"(?<![CS])C(?!H)"), "K", ("C",)),
+    (re.compile(r"X"), "KS", ("X",)),
+    (re.compile(r"(?<=[AEIOUY])(?:GH|H)(?=[^AEIOUY]|$)"), "", ("H",)),
+    (re.compile(r"AI|AY|EI|EY|A(?=[^AEIOUY]E$)"), "A", ("A", "EI", "EY")),
+    (re.compile(r"EE|EA|IE"), "E", ("EE", "EA", "IE")),
+    (re.compile(r"OW|OU|OA"), "O", ("OW", "OU", "OA")),
+    (re.compile(r"OO|UE|EW|UI"), "U", ("OO", "UE", "EW", "UI")),
+    (re.compile(r"Y"), "I", ("Y",)),
+    (re.compile(r"(?<=[^AEIOU])E(?=S?$)"), "", ("E",)),
+    (re.compile(r"(.)\1+"), r"\1", ("",)),
 )
+"""Pattern, what it becomes, and letters without which it can't be there: most are not, and looking is a tenth of the
+time."""
 
 
 @lru_cache(maxsize=65536)
 def sound(word: str) -> str:
     """How an English word sounds, coarsely: LAIN and LANE, WILLOWBY and WILLOUGHBY agree."""
     key = word
-    for pattern, repl in _SOUNDS:
-        key = pattern.sub(repl, key)
+    for pattern, repl, telling in _SOUNDS:
+        for letters in telling:
+            if letters in key:
+                key = pattern.sub(repl, key)
+                break
     return key
 
 

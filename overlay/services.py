@@ -314,7 +314,8 @@ class Services:
     def _load(self, collection: str) -> None:
         news = self.store.load(collection)
         if collection == "markers":
-            self.index.replace(news.position, [_marker(r) for r in news.records if r.plain is not None])
+            markers = [_marker(r) for r in news.records if r.plain is not None]
+            self.index.replace(news.position, markers, self.gazetteer)
         else:
             self._book(collection).replace(news)
 

@@ -80,7 +80,7 @@ def loaded(homes: Iterable[Premises], marked: Iterable[Premises]) -> Iterator[tu
     with tempfile.TemporaryDirectory(prefix="overlay-bench-") as folder:
         gazetteer = Gazetteer.load(Path(folder) / "gazetteer", homes)
         index = MarkerIndex()
-        index.replace(0, [marker_on(home, _placed(home, gazetteer, index)) for home in marked])
+        index.replace(0, [marker_on(home, _placed(home, gazetteer, index)) for home in marked], gazetteer)
         yield gazetteer, index
 
 

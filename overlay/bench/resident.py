@@ -44,7 +44,7 @@ def measure(folder: Path, markers: int) -> Resident:
     gazetteer = Gazetteer.open(folder / "gazetteer")
     opened = time.perf_counter()
     index = MarkerIndex()
-    index.replace(0, islice(_marked(folder / "marked.csv"), markers))
+    index.replace(0, islice(_marked(folder / "marked.csv"), markers), gazetteer)
     marked = time.perf_counter()
     spare_pauses()
     seconds: list[float] = []
