@@ -84,7 +84,7 @@ class Gazetteer(Geocoder):  # type: ignore[misc] # geopy ships no types
         try:
             about = json.loads((generation / "about.json").read_text("utf-8"))
             if about["format"] != FORMAT:
-                raise GazetteerError("the gazetteer was written by another version: load it again")
+                raise GazetteerError("the gazetteer was written by another version: run overlay gazetteer load FILE")
             self._homes = tantivy.Index.open(str(generation / "homes")).searcher()
             self._words = tantivy.Index.open(str(generation / "words")).searcher()
             self.lexicon, self.shelf = Lexicon(generation / "lexicon"), Shelf(generation / "shelf")

@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import TypeVar
 
 from markers.exchange import RowError, marker_id, read_gazetteer, read_markers
-from markers.gazetteer import Gazetteer
+from markers.gazetteer import Gazetteer, GazetteerError
 from markers.ledger import Via
 from markers.model import LONDON
 from overlay import quillmarket
 from overlay.identity import create_account
 from overlay.roles import Actor
 from overlay.services import Services
-from overlay.settings import SettingsError
+from overlay.settings import Settings, SettingsError
 from overlay.upkeep import import_markers, plan_import
 
 DEMO_AREA = "quillmarket"
@@ -34,6 +34,15 @@ class Demo:
     tries: tuple[quillmarket.Try, ...]
 
 
+def renew(settings: Settings) -> None:
+    """Lay the neighbourhood's gazetteer out anew where an older version of this program did."""
+    if settings.area == DEMO_AREA:
+        try:
+            Gazetteer.open(settings.data / "gazetteer")
+        except GazetteerError:
+            _load_gazetteer(settings, quillmarket.build())
+
+
 def prepare(services: Services, now: datetime) -> Demo:
     """Lay out what is missing; a second run finds the first one's data. Raises SettingsError for a real area."""
     if services.settings.area != DEMO_AREA:
@@ -41,10 +50,7 @@ def prepare(services: Services, now: datetime) -> Demo:
     neighbourhood = quillmarket.build()
     folder = services.settings.data / "demo"
     if services.gazetteer.count == 0:
-        folder.mkdir(mode=0o700, exist_ok=True)
-        quillmarket.write_gazetteer_csv(neighbourhood, folder / "gazetteer.csv")
-        homes = _all_good(read_gazetteer(folder / "gazetteer.csv"))
-        services.gazetteer = Gazetteer.load(services.settings.data / "gazetteer", homes)
+        services.gazetteer = _load_gazetteer(services.settings, neighbourhood)
     today = now.astimezone(LONDON).date()
     listed = (marker_id(row["reference"]) for row in quillmarket.marker_rows(neighbourhood, today))
     if any(services.index.get(known) is None for known in listed):
@@ -56,6 +62,13 @@ def prepare(services: Services, now: datetime) -> Demo:
         accounts=tuple((username, services.roles.title(role)) for username, _, role in quillmarket.DEMO_ACCOUNTS),
         tries=neighbourhood.tries,
     )
+
+
+def _load_gazetteer(settings: Settings, neighbourhood: quillmarket.Neighbourhood) -> Gazetteer:
+    folder = settings.data / "demo"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    quillmarket.write_gazetteer_csv(neighbourhood, folder / "gazetteer.csv")
+    return Gazetteer.load(settings.data / "gazetteer", _all_good(read_gazetteer(folder / "gazetteer.csv")))
 
 
 def _load_markers(

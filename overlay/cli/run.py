@@ -46,6 +46,8 @@ def run(with_demo: bool, data: Path | None, port: int | None, tls_cert: Path | N
             _say_demo(outcome)
 
     click.echo("Starting the store and the console ...")
+    if with_demo:
+        demo.renew(settings)
     if run_console(settings, prepare, ready):
         click.echo("Stopped: console and store.")
     else:
