@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -38,7 +39,8 @@ def renew(settings: Settings) -> None:
     """Lay the neighbourhood's gazetteer out anew where an older version of this program did."""
     if settings.area == DEMO_AREA:
         try:
-            Gazetteer.open(settings.data / "gazetteer")
+            with suppress(OSError):  # a folder that can't be used is said where it is made
+                Gazetteer.open(settings.data / "gazetteer")
         except GazetteerError:
             _load_gazetteer(settings, quillmarket.build())
 

@@ -49,10 +49,11 @@ def _links(actor: Actor) -> tuple[tuple[str, str], ...]:
 
 def _notices(actor: Actor) -> GlassNotices | None:
     services, now = security.services(), security.now()
-    if not services.roles.may(actor, "break_glass.review"):
+    if not services.roles.may(actor, "break_glass.told"):
         return None
     waiting = services.glass.to_review()
     return GlassNotices(
+        at="/broken-glass" if services.roles.may(actor, "break_glass.review") else "/disclosures",
         open_now=sum(glass.open_at(now) for glass in waiting),
         to_review=len(waiting),
         overdue=sum(glass.overdue_at(now) for glass in waiting),

@@ -33,7 +33,7 @@ def show() -> ResponseReturnValue:
 
 
 @pages.get("/notices")
-@requires("break_glass.review")
+@requires("break_glass.told")
 def notices() -> ResponseReturnValue:
     """The part of the bar that tells a second person at once; the page asks for it every few seconds."""
     return render_template("fragments/notices.html", chrome=chrome_for(security.actor()))

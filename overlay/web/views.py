@@ -31,8 +31,9 @@ class PublicChrome:
 
 @dataclass(frozen=True, slots=True)
 class GlassNotices:
-    """How many have broken the glass at this moment, and how many reviews wait and are overdue."""
+    """How many have broken the glass now, how many reviews wait and are overdue; `at` is the page that says more."""
 
+    at: str
     open_now: int
     to_review: int
     overdue: int
@@ -42,7 +43,7 @@ class GlassNotices:
 class Chrome:
     """The top bar of a signed-in page: where, who, and the store's state in words.
 
-    `links` are the pages this role may open, title and path; `notices` is set for whoever reviews broken glass.
+    `links` are the pages this role may open, title and path; `notices` is set for whoever is told of broken glass.
     `person_id` and `idle_s` are for the lock: whose page this is, as a random id, and after how many seconds without
     a key or the mouse it locks. `signs_on` says that this person has no password here and unlocks with the single
     sign-on.

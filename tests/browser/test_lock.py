@@ -176,8 +176,8 @@ def test_what_one_person_typed_is_not_shown_to_the_next_who_signs_in_here(open_s
     first.page.context.clear_cookies()
     second = Screen(first.page.context.new_page(), console)
     second.sign_in("dispatcher")
-    first.page.wait_for_function("document.querySelector('#location')?.value === ''")
-    assert "Dispatcher" in first.page.inner_text(".bar__who")
+    first.page.wait_for_selector(".bar__who:has-text('Dispatcher')")
+    assert first.page.input_value("#location") == ""
 
 
 def test_without_the_dialog_the_lock_has_a_page_of_its_own(open_screen: Open, console: Console) -> None:

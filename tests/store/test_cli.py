@@ -504,7 +504,7 @@ class TestAccounts:
         assert folder("users", "list", "--json").json[0]["disabled"] is False
         assert folder("users", "disable", "jsmith").code == 0
         reasons = [row["reason"] for row in folder("ledger", "search", "--json").json]
-        assert reasons == ["account_created", "account_disabled"]
+        assert reasons == ["account_created", "account_disabled", "account_enabled", "account_disabled"]
 
     def test_a_password_that_cannot_be_used_makes_no_account(self, folder: Folder, tmp_path: Path) -> None:
         file = tmp_path / "password"
@@ -541,7 +541,7 @@ class TestLedger:
         assert hit["ledger_entry"] in [row["entry"] for row in of_marker]
         me = found("--actor", f"os:{getpass.getuser()}", "--incident", incident)
         assert len(me) == 2
-        assert found("--actor", "nobody") == []
+        assert found("--actor", "somebody.else") == []
         before = found()
         assert found("--last", "2")[0]["entry"] == before[-1]["entry"]
         assert found("--last", "1")[0]["reason"] == "ledger_search"

@@ -16,10 +16,10 @@ SEEING = {"console.open", "checks.make"}
 EXPECTED = {
     "call_handler": SEEING | {"break_glass.open"},
     "dispatcher": SEEING | {"break_glass.open"},
-    "control_room_supervisor": SEEING | {"markers.count", "break_glass.review", "room.supervise"},
-    "ppu_officer": SEEING | {"markers.count", "markers.read", "disclosures.read"},
+    "control_room_supervisor": SEEING | {"markers.count", "break_glass.told", "break_glass.review", "room.supervise"},
+    "ppu_officer": SEEING | {"markers.count", "markers.read", "disclosures.read", "break_glass.told"},
     "ppu_supervisor": SEEING
-    | {"markers.import", "markers.count", "markers.read", "disclosures.read", "break_glass.review"},
+    | {"markers.import", "markers.count", "markers.read", "disclosures.read", "break_glass.told", "break_glass.review"},
     "auditor": {"console.open", "ledger.search", "ledger.export"},
     "administrator": {"console.open", "accounts.manage", "tokens.manage", "api.describe", "metrics.read"},
     "service": {"checks.make", "api.describe", "metrics.read"},

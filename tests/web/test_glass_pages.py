@@ -85,6 +85,9 @@ def test_the_whole_way_from_the_glass_to_its_review(
 
     supervisor = signed_in("control_room_supervisor")
     assert "Glass broken now" in supervisor.get("/notices").text
+    told = signed_in("ppu_officer").get("/notices").text
+    assert "Glass broken now" in told
+    assert 'href="/disclosures"' in told
     assert "CAD-102" in supervisor.get("/control-room").text
     page = supervisor.get("/broken-glass").text
     item = next(part for part in page.split('<section class="desk__item') if "CAD-102" in part)

@@ -53,7 +53,7 @@ ROUTES: dict[tuple[str, str], Route] = {
     ("POST", "/broken-glass/<glass_id>/review"): Route(
         "break_glass.review", REVIEW, {"open": 422, "ended": 422, "reviewed": 422, "absent": 404}
     ),
-    ("GET", "/notices"): Route("break_glass.review"),
+    ("GET", "/notices"): Route("break_glass.told"),
     ("GET", "/control-room"): Route("room.supervise"),
     ("GET", "/disclosures"): Route("disclosures.read"),
     ("GET", "/markers/<marker_id>"): Route(
