@@ -10,7 +10,7 @@ run: install
 	@$(BIN)/overlay run --demo
 
 test: install lint browser
-	@$(BIN)/pytest --numprocesses auto --dist worksteal --cov --cov-report=term --cov-report=html:build/coverage
+	@$(BIN)/pytest --numprocesses auto --dist worksteal --durations 25 --cov --cov-report=term --cov-report=html:build/coverage
 	@$(BIN)/coverage report --fail-under=100 --include='$(WHOLLY_COVERED)' >/dev/null || \
 	  { $(BIN)/coverage report --include='$(WHOLLY_COVERED)'; echo "These stay at 100 % branch coverage."; exit 1; }
 

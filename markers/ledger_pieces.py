@@ -37,6 +37,8 @@ SLOWEST_LIST: Final = timedelta(hours=6)
 _LISTED: Final = frozenset({Operation.COLLECTION.value.encode(), Operation.ALTERATION.value.encode()})
 _LINE: Final = re.compile(rb'\{"sequence":(0|[1-9][0-9]{0,15}),"leaf":"([0-9a-f]{64})","entry":')
 _ENTRY: Final = b'","entry":'
+_LONGEST_HEAD: Final = 128
+_SHORTEST_LINE: Final = 100
 _TIME: Final = "%Y-%m-%dT%H:%M:%S.%fZ"
 _COMMAND: Final = (sys.executable, "-c", "from markers.ledger_pieces import serve; serve()")
 
@@ -77,6 +79,21 @@ class Signed:
             listed_since.append(_written(at - SLOWEST_LIST))
             until.append(_written(at + CLOCK_SLACK))
         return cls(tuple(sizes), tuple(since), tuple(listed_since), tuple(until))
+
+    def over(self, piece: Piece) -> Signed:
+        """As much of it as the entries of a piece can lie under: what is sent with each piece stays small."""
+        head = _LINE.match(_read(Piece(piece.path, piece.start, piece.start + _LONGEST_HEAD)))
+        if head is None:
+            return self
+        first = int(head[1])
+        last = first + (piece.end - piece.start) // _SHORTEST_LINE
+        begin, end = bisect_left(self.sizes, first), bisect_left(self.sizes, last) + 1
+        return Signed(
+            self.sizes[begin:end],
+            self.since[begin : end + 1],
+            self.listed_since[begin : end + 1],
+            self.until[begin:end],
+        )
 
 
 def _written(at: datetime) -> bytes:
@@ -140,7 +157,7 @@ def check_notes(piece: Piece, key: PublicKey) -> Notes:
 
 
 def check_entries(piece: Piece, signed: Signed) -> Entries:
-    """Read and check lines of entries until one does not hold."""
+    """Read and check lines of entries until one does not hold; `signed` is what may lie over this piece."""
     told = Entries()
     leaves: list[bytes] = []
     ids: list[bytes] = []

@@ -192,7 +192,9 @@ def _entries(
     """The leaf hashes of the entries as far as they hold."""
     joined = bytearray()
     seen: set[bytes] = set()
-    answers: Iterable[Entries] = ask(check_entries, ((piece, signed) for piece in pieces(folder / ENTRIES, b"\n")))
+    answers: Iterable[Entries] = ask(
+        check_entries, ((piece, signed.over(piece)) for piece in pieces(folder / ENTRIES, b"\n"))
+    )
     for answer in answers:
         next_one = len(joined) // HASH_BYTES + 1
         if answer.count and answer.first != next_one:

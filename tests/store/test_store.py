@@ -688,7 +688,7 @@ def test_a_late_reply_never_answers_a_later_call(store: Store, store_url: str) -
             began = time.monotonic()
             with pytest.raises(StoreUnavailable, match="in time"):
                 store.commit(commit)
-            assert time.monotonic() - began < 0.6
+            assert time.monotonic() - began < 3
         with pytest.raises(StoreUnavailable):
             store.load("access")
         with pytest.raises(StoreUnavailable):
