@@ -297,7 +297,7 @@ def test_another_geocoder_is_asked_outside_the_lock_and_only_adds(tmp_path: Path
     with geocoder_server() as server:
         server.body = nominatim(*to_degrees(Point(596040, 179000)))
         entry = (
-            '\n[[geocoders]]\nservice = "nominatim"\nname = "Force Nominatim"\ntimeout_s = 5.0\n'
+            '\n[[geocoders]]\nservice = "nominatim"\nname = "Force Nominatim"\ntimeout_s = 2.0\n'
             f'options = {{ domain = "{server.domain}", scheme = "http" }}\n'
         )
         services = Services.start(configured(tmp_path, entry), follow=False)
@@ -311,7 +311,7 @@ def test_another_geocoder_is_asked_outside_the_lock_and_only_adds(tmp_path: Path
             assert hint.status is Status.HIT
             assert [(found.grade, found.confidence < 1) for found in hint.matches] == [(Grade.ZONE, True)]
             assert server.asked == [UNKNOWN.address] * 2
-            server.wait_s = 4.0
+            server.wait_s = 3.0
             waiting = threading.Thread(target=ask, args=(services, UNKNOWN))
             waiting.start()
             until = time.monotonic() + 5
@@ -319,7 +319,7 @@ def test_another_geocoder_is_asked_outside_the_lock_and_only_adds(tmp_path: Path
                 time.sleep(0.01)
             began = time.monotonic()
             assert ask(services, QUIET).store == "current"
-            assert time.monotonic() - began < 3
+            assert time.monotonic() - began < 1.5
             waiting.join()
         finally:
             services.close()
@@ -327,9 +327,9 @@ def test_another_geocoder_is_asked_outside_the_lock_and_only_adds(tmp_path: Path
 
 def test_a_dead_geocoder_is_a_warning_and_slows_one_check_only(tmp_path: Path) -> None:
     with geocoder_server() as server:
-        server.wait_s = 6.0
+        server.wait_s = 3.0
         entry = (
-            '\n[[geocoders]]\nservice = "photon"\nname = "Force Photon"\ntimeout_s = 3\n'
+            '\n[[geocoders]]\nservice = "photon"\nname = "Force Photon"\ntimeout_s = 2.0\n'
             f'options = {{ domain = "{server.domain}", scheme = "http" }}\n'
         )
         services = Services.start(configured(tmp_path, entry), follow=False)
@@ -338,7 +338,7 @@ def test_a_dead_geocoder_is_a_warning_and_slows_one_check_only(tmp_path: Path) -
             first = ask(services, UNKNOWN)
             began = time.monotonic()
             second = ask(services, UNKNOWN)
-            assert time.monotonic() - began < 2
+            assert time.monotonic() - began < 1.5
             assert first.status is second.status is Status.COULD_NOT_CHECK
             assert any("Force Photon did not help" in warning for warning in first.warnings)
             assert any("Force Photon was not asked" in warning for warning in second.warnings)
