@@ -103,7 +103,7 @@ def main() -> None:
     data_folders(settings.data)
     SealerLock(settings.data).take(wait=True)
     area = Configuration.read(settings).area.code
-    vault = Vault(key_ring(settings), area)
+    vault = Vault(key_ring(settings), area, settings.data / "keys")
     anchors = anchors_of(settings, area)
     index = ledger_index_of(settings, vault)
     state = SealerState("signing", "")
