@@ -77,7 +77,7 @@ def valkey(folder: Path, *options: str) -> Iterator[str]:
             assert process.poll() is None
             assert time.monotonic() < until
             time.sleep(0.01)
-        with redis.Redis(unix_socket_path=str(path)) as client:
+        with redis.Redis(unix_socket_path=str(path)) as client, suppress(redis.AuthenticationError):
             while client.info("persistence")["loading"]:
                 time.sleep(0.01)
         yield f"unix://{path}"
