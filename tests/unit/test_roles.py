@@ -47,6 +47,7 @@ def test_an_unknown_role_holds_nothing_and_an_unknown_permission_is_a_mistake() 
         (lambda text: text.replace("[service]", "[dispatcher.more]"), "[dispatcher] has an unknown key 'more'"),
         (lambda text: text[: text.index("[service]")], "role 'service' is missing"),
         (lambda text: text.replace('title = "Auditor"\n', ""), "[auditor] needs a 'title'"),
+        (lambda text: text.replace('asks = "the dispatcher"\n', ""), "[call_handler] needs 'asks'"),
         (
             lambda text: text.replace('["checks.make", "api.describe", "metrics.read"]', '"checks.make"'),
             "[service] needs 'permissions'",
