@@ -77,6 +77,7 @@ def _serve(port: int, wanted: dict[str, Any]) -> None:
     from canaille import create_app
     from canaille.app import models
     from canaille.backends import Backend
+    from canaille.backends.memory.backend import MemoryBackend, listify
     from joserfc.jwk import RSAKey
     from werkzeug.serving import WSGIRequestHandler, make_server
 
@@ -84,6 +85,19 @@ def _serve(port: int, wanted: dict[str, Any]) -> None:
         def log(self, *_: object) -> None:
             """Nothing: tests are quiet."""
 
+    any_of = MemoryBackend.do_query
+
+    def all_of(backend: MemoryBackend, model: Any, *_: object, **wanted: Any) -> list[Any]:
+        """What has every attribute asked for. The backend gives what has any: some other code of the same client."""
+        return [
+            found
+            for found in any_of(backend, model, **wanted)
+            if all(
+                value in listify(getattr(found, name)) for name, values in wanted.items() for value in listify(values)
+            )
+        ]
+
+    MemoryBackend.do_query = all_of
     app = create_app(
         {
             "SECRET_KEY": "a secret of the provider's own",
