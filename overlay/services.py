@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Protocol
 
 import structlog
 
@@ -46,6 +46,7 @@ from overlay.identity import (
     Provider,
     ProviderError,
 )
+from overlay.incidents.book import IncidentBook
 from overlay.roles import Roles
 from overlay.settings import Settings, SettingsError
 
@@ -57,6 +58,19 @@ _SILENCE_S = 2.5
 _WAIT_S = 1.0
 _SILENT = "store not answering"
 _COUNTERS_S = 1.0  # signing in may wait longer for the store than a check
+
+
+class Book(Protocol):
+    """A copy of one collection that follows the store."""
+
+    @property
+    def position(self) -> int: ...
+
+    def apply(self, changes: Changes) -> None:
+        """Take in what changed."""
+
+    def replace(self, loaded: Changes) -> None:
+        """Start anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +133,7 @@ class Services:
     access: AccessBook
     glass: GlassBook
     presence: Presence
+    incidents: IncidentBook
     policy: Policy
     counters: Counters
     sign_on: OpenId | None
@@ -185,6 +200,7 @@ class Services:
             access=AccessBook(),
             glass=GlassBook(),
             presence=Presence(),
+            incidents=IncidentBook(),
             policy=known.policy,
             counters=Counters(url, known.area.code, max(settings.store_timeout_s, _COUNTERS_S)),
             sign_on=OpenId(known.provider) if known.provider else None,
@@ -302,14 +318,20 @@ class Services:
         """A person has decided: what this process knew of the store gives way to the store as it is."""
         log.warning("store_accepted", sequence=accepted.size, instead=accepted.instead)
         self.fence.store.start_over()
-        index, access, glass, presence = MarkerIndex(), AccessBook(), GlassBook(), Presence()
+        index, access, glass, presence, incidents = MarkerIndex(), AccessBook(), GlassBook(), Presence(), IncidentBook()
         news = self.fence.store.load("markers")
         index.replace(news.position, [_marker(r) for r in news.records if r.plain is not None])
         access.replace(self.fence.store.load("access"))
         glass.replace(self.fence.store.load("break_glass"))
         presence.replace(self.fence.store.load("presence"))
+        incidents.replace(self.fence.store.load("incidents"))
         self.index, self.access, self.glass, self.presence, self._accepted = index, access, glass, presence, accepted
+        self.incidents = incidents
         self.store.start_over()
+
+    def catch_up(self, collection: str) -> None:
+        """Take in what the store has of a collection now. Raises `StoreUnavailable`."""
+        self.take_in({collection: self.store.changes(collection, self._positions()[collection])})
 
     def _load(self, collection: str) -> None:
         news = self.store.load(collection)
@@ -319,22 +341,22 @@ class Services:
         else:
             self._book(collection).replace(news)
 
-    def _book(self, collection: str) -> AccessBook | GlassBook | Presence:
-        books: dict[str, AccessBook | GlassBook | Presence] = {
+    def _book(self, collection: str) -> Book:
+        return self._books()[collection]
+
+    def _books(self) -> dict[str, Book]:
+        """The copy of each collection beside the markers."""
+        return {
             "access": self.access,
             "break_glass": self.glass,
             "presence": self.presence,
+            "incidents": self.incidents,
         }
-        return books[collection]
 
     def _positions(self) -> dict[str, int]:
         """How far each copy has come."""
-        return {
-            "markers": self.index.position,
-            "access": self.access.position,
-            "break_glass": self.glass.position,
-            "presence": self.presence.position,
-        }
+        books = {name: book.position for name, book in self._books().items()}
+        return {"markers": self.index.position, **books}
 
     def _follow(self) -> None:
         while not self._stopping.is_set():
