@@ -189,8 +189,9 @@ class Point(Part):
     """One thing to ask or do. A mandatory point is answered or closed with a reason; it never holds up a unit.
 
     `repeat_per_unit`: asked for every call sign of the incident. `repeat_minutes`: asked again so long after each
-    answer, until `stop_when`. `prefill`: what the system knows is filled in and confirmed by a person. `key`: the one
-    key of its one-key answers on the board. `sets_grade`: the item or answer that is the incident's grade.
+    answer, until `stop_when`. `prefill`: what the system knows is filled in and confirmed by a person. `key`: which of
+    the board's one-key answers it takes. `briefed`: units must hear its answer. An answer of the list `grades` is the
+    incident's grade.
     """
 
     id: Code
@@ -210,6 +211,8 @@ class Point(Part):
     stop_when: Literal["unit_on_scene"] | None = None
     raises: Raises = Raises()
     prefill: Literal["marker_match", "call_history", "grade"] | None = None
+    key: Literal["brief", "video", "supervisor", "caller"] | None = None
+    briefed: bool = False
     quality: bool = False
 
 

@@ -52,7 +52,10 @@ def _category(path: Path, code: str, table: dict[str, Any]) -> Category:
     narrative = table.get("narrative", True)
     if not isinstance(narrative, bool):
         raise refuse("narrative", "must be true or false")
-    unknown = sorted(set(table) - {*_TEXTS, *_DAYS, "nearby_m", "disclosure", "break_glass", "narrative"})
+    radio = table.get("radio", "")
+    if not isinstance(radio, str):
+        raise refuse("radio", "must be a text, empty where nothing may be said on an open channel")
+    unknown = sorted(set(table) - {*_TEXTS, *_DAYS, "nearby_m", "disclosure", "break_glass", "narrative", "radio"})
     if unknown:
         raise refuse(unknown[0], "is not a field of a category")
     return Category(
@@ -66,4 +69,5 @@ def _category(path: Path, code: str, table: dict[str, Any]) -> Category:
         disclosure=dict(disclosure),
         break_glass=break_glass,
         narrative=narrative,
+        radio=radio.strip(),
     )

@@ -127,6 +127,7 @@ class Category:
     `review_days` and `longest_days` give the dates a list leaves out. `nearby_m` is how far outside a
     home a point still concerns it (0 for homes). `disclosure` maps role -> how much that role sees, `break_glass` is
     how much somebody sees who broke the glass. `narrative` is False for a kind that keeps no facts and no opinion.
+    `radio` is all that may be said of it on an open channel; empty for a kind that may not be named there.
     """
 
     code: str
@@ -139,6 +140,7 @@ class Category:
     disclosure: dict[str, str]
     break_glass: str = "none"
     narrative: bool = True
+    radio: str = ""
 
 
 @dataclass(frozen=True, slots=True)

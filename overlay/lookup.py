@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -14,7 +15,7 @@ from markers.location import Location, RawLocation, read_location
 from markers.matching import Outcome, match
 from markers.model import LONDON, Status
 from markers.spool import SpoolFailed
-from markers.store import Commit, Committed, StoreUnavailable
+from markers.store import Commit, Committed, StoreUnavailable, VersionConflict, Write
 from markers.vault import VaultError
 from overlay.disclosure import Disclosed, Shown, for_actor
 from overlay.glass import Glass
@@ -74,11 +75,39 @@ class Answer:
     glass_until: datetime | None = None
 
 
-def check(services: Services, actor: Actor, asked: Asked, now: datetime) -> Answer:
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a check found, before anything is withheld: for what is kept of it, never for what is shown.
+
+    `about` are the ledger's tokens of the place.
+    """
+
+    check_id: str
+    outcome: Outcome
+    about: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Along:
+    """What goes into the commit of a check's own entry, and into no other."""
+
+    writes: tuple[Write, ...] = ()
+    entries: tuple[bytes, ...] = ()
+
+
+def check(
+    services: Services,
+    actor: Actor,
+    asked: Asked,
+    now: datetime,
+    along: Callable[[Finding], Along] = lambda _: Along(),
+) -> Answer:
     """Match a location, log the look, and only then answer.
 
-    Raises LocationError for a location that can't be read, NotAllowedAnyMore for a revoked actor, and
-    NothingDisclosed when the look could be logged neither in the store nor in the spool.
+    `along` says what is to be written in the same commit; while the store is away nothing of it is, and the answer is
+    last known. It is asked again when somebody else changed a record first. Raises LocationError for a location that
+    can't be read, NotAllowedAnyMore for a revoked actor, and NothingDisclosed when the look could be logged neither in
+    the store nor in the spool.
     """
     where = read_location(asked.location)
     located: Located | None = None
@@ -102,11 +131,16 @@ def check(services: Services, actor: Actor, asked: Asked, now: datetime) -> Answ
         )
         answer = _compose(services, actor, asked, outcome, seen, glass, check_id, now)
         entry = _entry(services, actor, asked, where, outcome, seen, answer, now)
+        more = along(Finding(check_id, outcome, entry.about))
         try:
-            done = services.commit(Commit(entry.entry_id, expect, (), (entry.canonical(),)), now)
+            done = services.commit(Commit(entry.entry_id, expect, more.writes, (entry.canonical(), *more.entries)), now)
             if isinstance(done, Committed):
+                for collection in {write.collection for write in more.writes}:
+                    services.catch_up(collection)
                 return answer
             services.take_in(done.changes)
+        except VersionConflict as conflict:
+            services.catch_up(conflict.collection)
         except (StoreUnavailable, VaultError) as error:
             services.note_trouble(error)
             return _last_known(services, actor, asked, where, outcome, seen, answer, now, error)

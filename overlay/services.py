@@ -47,6 +47,9 @@ from overlay.identity import (
     ProviderError,
 )
 from overlay.incidents.book import IncidentBook
+from overlay.incidents.rules import Rules, RulesError
+from overlay.incidents.runs import Standings
+from overlay.incidents.wordings import Wordings
 from overlay.roles import Roles
 from overlay.settings import Settings, SettingsError
 
@@ -92,6 +95,7 @@ class Configuration:
     roles: Roles
     definitions: tuple[Definition, ...]
     incident_types: tuple[tuple[str, str], ...]
+    rules: Rules
     policy: Policy
     provider: Provider | None
 
@@ -108,6 +112,7 @@ class Configuration:
             roles=roles,
             definitions=load_definitions(),
             incident_types=_incident_types(settings.config / "incident_types.toml"),
+            rules=_rules(settings),
             policy=_policy(settings),
             provider=_provider(settings),
         )
@@ -134,6 +139,9 @@ class Services:
     glass: GlassBook
     presence: Presence
     incidents: IncidentBook
+    wordings: Wordings
+    standings: Standings
+    rules: Rules
     policy: Policy
     counters: Counters
     sign_on: OpenId | None
@@ -201,6 +209,9 @@ class Services:
             glass=GlassBook(),
             presence=Presence(),
             incidents=IncidentBook(),
+            wordings=Wordings(known.definitions),
+            standings=Standings(),
+            rules=known.rules,
             policy=known.policy,
             counters=Counters(url, known.area.code, max(settings.store_timeout_s, _COUNTERS_S)),
             sign_on=OpenId(known.provider) if known.provider else None,
@@ -318,15 +329,17 @@ class Services:
         """A person has decided: what this process knew of the store gives way to the store as it is."""
         log.warning("store_accepted", sequence=accepted.size, instead=accepted.instead)
         self.fence.store.start_over()
-        index, access, glass, presence, incidents = MarkerIndex(), AccessBook(), GlassBook(), Presence(), IncidentBook()
+        index, access, glass, presence = MarkerIndex(), AccessBook(), GlassBook(), Presence()
+        incidents, wordings = IncidentBook(), Wordings(self.definitions)
         news = self.fence.store.load("markers")
         index.replace(news.position, [_marker(r) for r in news.records if r.plain is not None])
         access.replace(self.fence.store.load("access"))
         glass.replace(self.fence.store.load("break_glass"))
         presence.replace(self.fence.store.load("presence"))
         incidents.replace(self.fence.store.load("incidents"))
+        wordings.replace(self.fence.store.load("wordings"))
         self.index, self.access, self.glass, self.presence, self._accepted = index, access, glass, presence, accepted
-        self.incidents = incidents
+        self.incidents, self.wordings = incidents, wordings
         self.store.start_over()
 
     def catch_up(self, collection: str) -> None:
@@ -351,6 +364,7 @@ class Services:
             "break_glass": self.glass,
             "presence": self.presence,
             "incidents": self.incidents,
+            "wordings": self.wordings,
         }
 
     def _positions(self) -> dict[str, int]:
@@ -467,6 +481,13 @@ def _marker(record: Record) -> Marker:
         return Marker.from_dict(json.loads(record.plain or b""))
     except (KeyError, TypeError, ValueError) as error:
         raise VaultError(f"marker {record.record_id} is written in a form this version does not know") from error
+
+
+def _rules(settings: Settings) -> Rules:
+    try:
+        return Rules.load(settings.config / "incidents.toml")
+    except RulesError as error:
+        raise SettingsError(str(error)) from error
 
 
 def _policy(settings: Settings) -> Policy:

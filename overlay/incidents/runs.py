@@ -1,0 +1,122 @@
+"""Which checklists an incident opens, how far each has come, and which of them a role may know of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from threading import Lock
+
+from checklists.definition import Definition
+from checklists.progress import Progress, progress
+from markers.model import Category, Grade
+from overlay.disclosure import LEVELS
+from overlay.incidents.entries import Checked
+from overlay.incidents.model import Incident, Run
+
+EVERY, TYPE, SILENT, ASKED, MARKER = "every", "type", "silent", "asked", "marker:"
+_HEADLINE = LEVELS.index("headline")
+
+
+@dataclass(frozen=True, slots=True)
+class RunState:
+    """A checklist of an incident as it stands."""
+
+    run: Run
+    progress: Progress
+
+
+def wanted(definitions: Iterable[Definition], incident: Incident) -> tuple[tuple[Definition, tuple[str, ...]], ...]:
+    """The checklists that should be open and are not, each with its reasons.
+
+    Reasons come from what is marked, not from what somebody was shown: `visible` keeps them from whom they would tell.
+    """
+    open_now = {run.checklist for run in incident.runs}
+    found = []
+    for definition in definitions:
+        because = _because(definition, incident)
+        if because and definition.id not in open_now:
+            found.append((definition, because))
+    return tuple(found)
+
+
+def _because(definition: Definition, incident: Incident) -> tuple[str, ...]:
+    rule = definition.show_when
+    because = []
+    if rule.any_incident:
+        because.append(EVERY)
+    if incident.incident_type in rule.incident_types:
+        because.append(TYPE)
+    if rule.silent_or_dropped_from_marked_number and silent_from_marked_number(incident):
+        because.append(SILENT)
+    if incident.checked is not None:
+        marked = dict.fromkeys(
+            seen.category
+            for seen in incident.checked.seen
+            if seen.applies
+            and seen.category in rule.marker_categories
+            and (not rule.grades or seen.grade in rule.grades)
+        )
+        because += [MARKER + category for category in marked]
+    return tuple(because)
+
+
+def silent_from_marked_number(incident: Incident) -> bool:
+    """Whether the call is silent or was dropped, and its number carries a marker."""
+    silent = incident.call is not None and incident.call.state != "connected"
+    return silent and incident.checked is not None and _on_number(incident.checked)
+
+
+def _on_number(checked: Checked) -> bool:
+    return any(seen.applies and seen.grade == Grade.PHONE for seen in checked.seen)
+
+
+def known_categories(categories: Mapping[str, Category], role: str) -> frozenset[str]:
+    """The categories whose markers a role is shown by name."""
+    return frozenset(
+        code
+        for code, category in categories.items()
+        if LEVELS.index(category.disclosure.get(role, "none")) >= _HEADLINE
+    )
+
+
+def visible(run: Run, known: frozenset[str]) -> bool:
+    """Whether a role may know of a checklist: not where its one reason is a marker whose kind is withheld."""
+    return any(not why.startswith(MARKER) or why.removeprefix(MARKER) in known for why in run.because)
+
+
+class Standings:
+    """How far the checklists of each incident have come, kept until the incident or the clock changes them."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._kept: dict[str, tuple[int, datetime, datetime | None, tuple[RunState, ...]]] = {}
+
+    def of(self, incident: Incident, wordings: Mapping[str, Definition], now: datetime) -> tuple[RunState, ...]:
+        """In the order they were opened. A checklist whose wording is not at hand is left out: `lacking` says so."""
+        with self._lock:
+            kept = self._kept.get(incident.incident_id)
+        if kept is not None:
+            version, made_at, until, states = kept
+            if version == incident.version and made_at <= now and (until is None or now < until):
+                return states
+        states = tuple(
+            RunState(run, progress(wordings[run.definition], run.opened_at, run.happened, now))
+            for run in incident.runs
+            if run.definition in wordings
+        )
+        until = min((s.progress.until for s in states if s.progress.until is not None), default=None)
+        with self._lock:
+            self._kept[incident.incident_id] = incident.version, now, until, states
+        return states
+
+    def forget(self, there: frozenset[str]) -> None:
+        """Keep nothing of incidents that are not `there` any more."""
+        with self._lock:
+            for gone in [incident_id for incident_id in self._kept if incident_id not in there]:
+                del self._kept[gone]
+
+
+def lacking(incident: Incident, wordings: Mapping[str, Definition]) -> tuple[str, ...]:
+    """Checklists that are open but whose wording is not at hand."""
+    return tuple(run.checklist for run in incident.runs if run.definition not in wordings)
