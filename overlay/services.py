@@ -47,6 +47,7 @@ from overlay.identity import (
     ProviderError,
 )
 from overlay.incidents.book import IncidentBook
+from overlay.incidents.looked import Looks
 from overlay.incidents.rules import Rules, RulesError
 from overlay.incidents.runs import Standings
 from overlay.incidents.wordings import Wordings
@@ -141,6 +142,7 @@ class Services:
     incidents: IncidentBook
     wordings: Wordings
     standings: Standings
+    looks: Looks
     rules: Rules
     policy: Policy
     counters: Counters
@@ -211,6 +213,7 @@ class Services:
             incidents=IncidentBook(),
             wordings=Wordings(known.definitions),
             standings=Standings(),
+            looks=Looks(),
             rules=known.rules,
             policy=known.policy,
             counters=Counters(url, known.area.code, max(settings.store_timeout_s, _COUNTERS_S)),
