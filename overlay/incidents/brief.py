@@ -64,7 +64,7 @@ def brief_of(
     """`shown` are the incident's matches as the asking role may see them; `said` the answers that units must hear,
     title to words."""
     head = [f"{incident.reference}."]
-    if incident.incident_type in types:
+    if incident.incident_type is not None and incident.incident_type in types:
         head.append(f"{types[incident.incident_type]}.")
     if incident.graded is not None and incident.graded.grade in grades:
         head.append(f"{grades[incident.graded.grade]}.")
@@ -73,7 +73,7 @@ def brief_of(
     typed = incident.place.address if incident.place is not None else None
     if where or typed:
         say.append(f"Go to: {where or typed}.")
-    private = []
+    private: list[str] = []
     for item in shown:
         if not item.match.applies:
             continue

@@ -1,7 +1,7 @@
 """Showing what is marked at an incident: in the words of each role, and logged before anybody sees it.
 
-A page that shows the same thing again logs nothing new: one look is kept for each sign-in, incident and content, so that
-a board which renews itself does not bury the looks that tell something.
+A page that shows the same thing again logs nothing new: one look is kept for each sign-in, incident and content, or a
+board that renews itself would bury the looks that tell something.
 """
 
 from __future__ import annotations

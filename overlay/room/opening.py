@@ -219,7 +219,8 @@ def with_runs(
 
     A silent or dropped call from a marked number is graded no lower than the floor.
     """
-    writes, entries = [], []
+    writes: list[Write] = []
+    entries: list[e.Entry] = []
     for definition, because in wanted(services.definitions, incident):
         key = fingerprint(definition)
         entries.append(e.RunOpened(now, by, secrets.token_hex(8), definition.id, key, because))
