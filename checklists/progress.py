@@ -2,8 +2,8 @@
 
 What came first is decided by the order of what happened, never by its times; times only decide what is due. A point is
 asked when its phase begins: on_call with the checklist, on_dispatch with the first unit (or that unit), on_scene with
-the first unit (or that unit) there, before_close when somebody means to close. A redo, a repeat, a changed brief, a unit
-that comes back ask again what was answered, in a new round; what was open stays open as it was. A repeat is due
+the first unit (or that unit) there, before_close when somebody means to close. A redo, a repeat, a changed brief or
+a unit that comes back ask again what was answered, in a new round; what was open stays open as it was. A repeat is due
 `due_minutes` after it was asked again, like the first time. A raise, once made, stays: a matter was put before the
 supervisor, whatever was answered later. Nothing is raised of a closed incident.
 """
