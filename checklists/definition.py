@@ -17,6 +17,8 @@ A definition is data that a force approves and versions. Values of answers are p
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 from typing import Annotated, Literal
@@ -27,6 +29,29 @@ CODE = r"^[a-z][a-z0-9_]{0,59}$"
 Code = Annotated[str, Field(pattern=CODE)]
 Words = Annotated[str, Field(min_length=1, max_length=1000)]
 Minutes = Annotated[int, Field(ge=1, le=10_080)]
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing that is wrong with a definition: where, and what to do. `line` is 0 where there is no line."""
+
+    file: str
+    line: int
+    field: str
+    reason: str
+
+    def __str__(self) -> str:
+        place = f"{self.file}:{self.line}" if self.line else self.file
+        return ": ".join(part for part in (place, self.field, self.reason) if part)
+
+
+class DefinitionError(ValueError):
+    """Definitions that can't be used. Its words are one line; `errors` are all that was found."""
+
+    def __init__(self, errors: Iterable[Fault]) -> None:
+        self.errors = tuple(errors)
+        more = len(self.errors) - 1
+        super().__init__(f"{self.errors[0]}" + (f" (and {more} more)" if more else ""))
 
 
 class Who(StrEnum):

@@ -19,15 +19,21 @@ class Prompt:
 
 
 def suggested(
-    definitions: Iterable[Definition], incident_type: str | None, shown_categories: frozenset[str]
+    definitions: Iterable[Definition],
+    incident_type: str | None,
+    shown: frozenset[tuple[str, str]],
+    *,
+    silent_from_marked_number: bool = False,
 ) -> tuple[Prompt, ...]:
-    """Pure. `shown_categories` are those the asking role was shown, so a prompt can't reveal a withheld one."""
+    """Pure. `shown` are category and grade of what the asking role was shown, so a prompt can't reveal what was not."""
     prompts = []
     for definition in definitions:
         rule = definition.show_when
         if incident_type is not None and incident_type in rule.incident_types:
             why = "the incident's type"
-        elif shown_categories.intersection(rule.marker_categories):
+        elif silent_from_marked_number and rule.silent_or_dropped_from_marked_number:
+            why = "a silent or dropped call from a marked number"
+        elif any(category in rule.marker_categories and _fits(grade, rule.grades) for category, grade in shown):
             why = "the marker shown"
         elif rule.any_incident:
             why = "every incident"
@@ -35,3 +41,7 @@ def suggested(
             continue
         prompts.append(Prompt(definition.id, definition.version, definition.title, why))
     return tuple(sorted(prompts, key=lambda prompt: prompt.why == "every incident"))
+
+
+def _fits(grade: str, grades: tuple[str, ...]) -> bool:
+    return not grades or grade in grades

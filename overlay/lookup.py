@@ -188,7 +188,7 @@ def _compose(
     now: datetime,
 ) -> Answer:
     shown = tuple(item.shown for item in seen)
-    applying = frozenset(item.category for item in shown if item.category is not None)
+    applying = frozenset((item.category, item.grade.value) for item in shown if item.category is not None)
     return Answer(
         check_id=check_id,
         status=outcome.status,

@@ -17,7 +17,9 @@ from typing import Literal, Protocol
 
 import structlog
 
-from checklists.definition import Definition, load_definitions
+from checklists.definition import Definition
+from checklists.load import load_definitions
+from checklists.references import Known
 from markers.anchors import Anchors
 from markers.categories import load_categories
 from markers.checkpoints import NotSigned, Statement, key_files
@@ -106,13 +108,14 @@ class Configuration:
         categories = load_categories(settings.config / "categories.toml")
         roles = Roles.load(settings.config / "roles.toml")
         check_table(categories, roles.titles, frozenset(r for r in roles.titles if roles.allows(r, "checks.make")))
+        incident_types = load_incident_types(settings.config / "incident_types.toml")
         return cls(
             area=load_area(settings),
             geocoders=load_geocoders(settings),
             categories=categories,
             roles=roles,
-            definitions=load_definitions(),
-            incident_types=_incident_types(settings.config / "incident_types.toml"),
+            definitions=load_definitions(known=Known(categories, dict(incident_types))),
+            incident_types=incident_types,
             rules=_rules(settings),
             policy=_policy(settings),
             provider=_provider(settings),
@@ -509,7 +512,8 @@ def _provider(settings: Settings) -> Provider | None:
         raise SettingsError(f"{path}: {error}.") from error
 
 
-def _incident_types(path: Path) -> tuple[tuple[str, str], ...]:
+def load_incident_types(path: Path) -> tuple[tuple[str, str], ...]:
+    """Code and title of each type, in the order they are offered. Raises SettingsError."""
     try:
         rows = tomllib.loads(path.read_text(encoding="utf-8"))["types"]
         return tuple((str(row["code"]), str(row["title"])) for row in rows)
