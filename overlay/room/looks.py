@@ -49,13 +49,12 @@ def look(
         with services.index.lock:
             position = services.index.position
             shown = tuple(_shown(services, actor, incident, now) for incident in incidents)
-        keys = {one: _keys(actor, one) for one in shown}
-        new = services.looks.new(key for own in keys.values() for key in own)
+        keys = [(one, _keys(actor, one)) for one in shown]
+        new = services.looks.new(key for _, own in keys for key in own)
         if not new:
             return shown
-        entries = [
-            _entry(actor, one, reason, now, Basis.CURRENT) for one, own in keys.items() if not new.isdisjoint(own)
-        ]
+        fresh = [one for one, own in keys if not new.isdisjoint(own)]
+        entries = [_entry(actor, one, reason, now, Basis.CURRENT) for one in fresh]
         commit = Commit(
             str(uuid.uuid4()),
             {"markers": position, "access": standing},
@@ -66,7 +65,7 @@ def look(
             done = services.commit(commit, now)
         except (StoreUnavailable, VaultError) as error:
             services.note_trouble(error)
-            _spool(services, actor, [one for one, own in keys.items() if not new.isdisjoint(own)], reason, now)
+            _spool(services, actor, fresh, reason, now)
             services.looks.note(new)
             return shown
         if isinstance(done, Committed):
