@@ -15,13 +15,19 @@ import structlog
 from flask import Flask, Response, jsonify, make_response, request
 from werkzeug.exceptions import HTTPException
 
+from checklists.answers import AnswerRefused
 from markers.anchors import AnchorsFailed
 from markers.location import LocationError
 from markers.store import StoreUnavailable, VersionConflict
 from overlay.auditing import ProofFailed
 from overlay.glass import GlassRefused, NoSuchGlass
 from overlay.identity import AccessBusy, IdentityError, Refused, SignInBusy, SignInRefused, SlowDown, StartAgain
+from overlay.incidents.book import NoSuchIncident
 from overlay.lookup import NotAllowedAnyMore, NothingDisclosed
+from overlay.room.answering import AnswerMoved
+from overlay.room.briefing import BriefMoved
+from overlay.room.change import IncidentClosed, RoomBusy, RoomRefused
+from overlay.room.opening import AlreadyOpen, NotKept
 from overlay.security import CrossSite, Forbidden, Locked, SignInFirst, is_api
 from overlay.viewing import NoSuchMarker
 
@@ -176,6 +182,28 @@ def _gone(_: Exception) -> Problem:
     )  # fmt: skip
 
 
+def _room(error: RoomRefused) -> Problem:
+    conflict = isinstance(error, IncidentClosed | AlreadyOpen | BriefMoved)
+    return Problem(
+        409 if conflict else 422, "room", "That can't be done", error.reason, "Put it right and send it again.",
+        errors=(FieldError(error.field, error.reason),),
+    )  # fmt: skip
+
+
+def _answer(error: AnswerRefused) -> Problem:
+    return Problem(
+        422, "answer", "That answer can't be taken", error.reason, "Put it right and send it again.",
+        "Nothing was recorded.", (FieldError(error.field, error.reason),),
+    )  # fmt: skip
+
+
+def _not_kept(error: NotKept) -> Problem:
+    return Problem(
+        503, "not-recorded", "The incident was not recorded", str(error), "Work on paper until the store answers.",
+        NOT_CHECKED, headers={"Retry-After": "5"},
+    )  # fmt: skip
+
+
 TABLE: tuple[tuple[type[Exception], Callable[[Any], Problem]], ...] = (
     (LocationError, _location),
     (BodyRefused, _body),
@@ -196,6 +224,12 @@ TABLE: tuple[tuple[type[Exception], Callable[[Any], Problem]], ...] = (
     (GlassRefused, lambda error: Problem(409, "refused", "That can't be done", error.reason, "Load the page again.")),
     (NoSuchGlass, _gone),
     (NoSuchMarker, _gone),
+    (NoSuchIncident, _gone),
+    (RoomRefused, _room),
+    (AnswerRefused, _answer),
+    (AnswerMoved, lambda error: Problem(409, "answer-moved", "Somebody else answered first", str(error), "", "")),
+    (NotKept, _not_kept),
+    (RoomBusy, lambda _: _busy(RoomBusy("Others are changing this incident just now. Send it again."))),
     (IdentityError, lambda error: Problem(409, "accounts", "That was not done", str(error), "", "")),
     (VersionConflict, _conflict),
     (StoreUnavailable, _no_store),

@@ -30,6 +30,11 @@ PERMISSIONS: Mapping[str, str] = MappingProxyType(
         "markers.count": "learn how many marked premises a vague location could mean",
         "markers.read": "open a marker's own page",
         "disclosures.read": "see to whom markers were shown",
+        "incidents.read": "see incidents and their prompts",
+        "incidents.work": "open incidents, answer prompts, grade, and say what changed",
+        "incidents.dispatch": "put units on incidents and record what they were told",
+        "incidents.close": "close incidents and open them again",
+        "raises.take": "take what was raised on oneself, by name",
         "break_glass.open": "see withheld detail for one incident, for a reason, for at most 15 minutes",
         "break_glass.told": "be told at once that somebody broke the glass",
         "break_glass.review": "review why somebody broke the glass",
@@ -43,7 +48,10 @@ PERMISSIONS: Mapping[str, str] = MappingProxyType(
     }
 )
 
-_CONTENT = ("checks.make", "markers.import", "markers.count", "markers.read", "disclosures.read", "break_glass.open")
+_CONTENT = (
+    *("checks.make", "markers.import", "markers.count", "markers.read", "disclosures.read", "break_glass.open"),
+    *("incidents.read", "incidents.work", "incidents.dispatch", "incidents.close", "raises.take"),
+)
 _OPENING = ("accounts.manage", "tokens.manage")
 # Whoever reads the ledger, looks after accounts or sees markers does not do another of the three: nobody audits their
 # own activity (Police National Database code of practice), and administrators see no marker content.

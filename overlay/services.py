@@ -48,6 +48,7 @@ from overlay.identity import (
     Provider,
     ProviderError,
 )
+from overlay.incidents.board import Board
 from overlay.incidents.book import IncidentBook
 from overlay.incidents.looked import Looks
 from overlay.incidents.rules import Rules, RulesError
@@ -146,6 +147,7 @@ class Services:
     wordings: Wordings
     standings: Standings
     looks: Looks
+    board: Board
     rules: Rules
     policy: Policy
     counters: Counters
@@ -217,6 +219,7 @@ class Services:
             wordings=Wordings(known.definitions),
             standings=Standings(),
             looks=Looks(),
+            board=Board(),
             rules=known.rules,
             policy=known.policy,
             counters=Counters(url, known.area.code, max(settings.store_timeout_s, _COUNTERS_S)),

@@ -73,7 +73,10 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Checked(Entry):
-    """One check of the incident's place and number. `about` are the ledger's tokens of where, `seen` every match."""
+    """One check of the incident's place and number. `about` are the ledger's tokens of where, `seen` every match.
+
+    `same` are tokens of the home and the number alone, by which repeat calls are counted.
+    """
 
     check_id: str
     status: str
@@ -84,6 +87,7 @@ class Checked(Entry):
     known: bool
     warnings: tuple[str, ...]
     about: tuple[str, ...]
+    same: tuple[str, ...]
     seen: tuple[Seen, ...]
 
 

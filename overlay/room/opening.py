@@ -9,9 +9,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from checklists.load import as_plain, fingerprint
-
 from markers.ledger import Basis, Operation
-from markers.location import RawLocation
+from markers.location import LocationError, RawLocation, read_location
 from markers.store import NotUnique, Write
 from overlay.incidents import entries as e
 from overlay.incidents import wordings
@@ -77,7 +76,7 @@ def open_incident(services: Services, actor: Actor, opening: Opening, now: datet
                 e.Typed(now, by, opening.incident_type),
                 e.Called(now, by, opening.place.phone, opening.call),
                 e.Located(now, by, opening.place),
-                checked(finding, by, now),
+                checked(services, finding, opening.place, by, now),
             ),
         )
         incident, wording_writes = with_runs(services, first, by, now)
@@ -116,7 +115,7 @@ def check_again(
 
     def along(finding: Finding) -> Along:
         current = being_open(services.incidents.get(incident_id))
-        told = current.with_entries(*news(current, by), checked(finding, by, now))
+        told = current.with_entries(*news(current, by), checked(services, finding, place, by, now))
         after, wording_writes = with_runs(services, told, by, now)
         after = replace(after, version=current.version + 1)
         made[:] = [after]
@@ -180,7 +179,7 @@ def read_reference(text: str) -> str:
     return tidy
 
 
-def checked(finding: Finding, by: e.Person, now: datetime) -> e.Checked:
+def checked(services: Services, finding: Finding, place: RawLocation, by: e.Person, now: datetime) -> e.Checked:
     """What an incident keeps of a check: every match, whoever made it; showing it is decided anew each time."""
     outcome = finding.outcome
     return e.Checked(
@@ -195,6 +194,7 @@ def checked(finding: Finding, by: e.Person, now: datetime) -> e.Checked:
         known=outcome.known,
         warnings=outcome.warnings,
         about=finding.about,
+        same=same_tokens(services, outcome.home.premises_id if outcome.home is not None else None, place.phone),
         seen=tuple(
             e.Seen(
                 marker_id=match.marker.marker_id,
@@ -210,6 +210,16 @@ def checked(finding: Finding, by: e.Person, now: datetime) -> e.Checked:
             for match in outcome.matches
         ),
     )
+
+
+def same_tokens(services: Services, premises_id: str | None, phone: str | None) -> tuple[str, ...]:
+    """What another call from the same home or number shares with this one."""
+    try:
+        number = read_location(RawLocation(phone=phone)).phone if phone else None
+    except LocationError:
+        number = None
+    named = {"same home": premises_id, "same number": number}
+    return tuple(services.vault.token(kind, text) for kind, text in named.items() if text)
 
 
 def with_runs(

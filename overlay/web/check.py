@@ -46,9 +46,12 @@ def form_sent() -> CheckForm:
     return CheckForm(**{name: request.form.get(name, "") for name in CheckForm.__slots__})
 
 
-def answered(form: CheckForm, glass: GlassForm | None) -> Response:
-    """The check page's answer to a form; `glass` is what stood in the form under the answer before it was refused."""
-    page = _blank(form)
+def answered(form: CheckForm, glass: GlassForm | None, problem: tuple[str, str | None] | None = None) -> Response:
+    """The check page's answer to a form; `glass` is what stood in the form under the answer before it was refused.
+
+    `problem` is why an incident could not be opened of it, and the box that is about: the check is made all the same.
+    """
+    page = replace(_blank(form), not_opened=problem)
     unusable = _unusable(form, page.incident_types)
     if unusable is not None:
         field, reason = unusable
@@ -92,6 +95,7 @@ def _blank(form: CheckForm) -> CheckPage:
         incident_types=services.incident_types,
         may_check=services.roles.may(actor, "checks.make"),
         may_open_markers=services.roles.may(actor, "markers.read"),
+        may_open_incidents=services.roles.may(actor, "incidents.work"),
     )
 
 

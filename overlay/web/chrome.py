@@ -10,6 +10,7 @@ from overlay.web.views import Chrome, GlassNotices, PublicChrome
 # The pages of the bar, by the permission that opens them.
 _LINKS = (
     ("checks.make", "Check", "/"),
+    ("incidents.read", "Board", "/board"),
     ("room.supervise", "Control room", "/control-room"),
     ("break_glass.review", "Broken glass", "/broken-glass"),
     ("disclosures.read", "Disclosures", "/disclosures"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from overlay import security
+from overlay.web.room_words import raise_words
 from overlay.web.times import clock, day, moment, review_words
 from overlay.web.wording import words_of
 
@@ -14,5 +15,7 @@ if TYPE_CHECKING:
 
 def register(app: Flask) -> None:
     """Give every template of the application these filters and functions."""
-    app.jinja_env.filters.update(clock=clock, day=day, moment=moment, review_words=review_words)
+    app.jinja_env.filters.update(
+        clock=clock, day=day, moment=moment, review_words=review_words, raise_words=raise_words
+    )
     app.jinja_env.globals.update(words_of=words_of, now=security.now)

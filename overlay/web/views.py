@@ -249,7 +249,8 @@ class CheckPage:
     Before a check both `answer` and `problem` are None. `problem` says what was wrong with what was
     typed, or why no answer could be given; it is never a `clear`. `field` names the box it is about.
     `may_check` is False for a role that makes no checks: the page then says so and shows no form. `glass` is set when
-    this role could break the glass for what the answer withholds.
+    this role could break the glass for what the answer withholds. `not_opened` is why no incident was opened of this
+    check, and the box that is about.
     """
 
     chrome: Chrome
@@ -261,6 +262,8 @@ class CheckPage:
     may_check: bool = True
     glass: GlassForm | None = None
     may_open_markers: bool = False
+    may_open_incidents: bool = False
+    not_opened: tuple[str, str | None] | None = None
 
 
 @dataclass(frozen=True, slots=True)

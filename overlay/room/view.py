@@ -1,0 +1,82 @@
+"""One incident as one person may see it: looked at and logged first, then put together for a page or a program."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from checklists.progress import PointState, State
+from markers.ledger import Basis
+from markers.model import Status
+from overlay.incidents.board import Standing, standing_of
+from overlay.incidents.brief import Brief
+from overlay.incidents.model import Incident
+from overlay.incidents.prefill import earlier_calls, prefilled
+from overlay.incidents.runs import RunState, known_categories, lacking
+from overlay.lookup import Answer, Understood
+from overlay.roles import Actor
+from overlay.room.briefing import script
+from overlay.room.looks import Shown, look
+from overlay.services import Services
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentView:
+    """An incident for one person. `answer` is its last check, shown as their role may see it now."""
+
+    incident: Incident
+    standing: Standing
+    shown: Shown
+    answer: Answer | None
+    brief: Brief
+    earlier_calls: int
+    lacking: tuple[str, ...]
+
+    def prefill(self, state: PointState) -> Any:
+        """What a form begins with where nothing was answered."""
+        if state.state is not State.OPEN or state.point.prefill is None:
+            return None
+        shown = tuple(item.shown for item in self.shown.matches)
+        return prefilled(state.point, self.incident, shown, self.earlier_calls)
+
+    def run(self, run_id: str) -> RunState | None:
+        return next((run for run in self.standing.runs if run.run.run_id == run_id), None)
+
+
+def view(services: Services, actor: Actor, incident_id: str, now: datetime, reason: str = "incident") -> IncidentView:
+    """Raises NoSuchIncident, NotAllowedAnyMore, NothingDisclosed."""
+    (shown,) = look(services, actor, (services.incidents.get(incident_id),), now, reason)
+    incident = shown.incident
+    known = known_categories(services.categories, actor.role)
+    states = services.standings.of(incident, services.wordings, now)
+    standing, _ = standing_of(incident, states, known, services.rules, now)
+    return IncidentView(
+        incident=incident,
+        standing=standing,
+        shown=shown,
+        answer=answer_of(shown),
+        brief=script(services, actor, shown, now),
+        earlier_calls=earlier_calls(incident, services.incidents.all(), now),
+        lacking=lacking(incident, services.wordings),
+    )
+
+
+def answer_of(shown: Shown) -> Answer | None:
+    """The incident's last check in the form of an answer. A check that found what is gone since is still no clear."""
+    checked = shown.incident.checked
+    if checked is None:
+        return None
+    return Answer(
+        check_id=checked.check_id,
+        status=Status(checked.status),
+        reason=checked.reason,
+        advice="Treat as unknown until it is checked." if checked.status == Status.COULD_NOT_CHECK else None,
+        as_of=checked.at,
+        store=Basis(checked.store),
+        understood=Understood(checked.understood, checked.precision, checked.known),
+        warnings=checked.warnings,
+        matches=tuple(item.shown for item in shown.matches),
+        prompts=(),
+        ledger_entry="",
+    )

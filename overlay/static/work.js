@@ -1,0 +1,198 @@
+// Incidents and the board: what changed is put in its place, what somebody is typing is left alone.
+// Every sentence is in the templates or the server's; without this script the forms work as plain forms.
+const byId = (id) => document.getElementById(id);
+const root = () => byId("work") ?? byId("rows");
+const says = byId("work-says");
+const typingIn = (element) => element?.matches("input:not([type=radio], [type=checkbox], [type=submit]), textarea, select") ?? false;
+
+document.addEventListener("keydown", (event) => {
+  if (event.altKey && event.key.toLowerCase() === "o") {
+    const opens = document.querySelector("form[data-opens]");
+    if (opens) {
+      event.preventDefault();
+      const reference = opens.elements.incident;
+      const typed = byId("incident")?.value.trim();
+      if (typed) reference.value = typed;
+      if (reference.value.trim()) opens.requestSubmit();
+      else reference.focus();
+    }
+  }
+});
+
+if (root()) workPage();
+
+function workPage() {
+  let skew = Date.parse(root().dataset.now) - Date.now();
+  let lastAnswer = Date.now();
+  setInterval(tick, 1000);
+  tick();
+
+  document.addEventListener("htmx:after:request", (event) => {
+    const form = event.target;
+    if (!form.matches?.("form[data-work]")) return;
+    event.preventDefault();
+    const { ctx } = event.detail;
+    const { status } = ctx.response;
+    if (!ctx.text.includes('id="work"')) return say(says.dataset.lost ?? `Not recorded (${status}). Send it again.`);
+    say("");
+    merge(ctx.text, form);
+    if (status === 200) goOn(form);
+  });
+  document.addEventListener("htmx:error", ({ target }) => {
+    if (target.matches?.("form[data-work]")) say("No answer from the service. It is not certain that this was recorded: look before sending it again.");
+  });
+
+  document.addEventListener("overlay:incidents", ({ detail }) => {
+    const own = root().dataset.incident;
+    if (!own || detail.ids.includes(own)) renew();
+  });
+  document.addEventListener("overlay:markers", renew);
+  document.addEventListener("overlay:reload", renew);
+  // What is due passes without anybody doing anything.
+  setInterval(() => Date.now() - lastAnswer > 20_000 && renew(), 5_000);
+
+  async function renew() {
+    try {
+      const reply = await fetch(location.href, { headers: { "HX-Request": "true" }, signal: AbortSignal.timeout(5000) });
+      if (reply.ok) merge(await reply.text(), null);
+    } catch {
+      // The top bar says that live updates are lost; this page is renewed when they are back.
+    }
+  }
+
+  function merge(html, sent) {
+    const fresh = new DOMParser().parseFromString(html, "text/html");
+    const next = fresh.getElementById(root().id);
+    if (!next) return;
+    lastAnswer = Date.now();
+    skew = Date.parse(next.dataset.now) - Date.now();
+    const state = fresh.getElementById("store-state");
+    if (state && state.outerHTML !== byId("store-state").outerHTML) byId("store-state").replaceWith(document.importNode(state, true));
+    const own = sent?.closest("[data-part]");
+    const busy = [...root().querySelectorAll("[data-part]")].filter((part) => part !== own && isBusy(part));
+    if (busy.length === 0) swap(root(), next);
+    else {
+      root().dataset.version = next.dataset.version;
+      for (const part of next.querySelectorAll("[data-part]")) {
+        const old = byId(part.id);
+        if (old && !busy.includes(old) && old.dataset.mark !== part.dataset.mark) swap(old, part);
+      }
+    }
+    tick();
+  }
+
+  function isBusy(part) {
+    if (part.contains(document.activeElement) && typingIn(document.activeElement)) return true;
+    return [...part.querySelectorAll("input:not([type=hidden]), textarea, select")].some(isChanged);
+  }
+
+  function isChanged(box) {
+    if (box.matches("[type=radio], [type=checkbox]")) return box.checked !== box.defaultChecked;
+    if (box.matches("select")) return [...box.options].some((option) => option.selected !== option.defaultSelected && (option.selected ? option.index > 0 : true));
+    return box.value !== box.defaultValue;
+  }
+
+  function swap(old, part) {
+    const open = new Set([...old.querySelectorAll("details[open][data-fold]")].map((fold) => fold.dataset.fold));
+    const focused = old.contains(document.activeElement) ? placeOf(document.activeElement) : null;
+    const fresh = document.importNode(part, true);
+    for (const fold of fresh.querySelectorAll("details[data-fold]")) if (open.has(fold.dataset.fold)) fold.open = true;
+    old.replaceWith(fresh);
+    window.htmx?.process(fresh);
+    if (focused) find(focused)?.focus();
+  }
+
+  function placeOf(element) {
+    const part = element.closest("[data-part]");
+    return { part: part?.id, what: element.tagName, name: element.getAttribute("name"), value: element.getAttribute("value"), href: element.getAttribute("href") };
+  }
+
+  function find({ part, what, name, value, href }) {
+    return [...(byId(part)?.querySelectorAll(what) ?? [])].find(
+      (element) => element.getAttribute("name") === name && element.getAttribute("value") === value && element.getAttribute("href") === href,
+    ) ?? byId(part)?.querySelector("summary, a, button");
+  }
+
+  // After an answer the next open point is asked.
+  function goOn(form) {
+    const id = form.elements.form?.value;
+    if (!id || !byId(id)?.matches(".point")) return;
+    byId(id).querySelector("details").open = false;
+    const points = [...document.querySelectorAll(".point")];
+    const next = points.slice(points.indexOf(byId(id)) + 1).find((point) => point.matches(".point--open"));
+    if (next) ask(next);
+    else byId(id).querySelector("summary").focus();
+  }
+
+  function ask(point) {
+    point.querySelector("details").open = true;
+    (point.querySelector("form input:not([type=hidden]), form textarea, form select") ?? point.querySelector("summary")).focus();
+    point.scrollIntoView({ block: "nearest" });
+  }
+
+  function tick() {
+    const now = Date.now() + skew;
+    for (const due of document.querySelectorAll("[data-due]")) {
+      const left = Math.round((Date.parse(due.dataset.due) - now) / 1000);
+      const words = `${left < 0 ? "overdue" : "due"} ${span(Math.abs(left))}`;
+      if (due.textContent !== words) due.textContent = words;
+      due.classList.toggle("is-overdue", left < 0);
+    }
+    for (const age of document.querySelectorAll("[data-since]")) {
+      const words = span(Math.max(0, Math.round((now - Date.parse(age.dataset.since)) / 1000)));
+      if (age.textContent !== words) age.textContent = words;
+    }
+  }
+
+  function span(seconds) {
+    const minutes = Math.floor(seconds / 60);
+    if (minutes >= 60) return `${Math.floor(minutes / 60)} h ${String(minutes % 60).padStart(2, "0")}`;
+    return `${minutes}:${String(seconds % 60).padStart(2, "0")}`;
+  }
+
+  function say(words) {
+    if (says.textContent !== words) says.textContent = words;
+  }
+
+  const shortcuts = { n: "not_known", a: "not_asked", s: "not_safe", x: "not_applicable" };
+
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.altKey || event.metaKey || byId("keys").matches(":popover-open")) return;
+    const typing = typingIn(event.target);
+    const point = event.target.closest?.(".point");
+    if (event.key === "Escape" && typing) return event.target.blur();
+    if (typing) return;
+    const key = event.key.toLowerCase();
+    if (point && point.querySelector("details").open) {
+      const form = point.querySelector("form");
+      if (form && shortcuts[key]) {
+        const button = form.querySelector(`button[value="${shortcuts[key]}"]`);
+        if (button) return event.preventDefault(), form.requestSubmit(button);
+      }
+      if (form && /^[1-9]$/.test(event.key)) {
+        const box = form.querySelectorAll(".pick input")[Number(event.key) - 1];
+        if (box) return event.preventDefault(), box.focus(), box.click();
+      }
+      if (form && event.key === "Enter" && event.target.matches("input")) return event.preventDefault(), form.requestSubmit();
+    }
+    if (key === "arrowdown" || key === "arrowup" || key === "j" || key === "k") {
+      if (event.target.matches?.("[type=radio]") && key.startsWith("arrow")) return;
+      const stops = [...document.querySelectorAll(".point > details > summary, a[data-row]")];
+      const here = stops.findIndex((stop) => stop === event.target || stop.closest("[data-part]").contains(event.target));
+      const next = stops[here + (key === "arrowdown" || key === "j" ? 1 : -1)];
+      if (next) return event.preventDefault(), next.focus();
+    }
+    const box = key === "v" ? nextPoint("video") : key === "t" ? nextPoint("supervisor") : key === "c" ? nextPoint("caller") : null;
+    if (box) return event.preventDefault(), ask(box);
+    const target = document.querySelector(`[data-key="${CSS.escape(key)}"]`);
+    if (target) {
+      event.preventDefault();
+      if (target.matches("button")) target.click();
+      else target.focus();
+    }
+  });
+
+  function nextPoint(kind) {
+    return document.querySelector(`.point--open[data-kind="${kind}"]`) ?? document.querySelector(`.point[data-kind="${kind}"]`);
+  }
+}

@@ -1,0 +1,116 @@
+"""The dispatcher's board: every open incident, the one that needs somebody first in front."""
+
+from __future__ import annotations
+
+import hashlib
+
+from flask import Blueprint, make_response, render_template, request
+from flask.typing import ResponseReturnValue
+
+from markers.model import Grade
+from overlay import security
+from overlay.disclosure import Shown as ShownMatch
+from overlay.incidents.board import Standing
+from overlay.incidents.runs import known_categories
+from overlay.room.looks import Shown, look
+from overlay.security import requires
+from overlay.web.chrome import chrome_for
+from overlay.web.room_views import BoardPage, RowView, UnitView
+from overlay.web.room_words import where_of
+
+pages = Blueprint("board", __name__)
+
+PER_PAGE = 50
+_SHAPES = {
+    Grade.PREMISES: ("square", "at this home"),
+    Grade.PHONE: ("square", "on this number"),
+    Grade.ZONE: ("square", "in this area"),
+    Grade.POSSIBLE: ("triangle", "may be this home"),
+    Grade.BUILDING: ("triangle", "in this building"),
+    Grade.NEARBY: ("triangle", "close by"),
+}
+
+
+@pages.get("/board")
+@requires("incidents.read")
+def show() -> ResponseReturnValue:
+    """The board, or its rows alone to a page that asked so."""
+    page = board_page(request.args.get("page", "1"))
+    template = "fragments/rows.html" if "HX-Request" in request.headers else "pages/board.html"
+    response = make_response(render_template(template, page=page))
+    response.vary.add("HX-Request")
+    return response
+
+
+def board_page(asked: str) -> BoardPage:
+    """One page of the board, its looks logged. Raises NothingDisclosed."""
+    services, actor, now = security.services(), security.actor(), security.now()
+    incidents = services.incidents.open()
+    known = known_categories(services.categories, actor.role)
+    order = services.board.order(incidents, services.standings, services.wordings, known, services.rules, now)
+    last = max(1, -(-len(order) // PER_PAGE))
+    number = min(int(asked), last) if asked.isascii() and asked.isdigit() and asked != "0" else 1
+    here = order[(number - 1) * PER_PAGE : number * PER_PAGE]
+    shown = look(services, actor, tuple(row.incident for row in here), now, "board")
+    return BoardPage(
+        chrome=chrome_for(actor),
+        now=now,
+        rows=tuple(_row(row, seen) for row, seen in zip(here, shown, strict=True)),
+        open=len(order),
+        more=max(0, len(order) - number * PER_PAGE),
+        page=number,
+        unreadable=len(services.incidents.unreadable),
+    )
+
+
+def _row(row: Standing, seen: Shown) -> RowView:
+    services, incident = security.services(), row.incident
+    rules, place, graded = services.rules, incident.place, incident.graded
+    shapes = tuple(dict.fromkeys(_shape(item.shown) for item in seen.matches if item.match.applies))
+    checked = incident.checked
+    if not shapes and checked is not None and checked.status == "could_not_check":
+        shapes = (("cross", "could not be checked"),)
+    briefs = {brief.call_sign: brief for brief in row.units}
+    units = tuple(
+        UnitView(
+            unit.call_sign,
+            unit.state,
+            rules.unit_states.get(unit.state, unit.state),
+            unit.state_at,
+            left=False,
+            brief=briefs.get(unit.call_sign),
+        )
+        for unit in incident.units
+        if unit.left_at is None
+    )
+    prompt = row.next_prompt
+    mark = (
+        incident.version,
+        row.overdue,
+        len(row.waiting_raises),
+        shapes,
+        prompt and (prompt.point.id, prompt.overdue),
+    )
+    return RowView(
+        incident_id=incident.incident_id,
+        mark=hashlib.sha256(repr(mark).encode()).hexdigest()[:12],
+        reference=incident.reference,
+        grade=graded.grade if graded else None,
+        grade_title=rules.grades.get(graded.grade, graded.grade) if graded else None,
+        type_title=dict(services.incident_types).get(incident.incident_type or ""),
+        where=where_of(place.address, place.postcode, place.grid_reference) if place else "no address",
+        opened=incident.opened.at,
+        shapes=shapes,
+        units=units,
+        next_prompt=prompt,
+        open=row.open,
+        overdue=row.overdue,
+        raises=row.waiting_raises,
+        briefs=tuple(f"{unit.call_sign}: {unit.why}" for unit in row.units if unit.why) if shapes else (),
+        need=row.need.name.casefold(),
+    )
+
+
+def _shape(shown: ShownMatch) -> tuple[str, str]:
+    shape, where = _SHAPES[shown.grade]
+    return shape, f"{shown.category_title or 'Detail withheld'}, {where}"
