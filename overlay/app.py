@@ -7,6 +7,7 @@ from jinja2 import ChoiceLoader, PackageLoader, PrefixLoader
 
 from overlay import errors, metrics, proxies, request_limits, security
 from overlay.api import checks, description, figures, health
+from overlay.api import incidents as incidents_api
 from overlay.services import Services
 from overlay.settings import Settings
 from overlay.web import (
@@ -60,7 +61,14 @@ def create_app(services: Services | None = None) -> Flask:
         disclosures,
         ledger,
     )
-    for part in (*(module.pages for module in pages), checks.api, health.api, description.api, figures.api):
+    for part in (
+        *(module.pages for module in pages),
+        checks.api,
+        incidents_api.api,
+        health.api,
+        description.api,
+        figures.api,
+    ):
         app.register_blueprint(part)
     app.wsgi_app = proxies.behind(security.services_of(app).settings.trusted, app.wsgi_app)  # type: ignore[method-assign]  # Flask's own way to wrap
     return app

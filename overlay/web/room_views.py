@@ -92,7 +92,7 @@ class UnitView:
 
 @dataclass(frozen=True, slots=True)
 class IncidentPage:
-    """`pages/incident.html` and `fragments/work.html`. `refusal` is what was wrong with `form`, `typed` what it held."""
+    """`pages/incident.html` and `fragments/work.html`. `refusal`: what was wrong with `form`; `typed`: what it held."""
 
     chrome: Chrome
     now: datetime

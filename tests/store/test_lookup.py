@@ -131,9 +131,12 @@ def test_roles_see_different_things_of_one_marker(services: Services) -> None:
 
 
 def test_prompts_come_from_the_type_and_from_what_was_shown(services: Services) -> None:
-    assert [prompt.checklist for prompt in ask(services).prompts] == ["domestic_abuse_20", "thrive"]
+    shown = ["marker_child_protection_plan", "units_to_marked_place"]
+    assert [prompt.checklist for prompt in ask(services).prompts] == ["domestic_abuse_20", *shown, "thrive"]
     plain = check(services, OPERATOR, Asked(HOME), services.now())
-    assert [prompt.checklist for prompt in plain.prompts] == ["thrive"]
+    assert [prompt.checklist for prompt in plain.prompts] == [*shown, "thrive"]
+    quiet = check(services, OPERATOR, Asked(QUIET), services.now())
+    assert [prompt.checklist for prompt in quiet.prompts] == ["thrive"]
 
 
 def test_a_position_outside_the_area_is_answered_and_said(services: Services) -> None:

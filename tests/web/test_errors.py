@@ -7,11 +7,14 @@ import re
 import signal
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import pytest
 import requests
 from flask import Flask
 
+from checklists.answers import AnswerRefused
+from checklists.record import Answer
 from markers.anchors import AnchorsFailed
 from markers.location import LocationError
 from markers.store import StoreUnavailable, VersionConflict
@@ -20,7 +23,11 @@ from overlay.app import create_app
 from overlay.auditing import ProofFailed
 from overlay.errors import BodyRefused, FieldError
 from overlay.glass import GlassRefused, NoSuchGlass
+from overlay.incidents.book import NoSuchIncident
 from overlay.lookup import NotAllowedAnyMore, NothingDisclosed
+from overlay.room.answering import AnswerMoved
+from overlay.room.change import RoomBusy, RoomRefused
+from overlay.room.opening import AlreadyOpen, NotKept
 from overlay.security import CrossSite, Forbidden, Locked, SignInFirst, public
 from overlay.services import Services
 from overlay.viewing import NoSuchMarker
@@ -130,6 +137,13 @@ EVERY = [
     GlassRefused("reason", "Too short."),
     NoSuchGlass(),
     NoSuchMarker(),
+    NoSuchIncident(),
+    RoomRefused("call_sign", "Give a call sign like C123."),
+    AlreadyOpen("CAD-1", None),
+    AnswerRefused("value", "Answer yes or no."),
+    AnswerMoved(Answer("a1", "weapons", datetime(2026, 11, 23, tzinfo=UTC), "Casey")),
+    NotKept(None),  # type: ignore[arg-type]  # the answer is not told
+    RoomBusy(),
     VersionConflict("markers", "m1", 3),
     StoreUnavailable("gone"),
     ValueError(CANARY),

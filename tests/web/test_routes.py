@@ -15,9 +15,12 @@ import requests
 from flask import Flask
 
 from markers.exchange import marker_id
+from markers.ledger import Via
+from markers.location import RawLocation
 from overlay import glass, identity
 from overlay.app import create_app
-from overlay.roles import ROLES, Roles
+from overlay.roles import ROLES, Actor, Roles
+from overlay.room import closing, opening
 from overlay.security import Guard, guard_of
 from overlay.services import Services
 from overlay.settings import SHIPPED_CONFIG, Settings
@@ -39,6 +42,12 @@ class Route:
     ends: dict[str, int] = field(default_factory=lambda: {"": 200})
 
 
+FOUND = {"open": 200, "closed": 200, "absent": 404}
+REFUSED = {"open": 422, "closed": 422, "absent": 404}
+ANY_REFUSED = {"open": 422, "closed": 422, "absent": 422}  # before it is looked for
+WHEN_OPEN = {"open": 422, "closed": 409, "absent": 404}
+WHEN_OPEN_DONE = {"open": 200, "closed": 409, "absent": 404}
+
 # The route map as it is meant to be.
 ROUTES: dict[tuple[str, str], Route] = {
     ("GET", "/"): Route("console.open"),
@@ -55,6 +64,17 @@ ROUTES: dict[tuple[str, str], Route] = {
     ),
     ("GET", "/notices"): Route("break_glass.told"),
     ("GET", "/control-room"): Route("room.supervise"),
+    ("GET", "/board"): Route("incidents.read"),
+    ("POST", "/incidents"): Route("incidents.work", {"incident": "CAD 1", **NOWHERE}),
+    ("GET", "/incidents/<incident_id>"): Route("incidents.read", ends=FOUND),
+    ("POST", "/incidents/<incident_id>/answers"): Route("incidents.work", {"point": "?"}, REFUSED),
+    ("POST", "/incidents/<incident_id>/units"): Route("incidents.dispatch", {"call_sign": "?"}, REFUSED),
+    ("POST", "/incidents/<incident_id>/handoffs"): Route("incidents.dispatch", {"what": "?"}, REFUSED),
+    ("POST", "/incidents/<incident_id>/grade"): Route("incidents.work", {"grade": "?"}, WHEN_OPEN),
+    ("POST", "/incidents/<incident_id>/place"): Route("incidents.work", {"act": "call", "call": "?"}, REFUSED),
+    ("POST", "/incidents/<incident_id>/notes"): Route("incidents.work", {"text": ""}, REFUSED),
+    ("POST", "/incidents/<incident_id>/raises"): Route("raises.take", {"key": "?"}, REFUSED),
+    ("POST", "/incidents/<incident_id>/close"): Route("incidents.close", {"reason": ""}, REFUSED),
     ("GET", "/disclosures"): Route("disclosures.read"),
     ("GET", "/markers/<marker_id>"): Route(
         "markers.read", ends={"in_force": 200, "future": 200, "over": 200, "absent": 404}
@@ -98,6 +118,24 @@ ROUTES: dict[tuple[str, str], Route] = {
     ("GET", "/healthz"): Route(None),
     ("GET", "/readyz"): Route(None),
     ("POST", "/api/v1/checks"): Route("checks.make", CHECK),
+    ("POST", "/api/v1/incidents"): Route("incidents.work", {"reference": "CAD 1"}, {"": 422}),
+    ("GET", "/api/v1/incidents"): Route("incidents.read"),
+    ("GET", "/api/v1/incidents/<incident_id>"): Route("incidents.read", ends=FOUND),
+    ("POST", "/api/v1/incidents/<incident_id>/changes"): Route("incidents.work", {"note": "Seen"}, WHEN_OPEN_DONE),
+    ("POST", "/api/v1/incidents/<incident_id>/grade"): Route(
+        "incidents.work", {"grade": "made_up", "reason": "Because"}, WHEN_OPEN
+    ),
+    ("POST", "/api/v1/incidents/<incident_id>/units"): Route("incidents.dispatch", {"call_sign": "?"}, ANY_REFUSED),
+    ("POST", "/api/v1/incidents/<incident_id>/answers"): Route(
+        "incidents.work", {"run_id": "0", "point": "made_up"}, WHEN_OPEN
+    ),
+    ("GET", "/api/v1/incidents/<incident_id>/brief"): Route("incidents.dispatch", ends=FOUND),
+    ("POST", "/api/v1/incidents/<incident_id>/handoffs"): Route(
+        "incidents.dispatch", {"what": "read_out", "call_signs": ["C123"], "brief": "0" * 16}, WHEN_OPEN
+    ),
+    ("POST", "/api/v1/incidents/<incident_id>/raises"): Route("raises.take", {"key": "made up"}, REFUSED),
+    ("POST", "/api/v1/incidents/<incident_id>/close"): Route("incidents.close", {"reason": ""}, ANY_REFUSED),
+    ("GET", "/api/v1/checklists"): Route("incidents.read"),
     ("GET", "/api/v1/openapi.json"): Route("api.describe"),
     ("GET", "/metrics"): Route("metrics.read"),
 }
@@ -153,7 +191,16 @@ def records(services: Services) -> dict[str, dict[str, str]]:
     identity.disable_account(store, access, "leaver", now)
     leaver = access.account("leaver")
     assert leaver is not None
+    handler = Actor("os:test", "test", "control_room_supervisor", Via.CLI)
+    worked = [
+        opening.open_incident(
+            services, handler, opening.Opening(f"CAD-R{n}", RawLocation(address="14 Nowhere At All")), now
+        )[0].incident_id
+        for n in range(2)
+    ]
+    closing.close(services, handler, worked[1], "For the tests of routes", now)
     return {
+        "incident_id": {"open": worked[0], "closed": worked[1], "absent": "0" * 32},
         "account_id": {"open": by.actor_id, "disabled": leaver.account_id, "absent": "0" * 32},
         "glass_id": {"open": ids[0], "ended": ids[1], "reviewed": ids[2], "absent": "0" * 32},
         "marker_id": {
@@ -235,15 +282,21 @@ def test_a_page_opens_to_the_roles_that_hold_its_permission_whatever_its_record(
 @pytest.mark.parametrize("role", ROLES)
 @pytest.mark.parametrize(("method", "path"), INTERFACE)
 def test_the_interface_opens_to_the_roles_that_hold_its_permission(
-    console: Console, bearer: Callable[[str], dict[str, str]], role: str, method: str, path: str
+    console: Console,
+    bearer: Callable[[str], dict[str, str]],
+    records: dict[str, dict[str, str]],
+    role: str,
+    method: str,
+    path: str,
 ) -> None:
     route = ROUTES[method, path]
     assert route.permission is not None
-    reply = send(console, method, path, route.send, headers=bearer(role))
     allowed = TABLE.allows(role, route.permission)
-    assert reply.status_code == (route.ends[""] if allowed else 403), reply.text
-    if not allowed:
-        assert reply.json()["type"] == "urn:overlay:problem:not-allowed"
+    for state, address in addresses(path, records, route.ends).items():
+        reply = send(console, method, address, route.send, headers=bearer(role))
+        assert reply.status_code == (route.ends[state] if allowed else 403), (state, reply.text)
+        if not allowed:
+            assert reply.json()["type"] == "urn:overlay:problem:not-allowed"
 
 
 @pytest.fixture(scope="module")
@@ -304,7 +357,7 @@ def test_a_session_that_is_over_opens_no_page_of_any_role(
 
 @pytest.mark.parametrize("role", ROLES)
 def test_a_token_that_is_over_opens_nothing(
-    console: Console, services: Services, elsewhere: Services, role: str
+    console: Console, services: Services, elsewhere: Services, records: dict[str, dict[str, str]], role: str
 ) -> None:
     now, store, access = services.now(), services.store, services.access
     revoked = identity.create_token(store, access, f"revoked {role}", role, now, 30)
@@ -315,11 +368,11 @@ def test_a_token_that_is_over_opens_nothing(
         "of another area": identity.create_token(elsewhere.store, elsewhere.access, f"far {role}", role, now, 30),
     }
     for method, path in INTERFACE:
-        for bearer in spent.values():
-            reply = send(
-                console, method, path, ROUTES[method, path].send, headers={"Authorization": f"Bearer {bearer}"}
-            )
-            assert_nobody(reply, method, path)
+        route = ROUTES[method, path]
+        for address in addresses(path, records, route.ends).values():
+            for bearer in spent.values():
+                reply = send(console, method, address, route.send, headers={"Authorization": f"Bearer {bearer}"})
+                assert_nobody(reply, method, address)
 
 
 @pytest.mark.parametrize(("method", "path"), GUARDED)
