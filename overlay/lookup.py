@@ -258,6 +258,14 @@ def _tokens(services: Services, where: Location, outcome: Outcome) -> tuple[str,
     return tuple(services.vault.token(kind, text) for kind, text in named.items() if text)
 
 
+def find(services: Services, raw: RawLocation, now: datetime) -> Finding:
+    """What is marked at a place now, for what follows by itself; nobody is shown it. Raises LocationError."""
+    where = read_location(raw)
+    located = services.geocoders.locate(where, services.gazetteer)
+    _, outcome = _match(services, where, located, now)
+    return Finding(str(uuid.uuid4()), outcome, _tokens(services, where, outcome))
+
+
 def tokens_of(services: Services, raw: RawLocation, now: datetime) -> tuple[str, ...]:
     """What looks at this home are filed under, however it is written here and was written there.
 

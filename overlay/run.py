@@ -1,4 +1,4 @@
-"""`overlay run`: the store, the web workers, the sealer and their watch, started and stopped as one."""
+"""`overlay run`: the store, the web workers, the sealer, the attendant and their watch, started and stopped as one."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _WATCH_S = 0.5
 _PORT_WAIT_S = 4.0
 _LOCK_WAIT_S = 2.0
 _STORE_PAUSE_S = 1.0
-_SEALER_PAUSE_S = 0.5
+_PART_PAUSE_S = 0.5
 _MOST_COLLAPSES = 5
 _COLLAPSES_WITHIN_S = 60.0
 _INTERRUPTS = (signal.SIGINT, signal.SIGTERM)
@@ -110,7 +110,9 @@ def _run(settings: Settings, prepare: Callable[[Services], None], ready: Callabl
                 services.close()
         if embedded is not None:
             watches.append(threading.Thread(target=_keep_store, args=(embedded, stopping), name="store-watch"))
-        watches.append(threading.Thread(target=_keep_sealer, args=(settings, stopping), name="sealer-watch"))
+        for part in ("sealing", "room.attending"):
+            keep = threading.Thread(target=_keep_part, args=(part, settings, stopping), name=f"{part}-watch")
+            watches.append(keep)
         watches.append(threading.Thread(target=_announce, args=(settings, ready, stopping), name="announce"))
         for watch in watches:
             watch.daemon = True
@@ -223,18 +225,18 @@ def _keep_store(embedded: EmbeddedServer, stopping: threading.Event) -> None:
             log.error("store_not_restarted", reason=str(error))
 
 
-def _keep_sealer(settings: Settings, stopping: threading.Event) -> None:
-    """Keep a sealer going, and stop it in the end. It may be killed at any moment."""
-    command = [sys.executable, "-m", "overlay.sealing", str(os.getpid())]
+def _keep_part(part: str, settings: Settings, stopping: threading.Event) -> None:
+    """Keep a process of ours going, and stop it in the end. It may be killed at any moment."""
+    command = [sys.executable, "-m", f"overlay.{part}", str(os.getpid())]
     environment = {**_without_files(os.environ), **settings.environment()}
-    sealer = subprocess.Popen(command, env=environment)
+    process = subprocess.Popen(command, env=environment)
     while not stopping.wait(_WATCH_S):
-        if sealer.poll() is not None:
-            log.error("sealer_died", action="restarting")
-            stopping.wait(_SEALER_PAUSE_S)
-            sealer = subprocess.Popen(command, env=environment)
-    sealer.kill()
-    sealer.wait()
+        if process.poll() is not None:
+            log.error("part_died", part=part, action="restarting")
+            stopping.wait(_PART_PAUSE_S)
+            process = subprocess.Popen(command, env=environment)
+    process.kill()
+    process.wait()
 
 
 def _announce(settings: Settings, ready: Callable[[str], None], stopping: threading.Event) -> None:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from checklists.answers import AnswerRefused, read_answer
-
 from checklists.definition import Definition, Point
-from checklists.progress import PointState
+from checklists.progress import PointState, State
 from checklists.record import Answer
 from overlay.incidents import entries as e
 from overlay.incidents.model import Incident, Run
@@ -75,9 +74,32 @@ def answer(services: Services, actor: Actor, incident_id: str, given: Given, now
         by = person(actor)
         entry = e.Answered(now, by, run.run_id, secrets.token_hex(8), point.id, given.unit, value, non_answer, note)
         field = f"{run.checklist}.{point.id}" + (f".{given.unit}" if given.unit else "")
-        return Planned((entry, *_grade(services, incident, point, value, by, now)), "answered", (field,))
+        same = _asked_elsewhere(services, actor, incident, entry, point, now)
+        return Planned((entry, *same, *_grade(services, incident, point, value, by, now)), "answered", (field,))
 
     return change(services, actor, incident_id, now, plan)
+
+
+def _asked_elsewhere(
+    services: Services, actor: Actor, incident: Incident, first: e.Answered, point: Point, now: datetime
+) -> tuple[e.Answered, ...]:
+    """The same answer where another checklist of the incident waits for the same thing: nobody is asked twice."""
+    if point.key is None:
+        return ()
+    known = known_categories(services.categories, actor.role)
+    return tuple(
+        replace(first, run_id=state.run.run_id, answer_id=secrets.token_hex(8), point=other.point.id)
+        for state in services.standings.of(incident, services.wordings, now)
+        if visible(state.run, known)
+        for other in state.progress.points
+        if (state.run.run_id, other.point.id) != (first.run_id, first.point)
+        and (other.point.key, other.unit, other.state) == (point.key, first.unit, State.OPEN)
+        and _takes_the_same(other.point, point)
+    )
+
+
+def _takes_the_same(other: Point, point: Point) -> bool:
+    return (other.answer, other.note_required_if) == (point.answer, point.note_required_if)
 
 
 def find(

@@ -6,6 +6,8 @@ from flask import Blueprint, render_template
 from flask.typing import ResponseReturnValue
 
 from overlay import security
+from overlay.incidents.raises import Raised
+from overlay.incidents.runs import known_categories
 from overlay.sealing import SealerState
 from overlay.security import requires
 from overlay.web.chrome import chrome_for
@@ -17,12 +19,14 @@ pages = Blueprint("control_room", __name__)
 @pages.get("/control-room")
 @requires("room.supervise")
 def show() -> ResponseReturnValue:
-    """Broken glass that is open or overdue, the store, and looks that wait to be recorded."""
+    """Raised prompts, broken glass that is open or overdue, the store, and looks that wait to be recorded."""
     services, now = security.services(), security.now()
     sealer = SealerState.read(services.settings.data, now)
     waiting = services.glass.to_review()
     page = ControlRoomPage(
         chrome_for(security.actor()),
+        now=now,
+        raises=_raises(),
         open_now=tuple(glass for glass in waiting if glass.open_at(now)),
         overdue=tuple(glass for glass in waiting if glass.overdue_at(now)),
         to_review=len(waiting),
@@ -30,6 +34,16 @@ def show() -> ResponseReturnValue:
         ledger_trouble=sealer.words or None,
     )
     return render_template("pages/control_room.html", page=page)
+
+
+def _raises() -> tuple[Raised, ...]:
+    """What was raised of open incidents and nobody has taken, the oldest in front."""
+    services, now = security.services(), security.now()
+    known = known_categories(services.categories, security.actor().role)
+    rows = services.board.order(
+        services.incidents.open(), services.standings, services.wordings, known, services.rules, now
+    )
+    return tuple(sorted((matter for row in rows for matter in row.waiting_raises), key=lambda matter: matter.at))
 
 
 @pages.get("/notices")

@@ -258,7 +258,7 @@ def _after(incident_id: str) -> ResponseReturnValue:
     """A page's script gets the parts that changed; a form without one goes back to the page it was sent from."""
     if _by_script():
         return _page(incident_id, None, 200)
-    back = "/board" if request.form.get("back") == "board" else f"/incidents/{incident_id}"
+    back = "/control-room" if request.form.get("back") == "control-room" else f"/incidents/{incident_id}"
     return redirect(back, 303)
 
 

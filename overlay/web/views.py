@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from datetime import date
 
     from overlay.glass import Glass
+    from overlay.incidents.raises import Raised
     from overlay.lookup import Answer
     from overlay.viewing import Day, MarkerView
 
@@ -315,6 +316,8 @@ class ControlRoomPage:
     """`pages/control_room.html`. `spooled` looks wait to be recorded; `ledger_trouble` is why entries go unsigned."""
 
     chrome: Chrome
+    now: datetime
+    raises: tuple[Raised, ...]
     open_now: tuple[Glass, ...]
     overdue: tuple[Glass, ...]
     to_review: int

@@ -9,9 +9,11 @@ import pytest
 
 from markers.gazetteer import Gazetteer
 from markers.ledger import Operation
-from overlay.incidents.board import Need
+from overlay.incidents.board import Need, Standing, standing_of
+from overlay.incidents.book import NoSuchIncident
+from overlay.incidents.model import Incident
 from overlay.incidents.runs import known_categories
-from overlay.room import briefing, closing, grading, opening, units
+from overlay.room import attending, briefing, closing, grading, opening, units
 from overlay.room.change import IncidentClosed, RoomRefused
 from overlay.services import Services
 from overlay.settings import Settings
@@ -176,10 +178,38 @@ def test_an_overdue_point_is_raised_taken_by_name_and_goes_on_if_nobody_does(roo
         closing.acknowledge(room.services, ROBIN, incident.incident_id, matter.key, "", room.now)
 
 
-def _standing(room: Room, incident: object) -> object:
-    from overlay.incidents.board import standing_of
+def test_a_marker_that_comes_while_units_are_on_the_way_asks_for_a_new_brief(room: Room) -> None:
+    incident = room.open(incident_type=None)
+    units.add_unit(room.services, DEVON, incident.incident_id, "C123", room.now)
+    script, _ = briefing.brief(room.services, DEVON, incident.incident_id, room.now)
+    briefing.hand_off(room.services, DEVON, incident.incident_id, "read_out", ("C123",), script.fingerprint, room.now)
+    assert attending.rematch(room.services, room.now) == 0
+    room.mark(DOMESTIC)
+    assert attending.rematch(room.services, room.now) == 1
+    assert attending.rematch(room.services, room.now) == 0
+    current = room.get(incident)
+    assert current.checked is not None
+    assert current.checked.by.name == "Attendant"
+    assert "domestic_abuse_20" in room.runs(incident)
+    assert _standing(room, incident).units[0].why == "what is marked there changed since"
+    combined = room.ledger()[-1]
+    assert (combined.operation, combined.reason) == (Operation.COMBINATION, "rematched")
 
-    current = room.services.incidents.get(incident.incident_id)  # type: ignore[attr-defined]
+
+def test_a_closed_incident_is_purged_when_its_time_is_over_and_the_ledger_keeps_its_id_alone(room: Room) -> None:
+    incident = room.open()
+    closing.close(room.services, ROBIN, incident.incident_id, "Units are clear", room.now)
+    assert attending.purge(room.services, room.later(days=364)) == 0
+    assert attending.purge(room.services, room.later(days=2)) == 1
+    with pytest.raises(NoSuchIncident):
+        room.get(incident)
+    entry = room.ledger()[-1]
+    assert (entry.operation, entry.reason, entry.incident) == (Operation.ERASURE, "retention", None)
+    room.open()  # the reference is free again
+
+
+def _standing(room: Room, incident: Incident) -> Standing:
+    current = room.get(incident)
     states = room.services.standings.of(current, room.services.wordings, room.now)
     known = known_categories(room.services.categories, "control_room_supervisor")
     return standing_of(current, states, known, room.services.rules, room.now)[0]

@@ -1,0 +1,173 @@
+"""What happens to incidents by itself, in a process of its own (`python -m overlay.room.attending PARENT`).
+
+A marker that is new, changed or over is matched against every open incident, and what that changes is recorded there,
+so that units are briefed again. Closed incidents are purged when their time is over. Killing it at any moment harms
+nothing: the next one begins with all of it again, and two at once find nothing left to do.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+import time
+import uuid
+from datetime import date, datetime
+
+import structlog
+
+from markers.ledger import LedgerEntry, Operation, RecordSeen, Via
+from markers.location import LocationError
+from markers.model import LONDON
+from markers.server import ServerError
+from markers.store import Commit, StoreError, StoreUnavailable, VersionConflict, Write
+from markers.vault import VaultError
+from overlay import logs
+from overlay.incidents.book import COLLECTION
+from overlay.incidents.model import Incident
+from overlay.lookup import Finding, NotAllowedAnyMore, find
+from overlay.parent import end_with_parent
+from overlay.roles import Actor
+from overlay.room.change import Planned, RoomBusy, change, person
+from overlay.room.opening import checked, with_runs
+from overlay.services import Services
+from overlay.settings import Settings
+
+log = structlog.get_logger()
+
+ATTENDANT = Actor("system:attendant", "Attendant", "service", Via.SYSTEM)
+_EACH_S = 0.5
+_PURGE_EACH_S = 60.0
+_MOST_PURGED = 200
+
+
+def rematch(services: Services, now: datetime) -> int:
+    """Match every open incident against the markers as they are; returns how many had changed. `StoreUnavailable`."""
+    changed = 0
+    for incident in services.incidents.open():
+        try:
+            changed += _rematch_one(services, incident, now)
+        except (RoomBusy, NotAllowedAnyMore):
+            log.warning("incident_not_rematched", incident_id=incident.incident_id)
+    return changed
+
+
+def _rematch_one(services: Services, incident: Incident, now: datetime) -> bool:
+    place = incident.place
+    if place is None or incident.checked is None:
+        return False
+    try:
+        finding = find(services, place, now)
+    except LocationError:
+        return False
+    if not _differs(incident, finding):
+        return False
+    by = person(ATTENDANT)
+    done: list[bool] = []
+
+    def plan(current: Incident) -> Planned:
+        done[:] = []
+        if current.closed is not None or current.place != place or not _differs(current, finding):
+            return Planned((), "rematched")
+        fresh = checked(services, finding, place, by, now)
+        after, writes = with_runs(services, current.with_entries(fresh), by, now)
+        done.append(True)
+        records = tuple(RecordSeen(seen.marker_id, seen.version, seen.grade) for seen in fresh.seen)
+        entries = after.log[len(current.log) :]
+        return Planned(entries, "rematched", ("check",), Operation.COMBINATION, records, (), writes)
+
+    change(services, ATTENDANT, incident.incident_id, now, plan)
+    return bool(done)
+
+
+def _differs(incident: Incident, finding: Finding) -> bool:
+    """Whether people would be told something else: what applies, in which version, or how the check ended."""
+    kept = incident.checked
+    if kept is None:
+        return True
+    found = {
+        (match.marker.marker_id, match.marker.version, match.grade.value, match.applies)
+        for match in finding.outcome.matches
+    }
+    before = {(seen.marker_id, seen.version, seen.grade, seen.applies) for seen in kept.seen}
+    return found != before or kept.status != finding.outcome.status.value
+
+
+def purge(services: Services, now: datetime) -> int:
+    """Erase closed incidents whose time is over; the ledger keeps their ids alone. `StoreUnavailable`."""
+    over = [
+        incident
+        for incident in services.incidents.all()
+        if incident.closed is not None and now - incident.closed.at >= services.rules.kept_closed
+    ][:_MOST_PURGED]
+    purged = 0
+    for incident in over:
+        entry = LedgerEntry(
+            entry_id=str(uuid.uuid4()),
+            at=now,
+            operation=Operation.ERASURE,
+            actor_id=ATTENDANT.actor_id,
+            actor_role=ATTENDANT.role,
+            via=ATTENDANT.via,
+            reason="retention",
+            records=(RecordSeen(incident.incident_id, incident.version + 1),),
+        )
+        write = Write(COLLECTION, incident.incident_id, incident.version, None)
+        try:
+            services.commit(Commit(entry.entry_id, {}, (write,), (entry.canonical(),)), now)
+            purged += 1
+        except VersionConflict:
+            continue  # somebody opened it again, or another attendant was first
+    if over:
+        services.catch_up(COLLECTION)
+    return purged
+
+
+def forget(services: Services) -> None:
+    """Keep nothing in memory of incidents that are no longer open."""
+    there = frozenset(incident.incident_id for incident in services.incidents.open())
+    services.standings.forget(there)
+    services.board.forget(there)
+
+
+def attend(services: Services) -> None:
+    """Go on until killed."""
+    seen: tuple[int, int, date] | None = None
+    purged_at = 0.0
+    while True:
+        now = services.now()
+        try:
+            at = services.index.position, services.incidents.position, now.astimezone(LONDON).date()
+            # Only markers and midnight change what is marked; an incident that moved was checked when it did.
+            if seen is None or (at[0], at[2]) != (seen[0], seen[2]):
+                count = rematch(services, now)
+                if count:
+                    log.info("incidents_rematched", count=count)
+                seen = at
+            if time.monotonic() - purged_at >= _PURGE_EACH_S:
+                count = purge(services, now)
+                if count:
+                    log.info("incidents_purged", count=count)
+                purged_at = time.monotonic()
+        except (StoreError, VaultError) as error:
+            log.warning("attendant_waits", kind=type(error).__name__)
+        time.sleep(_EACH_S)
+
+
+def main() -> None:
+    """Attend until killed, or until the process named on the command line has ended."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C is for `overlay run`, which then stops this
+    logs.to_stderr()
+    end_with_parent(int(sys.argv[1]))
+    settings = Settings.read()
+    while True:
+        try:
+            services = Services.start(settings)
+            break
+        except (ServerError, StoreUnavailable) as error:
+            log.error("attendant_waits_for_store", reason=str(error))
+            time.sleep(1.0)
+    attend(services)
+
+
+if __name__ == "__main__":
+    main()
