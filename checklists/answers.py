@@ -6,6 +6,7 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NamedTuple
+from zoneinfo import ZoneInfo
 
 from checklists.definition import AnswerType, Definition, Item, Point
 
@@ -15,6 +16,7 @@ CHECKED: Final[Mapping[str, str]] = {
     "clear": "clear", "hit": "hit", "failed": "could not be checked", "not_done": "not done",
 }  # fmt: skip
 _EARLIEST, _LATEST = datetime(2020, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
+_LOCAL = ZoneInfo("Europe/London")
 _ZONES_APART = timedelta(hours=15)
 
 
@@ -255,7 +257,7 @@ def _said(definition: Definition, answer: AnswerType, value: Any, lists: Mapping
         case "call_signs":
             return ", ".join(value)
         case "ack" | "person_time":
-            return f"{value['name']} {datetime.fromisoformat(value['at']):%H:%M}Z"
+            return f"{value['name']} {datetime.fromisoformat(value['at']).astimezone(_LOCAL):%H:%M}"
         case "checks":
             return "; ".join(f"{answer.items.get(code, code)}: {CHECKED[ended]}" for code, ended in value.items())
         case "set":

@@ -211,7 +211,7 @@ def take_raise(incident_id: str) -> ResponseReturnValue:
     return _after(
         incident_id,
         lambda: closing.acknowledge(
-            security.services(), security.actor(), incident_id, body.key, body.note, security.now()
+            security.services(), security.actor(), incident_id, body.keys, body.note, security.now()
         ),
     )
 

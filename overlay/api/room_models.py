@@ -86,9 +86,11 @@ class CloseIn(_Shape):
 
 
 class TakeRaiseIn(_Shape):
-    """Take a raise on oneself."""
+    """Take raises on oneself, by their keys."""
 
-    key: Annotated[Text, Field(max_length=300)]
+    keys: Annotated[
+        tuple[Annotated[Text, Field(max_length=300)], ...], Field(min_length=1, max_length=500, strict=False)
+    ]
     note: Line = ""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from overlay.incidents import entries as e
@@ -60,20 +61,27 @@ def left_open(services: Services, incident: Incident, now: datetime) -> tuple[st
     )
 
 
-def acknowledge(services: Services, actor: Actor, incident_id: str, key: str, text: str, now: datetime) -> Incident:
-    """Take a raise on oneself, by name, open or closed. RoomRefused for one that is not there or was taken."""
+def acknowledge(
+    services: Services, actor: Actor, incident_id: str, keys: Sequence[str], text: str, now: datetime
+) -> Incident:
+    """Take raises on oneself, by name, of an open incident or a closed one.
+
+    Those that somebody else took meanwhile stay theirs. RoomRefused for a key that is not there, or when all are taken.
+    """
     said = note("note", text, "Keep the note short.")
 
     def plan(incident: Incident) -> Planned:
         states = services.standings.of(incident, services.wordings, now)
         known = known_categories(services.categories, actor.role)
         matters = {matter.key: matter for matter in raised(incident, states, known, services.rules, now)}
-        if key not in matters:
+        if not keys or any(key not in matters for key in keys):
             raise RoomRefused("key", "Nothing of that name was raised on this incident.")
-        taken = matters[key].acknowledged
-        if taken is not None:
-            raise RoomRefused("key", f"{taken.by.name} has taken it already.")
-        return Planned((e.Acknowledged(now, person(actor), key, said),), "raise_acknowledged", ("raises",))
+        free = [key for key in dict.fromkeys(keys) if matters[key].acknowledged is None]
+        if not free:
+            taken = matters[keys[0]].acknowledged
+            raise RoomRefused("key", f"{taken.by.name if taken else 'Somebody'} has taken it already.")
+        by = person(actor)
+        return Planned(tuple(e.Acknowledged(now, by, key, said) for key in free), "raise_acknowledged", ("raises",))
 
     return change(services, actor, incident_id, now, plan)
 

@@ -115,7 +115,7 @@ function workPage() {
 
   // After an answer the next open point is asked.
   function goOn(form) {
-    const id = form.elements.form?.value;
+    const id = form.elements.part?.value;
     if (!id || !byId(id)?.matches(".point")) return;
     byId(id).querySelector("details").open = false;
     const points = [...document.querySelectorAll(".point")];

@@ -78,7 +78,7 @@ def show(incident_id: str) -> ResponseReturnValue:
 def answer(incident_id: str) -> ResponseReturnValue:
     """Answer a point, or say why there is no answer."""
     services, form, now = security.services(), request.form, security.now()
-    name = form.get("form", "")
+    name = form.get("part", "")
     try:
         incident = services.incidents.get(incident_id)
         _, _, point = answering.find(

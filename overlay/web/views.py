@@ -324,6 +324,14 @@ class ControlRoomPage:
     spooled: int
     ledger_trouble: str | None
 
+    @property
+    def by_incident(self) -> tuple[tuple[str, tuple[Raised, ...]], ...]:
+        """What is raised, an incident at a time, the one that waits longest in front."""
+        found: dict[str, list[Raised]] = {}
+        for matter in self.raises:
+            found.setdefault(matter.incident_id, []).append(matter)
+        return tuple((incident_id, tuple(matters)) for incident_id, matters in found.items())
+
 
 @dataclass(frozen=True, slots=True)
 class DisclosuresPage:

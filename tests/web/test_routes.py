@@ -133,7 +133,7 @@ ROUTES: dict[tuple[str, str], Route] = {
     ("POST", "/api/v1/incidents/<incident_id>/handoffs"): Route(
         "incidents.dispatch", {"what": "read_out", "call_signs": ["C123"], "brief": "0" * 16}, WHEN_OPEN
     ),
-    ("POST", "/api/v1/incidents/<incident_id>/raises"): Route("raises.take", {"key": "made up"}, REFUSED),
+    ("POST", "/api/v1/incidents/<incident_id>/raises"): Route("raises.take", {"keys": ["made up"]}, REFUSED),
     ("POST", "/api/v1/incidents/<incident_id>/close"): Route("incidents.close", {"reason": ""}, ANY_REFUSED),
     ("GET", "/api/v1/checklists"): Route("incidents.read"),
     ("GET", "/api/v1/openapi.json"): Route("api.describe"),
