@@ -355,6 +355,13 @@ class Services:
         """Take in what the store has of a collection now. Raises `StoreUnavailable`."""
         self.take_in({collection: self.store.changes(collection, self._positions()[collection])})
 
+    def freshen(self, collection: str) -> None:
+        """Take in what the store has of a collection now; while it is away what was last known stands."""
+        try:
+            self.catch_up(collection)
+        except StoreUnavailable as error:
+            self.note_trouble(error)
+
     def _load(self, collection: str) -> None:
         news = self.store.load(collection)
         if collection == "markers":

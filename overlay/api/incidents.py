@@ -32,6 +32,7 @@ from overlay.api.room_models import (
     summary,
 )
 from overlay.errors import BodyRefused, FieldError
+from overlay.incidents.book import COLLECTION
 from overlay.incidents.runs import known_categories
 from overlay.room import answering, briefing, closing, grading, opening, units
 from overlay.room.view import view
@@ -78,6 +79,7 @@ def open_one() -> ResponseReturnValue:
 def list_open() -> ResponseReturnValue:
     """Open incidents in the order of the board, at most 200; `?reference=` finds one, open or closed."""
     services, actor, now = security.services(), security.actor(), security.now()
+    services.freshen(COLLECTION)
     known = known_categories(services.categories, actor.role)
     incidents = services.incidents.open()
     reference = request.args.get("reference")

@@ -7,11 +7,11 @@ from datetime import datetime
 from typing import Any
 
 from checklists.answers import in_words
-
 from checklists.definition import Point
 from checklists.progress import State
 from markers.ledger import Operation
 from overlay.incidents import entries as e
+from overlay.incidents.book import COLLECTION
 from overlay.incidents.brief import Brief, brief_of, to_say
 from overlay.incidents.model import Incident
 from overlay.incidents.runs import known_categories, visible
@@ -33,6 +33,7 @@ class BriefMoved(RoomRefused):
 
 def brief(services: Services, actor: Actor, incident_id: str, now: datetime) -> tuple[Brief, Shown]:
     """The script for one incident, as far as this role may pass it on; logged as a look before it is shown."""
+    services.freshen(COLLECTION)
     (shown,) = look(services, actor, (services.incidents.get(incident_id),), now, "brief")
     return script(services, actor, shown, now), shown
 

@@ -71,6 +71,7 @@ def change(
     Returns the incident after it. Raises what `plan` raises, NoSuchIncident, NotAllowedAnyMore, RoomBusy,
     `StoreUnavailable`.
     """
+    services.freshen(COLLECTION)  # what this process has not heard of yet may neither refuse nor allow anything
     for _ in range(_TRIES):
         standing = services.access.standing(actor, now)
         if standing is None:

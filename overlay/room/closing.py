@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
 
 from overlay.incidents import entries as e
@@ -62,7 +61,7 @@ def left_open(services: Services, incident: Incident, now: datetime) -> tuple[st
 
 
 def acknowledge(
-    services: Services, actor: Actor, incident_id: str, keys: Sequence[str], text: str, now: datetime
+    services: Services, actor: Actor, incident_id: str, keys: tuple[str, ...], text: str, now: datetime
 ) -> Incident:
     """Take raises on oneself, by name, of an open incident or a closed one.
 

@@ -14,6 +14,7 @@ from markers.location import LocationError, RawLocation, read_location
 from markers.store import NotUnique, Write
 from overlay.incidents import entries as e
 from overlay.incidents import wordings
+from overlay.incidents.book import COLLECTION
 from overlay.incidents.model import Incident, incident_of
 from overlay.incidents.runs import silent_from_marked_number, wanted
 from overlay.lookup import Along, Answer, Asked, Finding, check
@@ -108,6 +109,7 @@ def check_again(
 
     Raises IncidentClosed, NoSuchIncident, LocationError, NotKept, and what a check and `news` raise.
     """
+    services.freshen(COLLECTION)
     by = person(actor)
     before = being_open(services.incidents.get(incident_id))
     place = _place(before.with_entries(*news(before, by)))

@@ -10,6 +10,7 @@ from checklists.progress import PointState, State
 from markers.ledger import Basis
 from markers.model import Status
 from overlay.incidents.board import Standing, standing_of
+from overlay.incidents.book import COLLECTION
 from overlay.incidents.brief import Brief
 from overlay.incidents.model import Incident
 from overlay.incidents.prefill import earlier_calls, prefilled
@@ -46,6 +47,7 @@ class IncidentView:
 
 def view(services: Services, actor: Actor, incident_id: str, now: datetime, reason: str = "incident") -> IncidentView:
     """Raises NoSuchIncident, NotAllowedAnyMore, NothingDisclosed."""
+    services.freshen(COLLECTION)  # another process may have made the change that this page is about
     (shown,) = look(services, actor, (services.incidents.get(incident_id),), now, reason)
     incident = shown.incident
     known = known_categories(services.categories, actor.role)

@@ -11,6 +11,7 @@ from markers.model import Grade
 from overlay import security
 from overlay.disclosure import Shown as ShownMatch
 from overlay.incidents.board import Standing
+from overlay.incidents.book import COLLECTION
 from overlay.incidents.runs import known_categories
 from overlay.room.looks import Shown, look
 from overlay.security import requires
@@ -45,6 +46,7 @@ def show() -> ResponseReturnValue:
 def board_page(asked: str) -> BoardPage:
     """One page of the board, its looks logged. Raises NothingDisclosed."""
     services, actor, now = security.services(), security.actor(), security.now()
+    services.freshen(COLLECTION)
     incidents = services.incidents.open()
     known = known_categories(services.categories, actor.role)
     order = services.board.order(incidents, services.standings, services.wordings, known, services.rules, now)

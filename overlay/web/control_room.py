@@ -6,6 +6,7 @@ from flask import Blueprint, render_template
 from flask.typing import ResponseReturnValue
 
 from overlay import security
+from overlay.incidents.book import COLLECTION
 from overlay.incidents.raises import Raised
 from overlay.incidents.runs import known_categories
 from overlay.sealing import SealerState
@@ -39,6 +40,7 @@ def show() -> ResponseReturnValue:
 def _raises() -> tuple[Raised, ...]:
     """What was raised of open incidents and nobody has taken, the oldest in front."""
     services, now = security.services(), security.now()
+    services.freshen(COLLECTION)
     known = known_categories(services.categories, security.actor().role)
     rows = services.board.order(
         services.incidents.open(), services.standings, services.wordings, known, services.rules, now

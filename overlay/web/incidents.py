@@ -13,7 +13,7 @@ from checklists.answers import AnswerRefused
 from checklists.progress import PointState
 from markers.location import LocationError, RawLocation
 from overlay import security
-from overlay.incidents.book import NoSuchIncident
+from overlay.incidents.book import COLLECTION, NoSuchIncident
 from overlay.incidents.model import Incident
 from overlay.incidents.runs import known_categories
 from overlay.room import answering, briefing, closing, grading, opening, units
@@ -79,6 +79,7 @@ def answer(incident_id: str) -> ResponseReturnValue:
     """Answer a point, or say why there is no answer."""
     services, form, now = security.services(), request.form, security.now()
     name = form.get("part", "")
+    services.freshen(COLLECTION)
     try:
         incident = services.incidents.get(incident_id)
         _, _, point = answering.find(
@@ -211,7 +212,7 @@ def take_raise(incident_id: str) -> ResponseReturnValue:
             security.services(),
             security.actor(),
             incident_id,
-            form.get("key", ""),
+            tuple(form.getlist("key")),
             form.get("note", ""),
             security.now(),
         ),
@@ -268,11 +269,12 @@ def _by_script() -> bool:
 
 def _there(incident_id: str) -> bool:
     services = security.services()
+    services.freshen(COLLECTION)
     try:
         services.incidents.get(incident_id)
     except NoSuchIncident:
-        services.catch_up("incidents")
-    return any(kept.incident_id == incident_id for kept in services.incidents.all())
+        return False
+    return True
 
 
 def _page(incident_id: str, refusal: Refusal | None, status: int) -> Response:

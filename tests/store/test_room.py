@@ -170,12 +170,12 @@ def test_an_overdue_point_is_raised_taken_by_name_and_goes_on_if_nobody_does(roo
     assert (matter.point, matter.with_whom.title) == ("Safe to talk?", "Control room supervisor")
     room.later(minutes=6)
     assert _standing(room, incident).waiting_raises[0].with_whom.title == "Duty inspector"
-    closing.acknowledge(room.services, ROBIN, incident.incident_id, [matter.key], "Ringing her", room.now)
+    closing.acknowledge(room.services, ROBIN, incident.incident_id, (matter.key,), "Ringing her", room.now)
     taken = next(m for m in _standing(room, incident).raises if m.key == matter.key)
     assert taken.acknowledged is not None
     assert taken.acknowledged.by.name == "Robin"
     with pytest.raises(RoomRefused):
-        closing.acknowledge(room.services, ROBIN, incident.incident_id, [matter.key], "", room.now)
+        closing.acknowledge(room.services, ROBIN, incident.incident_id, (matter.key,), "", room.now)
 
 
 def test_a_marker_that_comes_while_units_are_on_the_way_asks_for_a_new_brief(room: Room) -> None:
