@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import weakref
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from checklists.definition import AnswerType, Definition, Phase, Point
 
@@ -14,79 +15,113 @@ Codes = Callable[[Any], tuple[str, ...]]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CompiledPoint:
-    """One point. `codes` gives the codes inside a value; `depends` is the place of the point that makes it mandatory.
+    """One point. `codes` gives the codes inside a value, `raises` says whether any answer raises something.
 
-    `watched` says that another point depends on this one.
+    `dependents` are the places of the points that an answer here makes mandatory; `depends_on` the codes that make
+    this one so.
     """
 
     place: int
+    id: str
     point: Point
     phase: Phase
     per_unit: bool
     mandatory: bool
-    depends: int | None
+    dependents: tuple[int, ...]
     depends_on: frozenset[str]
-    watched: bool
+    key_brief: bool
     due: timedelta | None
     repeat: timedelta | None
     stops_on_scene: bool
     unanswered: timedelta | None
     codes: Codes
+    raises: bool
     raising: frozenset[str]
     no: tuple[str, ...]
     some: tuple[str, ...]
 
 
+class Phases(NamedTuple):
+    """The points of each phase."""
+
+    on_call: tuple[CompiledPoint, ...]
+    on_dispatch: tuple[CompiledPoint, ...]
+    on_scene: tuple[CompiledPoint, ...]
+    before_close: tuple[CompiledPoint, ...]
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Compiled:
-    """All points in order, their places by id, and the triggers that ask for all of it again."""
+    """All points in order and by id, those of each phase asked once and of each unit, and what asks for all again."""
 
     points: tuple[CompiledPoint, ...]
-    places: dict[str, int]
+    by_id: dict[str, CompiledPoint]
+    once: Phases
+    each: Phases
     redo_when: frozenset[str]
 
 
-_made: dict[int, tuple[Definition, Compiled]] = {}
+_made: dict[int, tuple[weakref.ref[Definition], Compiled]] = {}
 
 
 def compiled(definition: Definition) -> Compiled:
-    """The definition made ready, once for each object; there are few, and they live as long as the process."""
-    kept = _made.get(id(definition))
-    if kept is None or kept[0] is not definition:
-        kept = _made[id(definition)] = definition, _compile(definition)
+    """The definition made ready: once for each object, and for as long as that lives."""
+    name = id(definition)
+    kept = _made.get(name)
+    if kept is None or kept[0]() is not definition:
+        kept = weakref.ref(definition, lambda gone: _forget(name, gone)), _compile(definition)
+        _made[name] = kept
     return kept[1]
+
+
+def _forget(name: int, gone: weakref.ref[Definition]) -> None:
+    kept = _made.get(name)
+    if kept is not None and kept[0] is gone:
+        del _made[name]
 
 
 def _compile(definition: Definition) -> Compiled:
     points = definition.points
-    places = {point.id: place for place, point in enumerate(points)}
-    watched = {point.mandatory_if.point for point in points if point.mandatory_if is not None}
+    dependents: dict[str, list[int]] = {}
+    for place, point in enumerate(points):
+        if point.mandatory_if is not None:
+            dependents.setdefault(point.mandatory_if.point, []).append(place)
+    ready = tuple(_point(place, point, tuple(dependents.get(point.id, ()))) for place, point in enumerate(points))
     return Compiled(
-        tuple(_point(place, point, places, watched=point.id in watched) for place, point in enumerate(points)),
-        places,
+        ready,
+        {point.id: point for point in ready},
+        _phases(point for point in ready if not point.per_unit),
+        _phases(point for point in ready if point.per_unit),
         frozenset(trigger.value for trigger in definition.redo_when),
     )
 
 
-def _point(place: int, point: Point, places: dict[str, int], *, watched: bool) -> CompiledPoint:
-    rule = point.mandatory_if
+def _phases(points: Iterable[CompiledPoint]) -> Phases:
+    points = tuple(points)
+    return Phases(*(tuple(point for point in points if point.phase is phase) for phase in Phase))
+
+
+def _point(place: int, point: Point, dependents: tuple[int, ...]) -> CompiledPoint:
+    raises = point.raises
     return CompiledPoint(
         place=place,
+        id=point.id,
         point=point,
         phase=point.phase,
         per_unit=point.repeat_per_unit,
         mandatory=point.mandatory,
-        depends=places[rule.point] if rule is not None else None,
-        depends_on=frozenset(rule.any_of) if rule is not None else frozenset(),
-        watched=watched,
+        dependents=dependents,
+        depends_on=frozenset(point.mandatory_if.any_of if point.mandatory_if is not None else ()),
+        key_brief=point.key == "brief",
         due=_duration(point.due_minutes),
         repeat=_duration(point.repeat_minutes),
         stops_on_scene=point.stop_when == "unit_on_scene",
-        unanswered=_duration(point.raises.unanswered_after_minutes),
+        unanswered=_duration(raises.unanswered_after_minutes),
         codes=_codes(point.answer),
-        raising=frozenset(point.raises.codes),
-        no=point.raises.no,
-        some=point.raises.some,
+        raises=bool(raises.codes or raises.no or raises.some),
+        raising=frozenset(raises.codes),
+        no=raises.no,
+        some=raises.some,
     )
 
 

@@ -1,416 +1,249 @@
 """Pure: definition x what happened x now -> what is open, due, overdue, raised, asked anew, done.
 
-What came first is decided by the order of what happened, never by its times; times only decide what is due. A point is
-asked when its phase begins: on_call with the checklist, on_dispatch with the first unit (or that unit), on_scene with
-the first unit (or that unit) there, before_close when somebody means to close. A redo, a repeat, a changed brief or
-a unit that comes back ask again what was answered, in a new round; what was open stays open as it was. A repeat is due
-`due_minutes` after it was asked again, like the first time. A raise, once made, stays: a matter was put before the
-supervisor, whatever was answered later. Nothing is raised of a closed incident.
+What came first is decided by the order of what happened, never by its times; times only decide what is due. Time is
+let pass over everything at each entry and at `now`; what it did then stays done though a later clock shows less.
+
+Asked: on_call with the checklist, on_dispatch with the first unit, on_scene with the first unit there, before_close
+when somebody means to close. What is asked of each unit is asked when that unit joins or is there itself; until any
+joins it waits for none. An answer that comes before its phase counts. A unit that is not on the incident is asked
+nothing; what was said for it is kept.
+
+Asked anew, in a new round with the answers before it kept: everything at a redo, briefing points (`key: brief`) when
+the brief changed for that unit or for all, a repeat when its time is up, everything of a unit that comes back. What is
+open then stays open as it was, due as it was. A changed marker asks nothing anew before the first answer. A unit on
+scene stops a repeat that stops there; one that is open for its time alone lapses, the first asking never does.
+
+Mandatory because of another answer: as long as the last answer any unit gave there says so, also while that is asked
+anew; due no earlier than its minutes after it became so.
+
+Raised: each matter once a round, and for good, whatever is answered later. Of a closed incident nothing is raised and
+nothing is asked; answers are kept. When it is reopened, what was left open is asked anew from then on, an answer given
+meanwhile is raised, and what would have asked anew meanwhile does.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
-from enum import StrEnum
-from typing import Any
+from operator import le
 
-from checklists.compiled import CompiledPoint, compiled
-from checklists.definition import Definition, Phase, Point
+from checklists.cell import Cell, Need
+from checklists.compiled import Compiled, CompiledPoint, compiled
+from checklists.definition import Definition
 from checklists.record import Answer, Entry, Event, Happened
+from checklists.states import PointState, Progress, Raise, RaiseKind, State
 
-
-class State(StrEnum):
-    """Where one point stands."""
-
-    WAITING = "waiting"  # its phase has not begun
-    OPEN = "open"  # asked, and not answered since it was last asked
-    DONE = "done"  # answered, or closed with a reason
-    OVER = "over"  # no longer asked: the unit left, the repeats have stopped, or the incident is closed
-
-
-class RaiseKind(StrEnum):
-    """Why something is put before the supervisor."""
-
-    ANSWER = "answer"
-    OVERDUE = "overdue"
-    UNANSWERED = "unanswered"
-
-
-@dataclass(frozen=True, slots=True)
-class Raise:
-    """One matter for the supervisor. `key` names it for good: the same matter never comes under a second key.
-
-    `code` is the answer's code that raised it, None for lateness.
-    """
-
-    key: str
-    kind: RaiseKind
-    point: str
-    unit: str | None
-    code: str | None
-    at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class PointState:
-    """One point (for one unit, where it is asked of each) as it stands at `now`.
-
-    `asked_at` is when it was last asked; None while waiting. `answer` is the one that stands, None when it is open
-    anew; `earlier` are all those before, oldest first. `again` says why it is asked anew, None the first time.
-    """
-
-    point: Point
-    unit: str | None
-    state: State
-    mandatory: bool
-    asked_at: datetime | None
-    due_at: datetime | None
-    overdue: bool
-    answer: Answer | None
-    earlier: tuple[Answer, ...]
-    again: str | None
-    raises: tuple[Raise, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """A checklist of one incident as it stands at `now`.
-
-    `until` is the first moment at which time alone changes anything of it; None when only answers and events can.
-    """
-
-    definition: Definition
-    points: tuple[PointState, ...]
-    raises: tuple[Raise, ...]
-    until: datetime | None
-
-    @property
-    def open(self) -> tuple[PointState, ...]:
-        """What is asked and not answered, mandatory or not."""
-        return tuple(state for state in self.points if state.state is State.OPEN)
-
-    @property
-    def overdue(self) -> tuple[PointState, ...]:
-        """Mandatory points that are open past their time."""
-        return tuple(state for state in self.points if state.overdue)
-
-    @property
-    def done(self) -> int:
-        return sum(state.state is State.DONE for state in self.points)
-
-    @property
-    def left_open(self) -> tuple[PointState, ...]:
-        """Mandatory points neither answered nor closed with a reason: what closing an incident has to list."""
-        return tuple(s for s in self.points if s.mandatory and s.state in (State.OPEN, State.WAITING))
+__all__ = ["PointState", "Progress", "Raise", "RaiseKind", "State", "progress"]
 
 
 def progress(definition: Definition, opened_at: datetime, happened: Sequence[Entry], now: datetime) -> Progress:
     """How far a checklist has come that was opened at `opened_at`.
 
     `happened` stands in the order it was recorded, which decides what came first; a clock that went back does not.
+    `now` may lie before the last of them: nothing is undone by it. Raises KeyError for an answer to a point that the
+    definition does not have.
     """
-    fold = _Fold(compiled(definition).points, opened_at)
-    places, redo_when = compiled(definition).places, compiled(definition).redo_when
+    fold = _Fold(compiled(definition), opened_at, happened, now)
     for entry in happened:
+        fold.number += 1
         if isinstance(entry, Answer):
-            fold.answer(places[entry.point], entry)
+            fold.answer(entry)
         else:
             fold.event(entry)
-            if entry.what.value in redo_when:
-                fold.redo(entry)
-    return fold.at(definition, now)
-
-
-@dataclass(slots=True)
-class _Cell:
-    """One point for one unit, while entries are gone through."""
-
-    compiled: CompiledPoint
-    unit: str | None
-    asked_at: datetime | None = None
-    answer: Answer | None = None
-    earlier: list[Answer] = field(default_factory=list)
-    again: str | None = None
-    round: int = 1
-    over: bool = False
-    stopped: bool = False
-    left: bool = False
-    mandatory_since: datetime | None = None
-    raises: dict[str, Raise] = field(default_factory=dict)
-
-    @property
-    def mandatory(self) -> bool:
-        return self.compiled.mandatory or self.mandatory_since is not None
-
-    @property
-    def open(self) -> bool:
-        return self.asked_at is not None and self.answer is None and not self.over
-
-    def due_at(self) -> datetime | None:
-        if self.asked_at is None or self.compiled.due is None:
-            return None
-        since = self.mandatory_since
-        start = self.asked_at if self.compiled.mandatory or since is None else max(self.asked_at, since)
-        return start + self.compiled.due
-
-    def repeats_at(self) -> datetime | None:
-        """When it is asked again if nothing happens."""
-        if self.answer is None or self.compiled.repeat is None or self.stopped or self.over or self.asked_at is None:
-            return None
-        return self.answer.at + self.compiled.repeat
-
-    def settle(self, at: datetime) -> None:
-        """What time alone has done to it by `at`: asked again, and late."""
-        again_at = self.repeats_at()
-        if again_at is not None and again_at <= at:
-            self.ask_again(again_at, "time to ask again")
-        if self.open:
-            self._late(at)
-
-    def _late(self, at: datetime) -> None:
-        due_at = self.due_at()
-        if due_at is not None and self.mandatory and due_at <= at:
-            self.raise_("overdue", RaiseKind.OVERDUE, None, due_at)
-        if self.compiled.unanswered is not None and self.asked_at is not None:
-            silent_at = self.asked_at + self.compiled.unanswered
-            if silent_at <= at:
-                self.raise_("unanswered", RaiseKind.UNANSWERED, None, silent_at)
-
-    def ask_again(self, at: datetime, why: str) -> None:
-        """Ask anew what was answered; what is open stays as it is."""
-        if self.answer is not None:
-            self.earlier.append(self.answer)
-            self.answer = None
-            self.round += 1
-            self.again = why
-            if self.asked_at is not None:
-                self.asked_at = at
-
-    def renew(self, why: str) -> None:
-        """Ask all of it anew from the start of its phase, which is still to come."""
-        if self.answer is not None:
-            self.earlier.append(self.answer)
-        self.answer = self.asked_at = None
-        self.over = self.stopped = False
-        self.round += 1
-        self.again = why
-
-    def take(self, answer: Answer, *, raising: bool) -> None:
-        """An answer, in place of the one before it."""
-        if self.answer is not None:
-            self.earlier.append(self.answer)
-        self.answer = answer
-        for code in self._raised_by(answer) if raising else ():
-            self.raise_(code, RaiseKind.ANSWER, code, answer.at)
-
-    def _raised_by(self, answer: Answer) -> list[str]:
-        compiled, value = self.compiled, answer.value
-        if answer.non_answer is not None:
-            return [answer.non_answer] if answer.non_answer in compiled.raising else []
-        found = [code for code in compiled.codes(value) if code in compiled.raising] if compiled.raising else []
-        if compiled.no or compiled.some:
-            items: dict[str, Any] = value if isinstance(value, dict) else {compiled.point.id: value}
-            found += [f"no:{item}" for item in compiled.no if items.get(item) is False]
-            found += [f"some:{item}" for item in compiled.some if _some(items.get(item))]
-        return found
-
-    def raise_(self, name: str, kind: RaiseKind, code: str | None, at: datetime) -> None:
-        key = f"{self.compiled.point.id}|{self.unit or ''}|{self.round}|{name}"
-        if key not in self.raises:
-            self.raises[key] = Raise(key, kind, self.compiled.point.id, self.unit, code, at)
-
-    def until(self, now: datetime) -> list[datetime]:
-        """Later moments at which time alone changes it."""
-        moments = [self.repeats_at()]
-        if self.open:
-            moments.append(self.due_at() if self.mandatory else None)
-            if self.compiled.unanswered is not None and self.asked_at is not None:
-                moments.append(self.asked_at + self.compiled.unanswered)
-        return [moment for moment in moments if moment is not None and moment > now]
-
-    def state(self) -> State:
-        if self.answer is not None:
-            return State.DONE
-        if self.over:
-            return State.OVER
-        return State.WAITING if self.asked_at is None else State.OPEN
-
-    def as_it_stands(self, now: datetime) -> PointState:
-        due_at, state = self.due_at(), self.state()
-        return PointState(
-            self.compiled.point,
-            self.unit,
-            state,
-            self.mandatory,
-            self.asked_at,
-            due_at,
-            state is State.OPEN and self.mandatory and due_at is not None and due_at <= now,
-            self.answer,
-            tuple(self.earlier),
-            self.again,
-            tuple(self.raises.values()),
-        )
-
-
-def _some(value: Any) -> bool:
-    return value is True or (type(value) is int and value > 0)
+    return fold.at_last(definition)
 
 
 class _Fold:
-    """All points, while entries are gone through."""
+    """All points, while entries are gone through. `times` are those of the opening, of each entry, and `now`."""
 
-    __slots__ = ("cells", "closed", "order", "points", "present")
+    __slots__ = (
+        "answered", "cells", "closed", "closing", "compiled", "forward", "joined", "missed", "needs", "number",
+        "present", "times",
+    )  # fmt: skip
 
-    def __init__(self, points: tuple[CompiledPoint, ...], opened_at: datetime) -> None:
-        self.points = points
-        self.closed = False
-        self.present: dict[str, None] = {}
-        self.order: list[list[_Cell]] = [[] for _ in points]
-        self.cells: dict[tuple[int, str | None], _Cell] = {}
-        for point in points:
-            if not point.per_unit:
-                self._cell(point, None, opened_at if point.phase is Phase.ON_CALL else None)
+    def __init__(self, ready: Compiled, opened_at: datetime, happened: Sequence[Entry], now: datetime) -> None:
+        self.compiled = ready
+        self.times = [opened_at, *[entry.at for entry in happened], now]
+        self.forward = all(map(le, self.times, self.times[1:]))
+        self.number = 0
+        self.answered = self.closing = self.closed = False
+        self.missed: list[Event] = []
+        self.present: set[str] = set()
+        self.joined: dict[str, list[Cell]] = {}
+        self.needs = [Need(point.mandatory) for point in ready.points]
+        self.cells: list[dict[str | None, Cell]] = [
+            {} if point.per_unit else {None: Cell(point, None, need)}
+            for point, need in zip(ready.points, self.needs, strict=True)
+        ]
+        self._begin(ready.once.on_call, opened_at)
 
-    def _cell(self, point: CompiledPoint, unit: str | None, asked_at: datetime | None = None) -> _Cell:
-        cell = self.cells.get((point.place, unit))
-        if cell is None:
-            cell = self.cells[point.place, unit] = _Cell(point, unit, asked_at)
-            self.order[point.place].append(cell)
-            if point.depends is not None and self._holds(point):
-                cell.mandatory_since = asked_at
-        return cell
-
-    def _all(self) -> list[_Cell]:
-        return [cell for cells in self.order for cell in cells]
-
-    def answer(self, place: int, answer: Answer) -> None:
-        point = self.points[place]
-        cell = self._cell(point, answer.unit if point.per_unit else None)
-        if not self.closed:
-            cell.settle(answer.at)
-        cell.take(answer, raising=not self.closed)
-        if point.watched and not self.closed:
-            self._depending(place, answer.at)
-
-    def _depending(self, place: int, at: datetime) -> None:
-        for point in self.points:
-            if point.depends == place:
-                holds = self._holds(point)
-                for cell in self.order[point.place]:
-                    cell.settle(at)
-                    cell.mandatory_since = (cell.mandatory_since or at) if holds else None
-
-    def _holds(self, point: CompiledPoint) -> bool:
-        assert point.depends is not None  # noqa: S101 - for the type: asked of points that depend on another
-        other = self.points[point.depends]
-        return any(
-            not point.depends_on.isdisjoint(
-                other.codes(cell.answer.value) if cell.answer.non_answer is None else (cell.answer.non_answer,)
-            )
-            for cell in self.order[point.depends]
-            if cell.answer is not None
-        )
+    def answer(self, answer: Answer) -> None:
+        point = self.compiled.by_id[answer.point]
+        unit = (answer.unit or None) if point.per_unit else None
+        cell = self.cells[point.place].get(unit) or self._cell(point, unit)
+        if cell.answer is None or point.repeat is not None:
+            self._settle(cell)
+        cell.take(answer)
+        if point.raises and not self.closed:
+            cell.raise_answer(answer, answer.at)
+        self.answered = True
+        if point.dependents:
+            self._weigh(point, answer.at)
 
     def event(self, event: Event) -> None:
         match event.what:
-            case Happened.UNIT_ADDED if event.unit is not None:
+            case Happened.UNIT_ADDED:
                 self._unit_added(event.unit, event.at)
-            case Happened.UNIT_LEFT if event.unit is not None:
-                self.present.pop(event.unit, None)
-                for cell in self._of_unit(event.unit):
-                    self._settle(cell, event.at)
-                    cell.over = cell.answer is None
-                    cell.left = cell.stopped = True
-            case Happened.UNIT_ON_SCENE if event.unit is not None:
+            case Happened.UNIT_LEFT if event.unit in self.present:
+                self.present.remove(event.unit)
+                for cell in self._settled(self.joined[event.unit]):
+                    cell.leave()
+            case Happened.UNIT_ON_SCENE:
                 self._on_scene(event.unit, event.at)
-            case Happened.BRIEF_CHANGED:
-                for cell in self._all():
-                    briefing = cell.compiled.point.key == "brief" and cell.unit in self.present
-                    if briefing and event.unit in (None, cell.unit):
-                        self._settle(cell, event.at)
-                        cell.ask_again(event.at, event.why)
             case Happened.CLOSING:
-                self._begin(Phase.BEFORE_CLOSE, event.at)
-            case Happened.CLOSED:
-                self._begin(Phase.BEFORE_CLOSE, event.at)
-                self._close(event.at)
-            case Happened.REOPENED:
+                self._closing(event.at)
+            case Happened.CLOSED if not self.closed:
+                self._closing(event.at)
+                for cell in self._all():
+                    self._settle(cell)
+                self.closed = True
+            case Happened.REOPENED if self.closed:
                 self._reopen(event)
             case _:
                 pass
+        if event.what is Happened.BRIEF_CHANGED or event.what.value in self.compiled.redo_when:
+            if self.closed:
+                self.missed.append(event)
+            else:
+                self._ask_again(event, event.at)
 
-    def redo(self, event: Event) -> None:
-        """Ask everything again; a changed marker only where something had been answered."""
-        answered = any(cell.answer is not None or cell.earlier for cell in self._all())
-        if self.closed or (event.what is Happened.MARKER_MATCH_CHANGED and not answered):
-            return
-        for cell in self._all():
-            if not cell.over and (cell.unit is None or cell.unit in self.present):
-                cell.settle(event.at)
-                cell.ask_again(event.at, event.why)
-
-    def _settle(self, cell: _Cell, at: datetime) -> None:
-        if not self.closed:
-            cell.settle(at)
-
-    def _of_unit(self, unit: str) -> list[_Cell]:
-        return [cell for cell in self._all() if cell.unit == unit]
-
-    def _begin(self, phase: Phase, at: datetime, unit: str | None = None) -> None:
-        """The points of a phase that wait for it are asked."""
-        for point in self.points:
-            if point.phase is phase and point.per_unit == (unit is not None):
-                cell = self._cell(point, unit)
-                if cell.asked_at is None:
-                    cell.asked_at = at
-                    if cell.mandatory_since is None and point.depends is not None and self._holds(point):
-                        cell.mandatory_since = at
-
-    def _unit_added(self, unit: str, at: datetime) -> None:
-        for point in self.points:
-            if point.per_unit:
-                cell = self._cell(point, unit)
-                if unit not in self.present and cell.left:
-                    cell.left = False
-                    cell.renew("back on the incident")
-        self.present[unit] = None
-        self._begin(Phase.ON_DISPATCH, at)
-        self._begin(Phase.ON_DISPATCH, at, unit)
-
-    def _on_scene(self, unit: str, at: datetime) -> None:
-        for cell in self._all():
-            if cell.compiled.stops_on_scene and not cell.stopped and cell.unit in (None, unit):
-                self._settle(cell, at)
-                cell.stopped = True
-                cell.over = cell.over or (cell.answer is None and bool(cell.earlier))
-        self._begin(Phase.ON_SCENE, at)
-        self._begin(Phase.ON_SCENE, at, unit)
-
-    def _close(self, at: datetime) -> None:
-        for cell in self._all():
-            cell.settle(at)
-        self.closed = True
-
-    def _reopen(self, event: Event) -> None:
-        self.closed = False
-        for cell in self._all():
-            if cell.open:
-                cell.asked_at, cell.again = event.at, event.why
-                cell.round += 1
-
-    def at(self, definition: Definition, now: datetime) -> Progress:
+    def at_last(self, definition: Definition) -> Progress:
+        """What it has come to at `now`."""
         states: list[PointState] = []
         raises: list[Raise] = []
-        moments: list[datetime] = []
-        for point, cells in zip(self.points, self.order, strict=True):
-            for cell in cells or [_Cell(point, None)]:
-                if self.closed:
-                    cell.over = cell.answer is None
-                else:
-                    cell.settle(now)
-                    moments += cell.until(now)
-                states.append(cell.as_it_stands(now))
-                raises += cell.raises.values()
-        return Progress(definition, tuple(states), tuple(raises), min(moments, default=None))
+        until: datetime | None = None
+        self.number += 1
+        for point, by_unit, need in zip(self.compiled.points, self.cells, self.needs, strict=True):
+            nobody = point.per_unit and not self.joined and None not in by_unit
+            for cell in (Cell(point, None, need), *by_unit.values()) if nobody else by_unit.values():
+                seen = self._seen(cell)
+                if not self.closed and (cell.answer is None or point.repeat is not None):
+                    cell.settle(seen)
+                    for moment in cell.moments():
+                        if moment is not None and moment > seen and (until is None or moment < until):
+                            until = moment
+                states.append(cell.as_it_stands(seen, closed=self.closed))
+                if cell.raises:
+                    raises += cell.raises.values()
+        return Progress(definition, tuple(states), tuple(raises), until)
+
+    def _cell(self, point: CompiledPoint, unit: str | None) -> Cell:
+        by_unit = self.cells[point.place]
+        cell = by_unit.get(unit)
+        if cell is None:
+            cell = by_unit[unit] = Cell(point, unit, self.needs[point.place], looked=self.number)
+        return cell
+
+    def _all(self) -> Iterator[Cell]:
+        return (cell for by_unit in self.cells for cell in by_unit.values())
+
+    def _seen(self, cell: Cell) -> datetime:
+        """The latest time since the cell was last looked at, that of the entry then included."""
+        return self.times[self.number] if self.forward else max(self.times[cell.looked : self.number + 1])
+
+    def _settle(self, cell: Cell) -> None:
+        if not self.closed:
+            cell.settle(self._seen(cell))
+        cell.looked = self.number
+
+    def _settled(self, cells: Iterable[Cell]) -> Iterator[Cell]:
+        for cell in cells:
+            self._settle(cell)
+            yield cell
+
+    def _weigh(self, point: CompiledPoint, at: datetime) -> None:
+        """Whether the points that depend on this one are mandatory now."""
+        last = [cell.last_answer for cell in self.cells[point.place].values()]
+        codes = {code for answer in last if answer is not None for code in _codes(point, answer)}
+        for place in point.dependents:
+            other, holds = self.compiled.points[place], not codes.isdisjoint(self.compiled.points[place].depends_on)
+            need = self.needs[place]
+            if not other.mandatory and holds != need.mandatory:
+                for cell in self.cells[place].values():
+                    self._settle(cell)
+                need.mandatory, need.since = holds, at if holds else None
+
+    def _begin(self, points: tuple[CompiledPoint, ...], at: datetime, unit: str | None = None) -> None:
+        """The points of a phase that wait for it are asked; answers given before stand."""
+        for point in points:
+            cell = self.cells[point.place][unit]
+            if cell.asked_at is None:
+                cell.asked_at, cell.looked = at, self.number
+
+    def _unit_added(self, unit: str | None, at: datetime) -> None:
+        once, each = self.compiled.once, self.compiled.each
+        self._begin(once.on_dispatch, at)
+        if unit is None or unit in self.present:
+            return
+        self.present.add(unit)
+        if unit in self.joined:
+            for cell in self._settled(self.joined[unit]):
+                cell.renew(f"{unit} is back")
+        else:
+            self.joined[unit] = [self._joining(point, unit) for points in each for point in points]
+        self._begin(each.on_call, at, unit)
+        self._begin(each.on_dispatch, at, unit)
+        if self.closing:
+            self._begin(each.before_close, at, unit)
+
+    def _joining(self, point: CompiledPoint, unit: str) -> Cell:
+        """The cell of a unit that joins: after those that joined before, whatever was said for it already."""
+        cell = self._cell(point, unit)
+        self.cells[point.place][unit] = self.cells[point.place].pop(unit)
+        return cell
+
+    def _on_scene(self, unit: str | None, at: datetime) -> None:
+        there = unit if unit in self.present else None
+        for cell in self._all():
+            if cell.compiled.stops_on_scene and (not cell.compiled.per_unit or cell.unit == there):
+                self._settle(cell)
+                cell.stop()
+        self._begin(self.compiled.once.on_scene, at)
+        if there is not None:
+            self._begin(self.compiled.each.on_scene, at, there)
+
+    def _closing(self, at: datetime) -> None:
+        self.closing = True
+        self._begin(self.compiled.once.before_close, at)
+        for unit in self.present:
+            self._begin(self.compiled.each.before_close, at, unit)
+
+    def _reopen(self, event: Event) -> None:
+        for cell in self._settled(self._all()):
+            cell.restart(event.at, _why(event))
+        self.closed = False
+        missed, self.missed = self.missed, []
+        for other in missed:
+            self._ask_again(other, event.at)
+
+    def _ask_again(self, event: Event, at: datetime) -> None:
+        if event.what is Happened.MARKER_MATCH_CHANGED and not self.answered:
+            return
+        for cell in self._all():
+            point = cell.compiled
+            if point.per_unit and cell.unit not in self.present:
+                continue
+            if event.what is Happened.BRIEF_CHANGED:
+                concerned = point.key_brief and (not point.per_unit or event.unit in (None, cell.unit))
+                if not concerned:
+                    continue
+            self._settle(cell)
+            cell.ask_again(at, _why(event))
+
+
+def _codes(point: CompiledPoint, answer: Answer) -> tuple[str, ...]:
+    return point.codes(answer.value) if answer.non_answer is None else (answer.non_answer,)
+
+
+def _why(event: Event) -> str:
+    return event.why or event.what.value.replace("_", " ")

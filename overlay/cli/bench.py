@@ -14,6 +14,7 @@ from overlay.bench.ledger import bench_ledger, bench_verify
 from overlay.bench.match import bench_match
 from overlay.bench.matchset import read_match_set
 from overlay.bench.peer import peer_match
+from overlay.bench.progress import bench_progress
 from overlay.bench.scale import Sizes, bench_scale
 from overlay.cli.options import FILE, json_option
 from overlay.cli.tell import say_rows
@@ -157,6 +158,22 @@ def bench_scale_command(
         return
     ratios = [{"ratio": name, "is": f"{value:,.2f}", "aim": f">= {aim:g}"} for name, value, aim in report.ratios]
     _say_tables(bench_tables.scale_rows(report), bench_tables.scale_timing_rows(report), ratios)
+
+
+@bench.command("progress")
+@click.option("--answers", default=60, show_default=True, type=click.IntRange(1, 10_000))
+@click.option("--rounds", default=5_000, show_default=True, type=click.IntRange(100))
+@json_option
+def bench_progress_command(answers: int, rounds: int, as_json: bool) -> None:
+    """Time how far a checklist has come, beside writing its answers out as JSON.
+
+    Example: overlay bench progress --answers 60
+    """
+    timings, ratios = _rows(bench_progress(answers, rounds))
+    if as_json:
+        click.echo(json.dumps({"timings": timings, "ratios": ratios}))
+        return
+    _say_tables(timings, ratios)
 
 
 def _rows(report: Report) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
