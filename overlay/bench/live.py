@@ -79,7 +79,8 @@ def bench_live(settings: Settings, load: Load, say: Callable[[str], None]) -> Li
     with tempfile.TemporaryDirectory(prefix="overlay-bench-") as folder:
         own = settings.model_copy(update={"data": Path(folder) / "data", "store_url": None, "port": free_port()})
         data_folders(own.data)
-        services = Services.start(own, follow=False)
+        patient = own.model_copy(update={"store_timeout_s": 5.0})  # the bench's own writes may wait for a busy disk
+        services = Services.start(patient, follow=False)
         try:
             say(f"Laying out {load.homes:,} homes and {_INCIDENTS} open incidents ...")
             laid_out = lay_out(services, load.homes, load.homes)
@@ -149,7 +150,10 @@ class _Checks:
         line = getattr(self._lines, "line", None)
         if line is None:
             line = self._lines.line = http.client.HTTPConnection(self._settings.host, self._settings.port, timeout=10)
-        ask(line, "POST", "/api/v1/checks", body, self._headers)
+        try:
+            ask(line, "POST", "/api/v1/checks", body, self._headers)
+        except (OSError, http.client.HTTPException) as error:
+            raise RuntimeError(f"a check was cut off: {error!r}") from error
         return time.monotonic() - due
 
 
@@ -194,11 +198,11 @@ def _work(
     """Checks and changes side by side; returns when each incident was changed."""
     changed: dict[str, float] = {}
     until = time.monotonic() + seconds
-    writer = threading.Thread(target=_change, args=(services, incidents, load.changes_s, until, changed))
     began, busy = time.monotonic(), _busy_s()
-    writer.start()
-    kept.checks[screens] += checks.run(load.checks_s, until)
-    writer.join()
+    with ThreadPoolExecutor(1) as pool:
+        writing = pool.submit(_change, services, incidents, load.changes_s, until, changed)
+        kept.checks[screens] += checks.run(load.checks_s, until)
+        writing.result()
     kept.busy[screens].append((_busy_s() - busy) / (time.monotonic() - began))
     return changed
 
