@@ -115,7 +115,7 @@ class Configuration:
             geocoders=load_geocoders(settings),
             categories=categories,
             roles=roles,
-            definitions=load_definitions(known=Known(categories, dict(incident_types))),
+            definitions=load_definitions(known=known_names(settings)),
             incident_types=incident_types,
             rules=_rules(settings),
             policy=_policy(settings),
@@ -520,6 +520,15 @@ def _provider(settings: Settings) -> Provider | None:
         return Provider.read(table, settings.single_sign_on_secret)
     except ProviderError as error:
         raise SettingsError(f"{path}: {error}.") from error
+
+
+def known_names(settings: Settings) -> Known:
+    """What a checklist definition may name of the configuration. Raises CategoryError, SettingsError."""
+    return Known(
+        load_categories(settings.config / "categories.toml"),
+        dict(load_incident_types(settings.config / "incident_types.toml")),
+        {name: tuple(codes) for name, codes in _rules(settings).lists.items()},
+    )
 
 
 def load_incident_types(path: Path) -> tuple[tuple[str, str], ...]:

@@ -7,9 +7,9 @@ from threading import RLock
 from typing import Final
 
 import structlog
-from checklists.load import fingerprint, from_plain
 
 from checklists.definition import Definition
+from checklists.load import fingerprint, from_plain
 from markers.store import Changes
 
 log = structlog.get_logger()

@@ -314,7 +314,7 @@ def page_of(incident_id: str, refusal: Refusal | None) -> IncidentPage:
         answer=seen.answer,
         gone=seen.shown.gone,
         warnings=incident.checked.warnings if incident.checked else (),
-        runs=_with(refusal, runs_of(services, seen, known)),
+        runs=_with(refusal, runs_of(services, seen, known, actor.name)),
         units=units_of(seen),
         brief=seen.brief,
         raises=seen.standing.raises,
