@@ -590,10 +590,8 @@ class TestChecklists:
         assert [line.split(": ")[1] for line in lines] == ["version", "sections.0.points.0.who"]
         assert "2 things are wrong" in done.err
         told = folder("checklists", "validate", wrong, "--json")
-        assert (told.code, [fault["field"] for fault in told.json["errors"]]) == (
-            1,
-            ["version", "sections.0.points.0.who"],
-        )
+        fields = [fault["field"] for fault in json.loads(told.out)["errors"]]
+        assert (told.code, fields) == (1, ["version", "sections.0.points.0.who"])
 
     def test_a_checklist_is_shown_as_a_person_would_read_it(self, folder: Folder) -> None:
         done = folder("checklists", "show", "domestic_abuse_20")
