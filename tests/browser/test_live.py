@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import requests
 
 from tests.browser.conftest import Open, Screen
 from tests.browser.test_accessibility import violations
-from tests.browser.test_lock import IDLE_S, cookie, impatient, locked, unlock
+from tests.browser.test_lock import IDLE_S, impatient, locked, unlock
 from tests.browser.test_not_answering import family, frozen
 from tests.conftest import Console, free_port
 from tests.web.incidents import Desk
