@@ -11,7 +11,6 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from overlay import security
 from overlay.errors import BodyRefused, FieldError
-from overlay.feed import Mark
 from overlay.identity import Standing, standing
 
 CONTENT_TYPE = "text/event-stream; charset=utf-8"
@@ -55,9 +54,8 @@ def stream(asked: StreamAsked) -> Response:
         services.feed.check_room(actor.actor_id)
         return Response(content_type=CONTENT_TYPE)
     after = request.headers.get(_LAST, asked.after)
-    mark = None if after is None else Mark.read(after)
-    if mark is not None and mark.ahead_of(services.sight().mark):
-        # Another worker told it first.
+    if after is not None and services.sight().store == "current":
+        # Another worker may have told what this one has not taken in yet.
         for collection in ("incidents", "markers"):
             services.freshen(collection)
 

@@ -51,7 +51,7 @@ class Report:
 def bench_check(settings: Settings, homes: int, markers: int, rounds: int, say: Callable[[str], None]) -> Report:
     """Lay out an invented town in a temporary folder, measure, and remove it again."""
     with tempfile.TemporaryDirectory(prefix="overlay-bench-") as folder:
-        own = settings.model_copy(update={"data": Path(folder) / "data", "store_url": None, "port": _free_port()})
+        own = settings.model_copy(update={"data": Path(folder) / "data", "store_url": None, "port": free_port()})
         data_folders(own.data)
         services = Services.start(own, follow=False)
         try:
@@ -60,7 +60,7 @@ def bench_check(settings: Settings, homes: int, markers: int, rounds: int, say: 
             spare_pauses()
             bearer = create_token(services.store, services.access, "bench", "service", services.now(), 1)
             timings = _in_process(services, laid_out, rounds, say)
-            with _served(own):
+            with served(own):
                 timings |= _over_http(own, laid_out, bearer, rounds, say)
         finally:
             services.close()
@@ -113,11 +113,11 @@ def _over_http(
 
     def empty_route() -> Callable[[int], object]:
         line = http.client.HTTPConnection(settings.host, settings.port, timeout=10)
-        return lambda _: _ask(line, "GET", "/healthz", None, {})
+        return lambda _: ask(line, "GET", "/healthz", None, {})
 
     def http_check() -> Callable[[int], object]:
         line = http.client.HTTPConnection(settings.host, settings.port, timeout=10)
-        return lambda number: _ask(line, "POST", "/api/v1/checks", bodies[number % len(bodies)], headers)
+        return lambda number: ask(line, "POST", "/api/v1/checks", bodies[number % len(bodies)], headers)
 
     say("Measuring over HTTP, 1 connection ...")
     timings = time_in_turn(
@@ -129,7 +129,7 @@ def _over_http(
     return timings
 
 
-def _ask(line: http.client.HTTPConnection, method: str, path: str, body: bytes | None, headers: dict[str, str]) -> None:
+def ask(line: http.client.HTTPConnection, method: str, path: str, body: bytes | None, headers: dict[str, str]) -> None:
     line.request(method, path, body, headers)
     reply = line.getresponse()
     content = reply.read()
@@ -138,7 +138,7 @@ def _ask(line: http.client.HTTPConnection, method: str, path: str, body: bytes |
 
 
 @contextmanager
-def _served(settings: Settings) -> Iterator[None]:
+def served(settings: Settings) -> Iterator[None]:
     """The real server, as `overlay run` starts it, on the same folder."""
     process = subprocess.Popen(
         [sys.executable, "-m", "overlay", "run"],
@@ -175,7 +175,7 @@ def _ratios(timings: dict[str, Timing]) -> tuple[tuple[str, float, float], ...]:
     )
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

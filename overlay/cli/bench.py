@@ -12,6 +12,7 @@ from overlay.bench import tables as bench_tables
 from overlay.bench.board import bench_board
 from overlay.bench.check import Report, bench_check
 from overlay.bench.ledger import bench_ledger, bench_verify
+from overlay.bench.live import Load, bench_live
 from overlay.bench.match import bench_match
 from overlay.bench.matchset import read_match_set
 from overlay.bench.peer import peer_match
@@ -73,6 +74,56 @@ def bench_ledger_command(homes: int, rounds: int, entries: int, each: int, as_js
         click.echo(json.dumps({"timings": timings, "ratios": ratios, "verified": verified}))
         return
     _say_tables(timings, ratios, verified)
+
+
+@bench.command("live")
+@click.option("--homes", default=10_000, show_default=True, type=click.IntRange(100, 100_000))
+@click.option("--screens", default=200, show_default=True, type=click.IntRange(1, 1_000))
+@click.option(
+    "--changes", default=5.0, show_default=True, type=click.FloatRange(0.1, 50), help="Of incidents, a second."
+)
+@click.option("--checks", default=20.0, show_default=True, type=click.FloatRange(1, 200), help="Over HTTP, a second.")
+@click.option("--turns", default=3, show_default=True, type=click.IntRange(1), help="With the screens, and without.")
+@click.option("--seconds", default=20.0, show_default=True, type=click.FloatRange(1, 600), help="Of each turn.")
+@json_option
+def bench_live_command(
+    homes: int, screens: int, changes: float, checks: float, turns: int, seconds: float, as_json: bool
+) -> None:
+    """Time a change until it is on every connected screen, and checks with the screens and without.
+
+    Example: overlay bench live --screens 50 --seconds 5
+    """
+    live = bench_live(Settings.read(), Load(homes, screens, changes, checks, turns, seconds), _tell)
+    timed = {
+        f"a change on one of {screens} screens": (live.arrival, "<= 250"),
+        "check over HTTP, no screens": (live.without, ""),
+        "check over HTTP, all screens connected": (live.with_screens, f"<= {live.without.p99 * 4 / 3:.1f}"),
+    }
+    timings = [
+        {
+            "measured": name,
+            "p50 ms": f"{t.p50:.1f}",
+            "p99 ms": f"{t.p99:.1f}",
+            "aim for p99": aim,
+            "a second": f"{t.rate:,.0f}",
+        }
+        for name, (t, aim) in timed.items()
+    ]
+    told = [
+        {
+            "changes": live.changes,
+            "never arrived": live.missed,
+            "told to load again": live.reloads,
+            "processors busy with": f"{live.busy_with:.2f}",
+            "without": f"{live.busy_without:.2f}",
+            "load before": f"{live.load_before:.1f}",
+            "load after": f"{live.load_after:.1f}",
+        }
+    ]
+    if as_json:
+        click.echo(json.dumps({"timings": timings, "told": told}))
+        return
+    _say_tables(timings, told)
 
 
 peer_option = click.option("--peer", type=click.Choice(["uk-address-matcher"]), help="Measure it on the same data too.")

@@ -1,0 +1,241 @@
+"""`overlay bench live`: how soon a change is on every screen, and what the screens cost a check.
+
+One console, checks at a steady rate over HTTP, incidents changed at a steady rate by another process; turn by turn
+with the screens connected and without, so that whatever else the machine does falls on both alike.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from markers.store import Commit, Write
+from overlay.bench.check import ask, free_port, lay_out, served
+from overlay.bench.timing import Timing
+from overlay.identity import create_token
+from overlay.incidents.book import COLLECTION
+from overlay.incidents.entries import Noted, Opened, Person
+from overlay.incidents.model import Incident, incident_of
+from overlay.services import Services, data_folders, spare_pauses
+from overlay.settings import Settings
+
+_SOMEBODY = Person("bench", "Bench", "dispatcher")
+_INCIDENTS = 200
+_CALLERS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """How much of everything. `turns` with the screens and as many without, of `turn_s` seconds each."""
+
+    homes: int
+    screens: int
+    changes_s: float
+    checks_s: float
+    turns: int
+    turn_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class LiveReport:
+    """Times in milliseconds; `missed` are screens times changes that never arrived; processor seconds a second."""
+
+    arrival: Timing
+    with_screens: Timing
+    without: Timing
+    changes: int
+    missed: int
+    reloads: int
+    load_before: float
+    load_after: float
+    busy_with: float
+    busy_without: float
+
+
+@dataclass(slots=True)
+class _Kept:
+    checks: dict[bool, list[float]] = field(default_factory=lambda: {True: [], False: []})
+    arrivals: list[float] = field(default_factory=list)
+    busy: dict[bool, list[float]] = field(default_factory=lambda: {True: [], False: []})
+    changes: int = 0
+    missed: int = 0
+    reloads: int = 0
+
+
+def bench_live(settings: Settings, load: Load, say: Callable[[str], None]) -> LiveReport:
+    """Lay out an invented town and its console in a temporary folder, measure, and remove it again."""
+    load_before = os.getloadavg()[0]
+    with tempfile.TemporaryDirectory(prefix="overlay-bench-") as folder:
+        own = settings.model_copy(update={"data": Path(folder) / "data", "store_url": None, "port": free_port()})
+        data_folders(own.data)
+        services = Services.start(own, follow=False)
+        try:
+            say(f"Laying out {load.homes:,} homes and {_INCIDENTS} open incidents ...")
+            laid_out = lay_out(services, load.homes, load.homes)
+            incidents = _open_incidents(services)
+            spare_pauses()
+            tokens = [
+                create_token(services.store, services.access, f"bench {n}", "service", services.now(), 1)
+                for n in range(max(10, load.screens // 10))
+            ]
+            kept = _Kept()
+            with served(own):
+                checks = _Checks(own, laid_out.queries, tokens[0])
+                _turn(own, load, checks, incidents, services, [], kept, 3.0)  # warms everything; not kept
+                kept = _Kept()
+                for number in range(2 * load.turns):
+                    screens = number % 2 == 0
+                    say(f"Turn {number + 1} of {2 * load.turns}, {load.screens if screens else 'no'} screens ...")
+                    _turn(own, load, checks, incidents, services, tokens if screens else [], kept, load.turn_s)
+        finally:
+            services.close()
+    seconds = load.turns * load.turn_s
+    return LiveReport(
+        arrival=Timing.of(kept.arrivals, seconds),
+        with_screens=Timing.of(kept.checks[True], seconds),
+        without=Timing.of(kept.checks[False], seconds),
+        changes=kept.changes,
+        missed=kept.missed,
+        reloads=kept.reloads,
+        load_before=load_before,
+        load_after=os.getloadavg()[0],
+        busy_with=sum(kept.busy[True]) / len(kept.busy[True]),
+        busy_without=sum(kept.busy[False]) / len(kept.busy[False]),
+    )
+
+
+def _open_incidents(services: Services) -> list[Incident]:
+    opened = [
+        incident_of(uuid.uuid4().hex, 1, (Opened(services.now(), _SOMEBODY, f"BENCH-{n}"),)) for n in range(_INCIDENTS)
+    ]
+    writes = tuple(Write(COLLECTION, made.incident_id, 0, made.as_plain()) for made in opened)
+    services.store.commit(Commit(str(uuid.uuid4()), {}, writes))
+    return opened
+
+
+class _Checks:
+    """Checks sent at moments set beforehand, timed from the moment they were due: one that waits counts as slow."""
+
+    def __init__(self, settings: Settings, queries: tuple[str, ...], token: str) -> None:
+        self._settings = settings
+        self._bodies = [json.dumps({"location": {"address": text}}).encode() for text in queries]
+        self._headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+        self._lines = threading.local()
+        self._sent = 0
+
+    def run(self, rate: float, until: float) -> list[float]:
+        """Seconds each took, at `rate` a second until a moment."""
+        with ThreadPoolExecutor(_CALLERS) as pool:
+            due, waiting = time.monotonic(), []
+            while due < until:
+                time.sleep(max(0.0, due - time.monotonic()))
+                self._sent += 1
+                waiting.append(pool.submit(self._one, due, self._bodies[self._sent % len(self._bodies)]))
+                due += 1 / rate
+            return [took.result() for took in waiting]
+
+    def _one(self, due: float, body: bytes) -> float:
+        line = getattr(self._lines, "line", None)
+        if line is None:
+            line = self._lines.line = http.client.HTTPConnection(self._settings.host, self._settings.port, timeout=10)
+        ask(line, "POST", "/api/v1/checks", body, self._headers)
+        return time.monotonic() - due
+
+
+def _turn(
+    settings: Settings,
+    load: Load,
+    checks: _Checks,
+    incidents: list[Incident],
+    services: Services,
+    tokens: list[str],
+    kept: _Kept,
+    seconds: float,
+) -> None:
+    if not tokens:
+        _work(load, checks, incidents, services, kept, seconds, screens=False)
+        return
+    listeners = _listeners(settings, tokens, load.screens)
+    try:
+        changed = _work(load, checks, incidents, services, kept, seconds, screens=True)
+        time.sleep(1.0)
+        told, _ = listeners.communicate(timeout=30)
+    finally:
+        listeners.kill()
+    heard = json.loads(told.splitlines()[-1])
+    arrived = {incident_id: heard["arrivals"].get(incident_id, []) for incident_id in changed}
+    kept.arrivals += [at - changed[incident_id] for incident_id, moments in arrived.items() for at in moments]
+    kept.changes += len(changed)
+    kept.missed += sum(load.screens - len(moments) for moments in arrived.values())
+    kept.reloads += heard["reloads"]
+
+
+def _work(
+    load: Load,
+    checks: _Checks,
+    incidents: list[Incident],
+    services: Services,
+    kept: _Kept,
+    seconds: float,
+    *,
+    screens: bool,
+) -> dict[str, float]:
+    """Checks and changes side by side; returns when each incident was changed."""
+    changed: dict[str, float] = {}
+    until = time.monotonic() + seconds
+    writer = threading.Thread(target=_change, args=(services, incidents, load.changes_s, until, changed))
+    began, busy = time.monotonic(), _busy_s()
+    writer.start()
+    kept.checks[screens] += checks.run(load.checks_s, until)
+    writer.join()
+    kept.busy[screens].append((_busy_s() - busy) / (time.monotonic() - began))
+    return changed
+
+
+def _change(
+    services: Services, incidents: list[Incident], rate: float, until: float, changed: dict[str, float]
+) -> None:
+    """Change one incident after another; each once a turn, noting when it was sent to the store."""
+    due = time.monotonic()
+    for number in range(len(incidents)):
+        if due >= until:
+            return
+        time.sleep(max(0.0, due - time.monotonic()))
+        before = incidents[number]
+        after = before.with_entries(Noted(services.now(), _SOMEBODY, "A note"))
+        write = Write(COLLECTION, after.incident_id, before.version, after.as_plain())
+        changed[after.incident_id] = time.monotonic()
+        services.store.commit(Commit(str(uuid.uuid4()), {}, (write,)))
+        incidents[number] = after
+        due += 1 / rate
+
+
+def _listeners(settings: Settings, tokens: list[str], screens: int) -> subprocess.Popen[str]:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "overlay.bench.listeners"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    if process.stdin is None or process.stdout is None:
+        raise RuntimeError("the screens could not be started")
+    asked = {"host": settings.host, "port": settings.port, "tokens": tokens, "screens": screens}
+    process.stdin.write(json.dumps(asked) + "\n")
+    process.stdin.flush()
+    if process.stdout.readline().strip() != "connected":
+        raise RuntimeError("the screens could not connect; set OVERLAY_STREAMS to as many as one worker may get")
+    return process
+
+
+def _busy_s() -> float:
+    """Processor seconds that all processes of this machine have used."""
+    ticks = [int(part) for part in Path("/proc/stat").read_text("ascii").splitlines()[0].split()[1:]]
+    return (sum(ticks) - ticks[3] - ticks[4]) / os.sysconf("SC_CLK_TCK")
