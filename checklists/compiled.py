@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, NamedTuple
 
 from checklists.definition import AnswerType, Definition, Phase, Point
 
-Codes = Callable[[Any], tuple[str, ...]]
+Codes = Callable[[Any], Collection[str]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -135,9 +135,9 @@ def _codes(answer: AnswerType) -> Codes:
         case "choice" | "listed":
             return lambda value: (value,)
         case "multi":
-            return tuple
+            return lambda value: value
         case "checks":
-            return lambda value: tuple(value.values())
+            return lambda value: value.values()
         case "set":
             parts = {code: _codes(item.answer) for code, item in answer.items.items()}
             return lambda value: _of_set(parts, value)
@@ -145,11 +145,11 @@ def _codes(answer: AnswerType) -> Codes:
             return lambda _: ()
 
 
-def _of_set(parts: dict[str, Codes], value: dict[str, Any]) -> tuple[str, ...]:
+def _of_set(parts: dict[str, Codes], value: dict[str, Any]) -> list[str]:
     found: list[str] = []
     for code, given in value.items():
         if isinstance(given, dict) and "non_answer" in given:
             found.append(given["non_answer"])
         else:
             found += parts[code](given)
-    return tuple(found)
+    return found
