@@ -6,7 +6,7 @@ import weakref
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from checklists.definition import AnswerType, Definition, Phase, Point
 
@@ -131,18 +131,18 @@ def _duration(minutes: int | None) -> timedelta | None:
 
 def _codes(answer: AnswerType) -> Codes:
     """What finds the codes in a value of this type. Free text and names hold none, whatever they read like."""
-    match answer.type:
-        case "choice" | "listed":
-            return lambda value: (value,)
-        case "multi":
-            return lambda value: value
-        case "checks":
-            return lambda value: value.values()
-        case "set":
-            parts = {code: _codes(item.answer) for code, item in answer.items.items()}
-            return lambda value: _of_set(parts, value)
-        case _:
-            return lambda _: ()
+    if answer.type == "set":
+        parts = {code: _CODES[item.answer.type] for code, item in answer.items.items() if item.answer.type in _CODES}
+        return lambda value: _of_set(parts, value)
+    return _CODES.get(answer.type, lambda _: ())
+
+
+_CODES: Final[dict[str, Codes]] = {
+    "choice": lambda value: (value,),
+    "listed": lambda value: (value,),
+    "multi": lambda value: value,
+    "checks": lambda value: value.values(),
+}
 
 
 def _of_set(parts: dict[str, Codes], value: dict[str, Any]) -> list[str]:
@@ -150,6 +150,6 @@ def _of_set(parts: dict[str, Codes], value: dict[str, Any]) -> list[str]:
     for code, given in value.items():
         if isinstance(given, dict) and "non_answer" in given:
             found.append(given["non_answer"])
-        else:
+        elif code in parts:
             found += parts[code](given)
     return found

@@ -81,7 +81,7 @@ class _Fold:
         point = self.compiled.by_id[answer.point]
         unit = (answer.unit or None) if point.per_unit else None
         cell = self.cells[point.place].get(unit) or self._cell(point, unit)
-        if cell.answer is None or point.repeat is not None:
+        if point.repeat is not None or (cell.answer is None and cell.asked_at is not None):
             self._settle(cell)
         cell.take(answer)
         if point.raises and not self.closed:
@@ -122,16 +122,17 @@ class _Fold:
         raises: list[Raise] = []
         until: datetime | None = None
         self.number += 1
+        now, forward, closed = self.times[-1], self.forward, self.closed
         for point, by_unit, need in zip(self.compiled.points, self.cells, self.needs, strict=True):
             nobody = point.per_unit and not self.joined and None not in by_unit
             for cell in (Cell(point, None, need), *by_unit.values()) if nobody else by_unit.values():
-                seen = self._seen(cell)
-                if not self.closed and (cell.answer is None or point.repeat is not None):
+                seen = now if forward else self._seen(cell)
+                if not closed and (cell.answer is None or point.repeat is not None):
                     cell.settle(seen)
                     for moment in cell.moments():
                         if moment is not None and moment > seen and (until is None or moment < until):
                             until = moment
-                states.append(cell.as_it_stands(seen, closed=self.closed))
+                states.append(cell.as_it_stands(seen, closed=closed))
                 if cell.raises:
                     raises += cell.raises.values()
         return Progress(definition, tuple(states), tuple(raises), until)
