@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -91,9 +91,9 @@ class Cell:
             return
         due_at, silent_at = self.due_at(), self.silent_at()
         if due_at is not None and due_at <= at and self.need.mandatory:
-            self._raise("overdue:", _OVERDUE, None, due_at)
+            self._raise_late(_OVERDUE, due_at)
         if silent_at is not None and silent_at <= at:
-            self._raise("unanswered:", _UNANSWERED, None, silent_at)
+            self._raise_late(_UNANSWERED, silent_at)
 
     def ask_again(self, at: datetime, why: str) -> None:
         """Ask anew what was answered or is over; what is open or waits stays as it is."""
@@ -134,8 +134,14 @@ class Cell:
 
     def raise_answer(self, answer: Answer, at: datetime) -> None:
         """Raise what an answer raises, as far as this round has not."""
-        for code in _raised_by(self.compiled, answer):
-            self._raise(f"answer:{code}", _ANSWER, code, at)
+        codes = _raised_by(self.compiled, answer)
+        if codes:
+            point, unit, raises = self.compiled.id, self.unit, self.raises
+            matter = f"{point}|{unit or ''}|{self.round}|answer:"
+            for code in codes:
+                key = matter + code
+                if key not in raises:
+                    raises[key] = Raise(key, _ANSWER, point, unit, code, at)
 
     def _round(self, at: datetime | None, why: str) -> None:
         if self.answer is not None:
@@ -145,10 +151,10 @@ class Cell:
         self.over = self.repeated = self.wanted = False
         self.round += 1
 
-    def _raise(self, name: str, kind: RaiseKind, code: str | None, at: datetime) -> None:
-        key = f"{self.compiled.id}|{self.unit or ''}|{self.round}|{name}"
+    def _raise_late(self, kind: RaiseKind, at: datetime) -> None:
+        key = f"{self.compiled.id}|{self.unit or ''}|{self.round}|{kind}:"
         if key not in self.raises:
-            self.raises[key] = Raise(key, kind, self.compiled.id, self.unit, code, at)
+            self.raises[key] = Raise(key, kind, self.compiled.id, self.unit, None, at)
 
     def moments(self) -> Iterable[datetime | None]:
         """When time alone changes it, past ones included."""
@@ -184,12 +190,15 @@ class Cell:
         )
 
 
-def _raised_by(compiled: CompiledPoint, answer: Answer) -> list[str]:
+def _raised_by(compiled: CompiledPoint, answer: Answer) -> Sequence[str]:
     raising, value = compiled.raising, answer.value
     if answer.non_answer is not None:
-        return [answer.non_answer] if answer.non_answer in raising else []
-    codes = compiled.codes(value)
-    found = [] if raising.isdisjoint(codes) else [code for code in codes if code in raising]
+        return (answer.non_answer,) if answer.non_answer in raising else ()
+    found: list[str] = []
+    if raising:
+        codes = compiled.codes(value)
+        if not raising.isdisjoint(codes):
+            found = [code for code in codes if code in raising]
     if compiled.no or compiled.some:
         items: dict[str, Any] = value if isinstance(value, dict) else {compiled.id: value}
         found += [f"no:{item}" for item in compiled.no if items.get(item) is False]

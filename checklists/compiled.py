@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from checklists.definition import AnswerType, Definition, Phase, Point
 
-Codes = Callable[[Any], tuple[str, ...]]
+Codes = Callable[[Any], Collection[str]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -131,25 +131,25 @@ def _duration(minutes: int | None) -> timedelta | None:
 
 def _codes(answer: AnswerType) -> Codes:
     """What finds the codes in a value of this type. Free text and names hold none, whatever they read like."""
-    match answer.type:
-        case "choice" | "listed":
-            return lambda value: (value,)
-        case "multi":
-            return tuple
-        case "checks":
-            return lambda value: tuple(value.values())
-        case "set":
-            parts = {code: _codes(item.answer) for code, item in answer.items.items()}
-            return lambda value: _of_set(parts, value)
-        case _:
-            return lambda _: ()
+    if answer.type == "set":
+        parts = {code: _CODES[item.answer.type] for code, item in answer.items.items() if item.answer.type in _CODES}
+        return lambda value: _of_set(parts, value)
+    return _CODES.get(answer.type, lambda _: ())
 
 
-def _of_set(parts: dict[str, Codes], value: dict[str, Any]) -> tuple[str, ...]:
+_CODES: Final[dict[str, Codes]] = {
+    "choice": lambda value: (value,),
+    "listed": lambda value: (value,),
+    "multi": lambda value: value,
+    "checks": lambda value: value.values(),
+}
+
+
+def _of_set(parts: dict[str, Codes], value: dict[str, Any]) -> list[str]:
     found: list[str] = []
     for code, given in value.items():
         if isinstance(given, dict) and "non_answer" in given:
             found.append(given["non_answer"])
-        else:
+        elif code in parts:
             found += parts[code](given)
-    return tuple(found)
+    return found

@@ -372,6 +372,25 @@ def test_what_is_asked_anew_still_makes_another_mandatory_until_it_is_answered_o
     assert not run.state(5, "approach").mandatory
 
 
+def test_one_unit_s_new_answer_leaves_standing_what_another_said_before_it_was_asked_anew() -> None:
+    rule = {"point": "kit", "any_of": ["blade"]}
+    run = Run(
+        checklist(
+            point("kit", "on_dispatch", repeat_per_unit=True),
+            point("shield", "on_scene", mandatory_if=rule),
+            redo_when=("location_changed",),
+        )
+    )
+    for unit, said in (("A1", "blade"), ("A2", "calm")):
+        run.hear(0, ADDED, unit)
+        run.answer(1, "kit", said, unit=unit)
+    run.hear(2, Happened.LOCATION_CHANGED)
+    run.answer(3, "kit", "calm", unit="A2")
+    assert run.state(4, "shield").mandatory
+    run.answer(5, "kit", "calm", unit="A1")
+    assert not run.state(6, "shield").mandatory
+
+
 def test_any_unit_s_answer_makes_it_mandatory_for_every_unit() -> None:
     rule = {"point": "kit", "any_of": ["blade"]}
     run = Run(
