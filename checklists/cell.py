@@ -29,7 +29,7 @@ class Cell:
     """A round begins whenever it is asked: `round` counts them, `again` says why, `repeated` that time alone did it.
 
     `counted_from` is what the next repeat counts from. `wanted`: something asks for it even when repeats have
-    `stopped`. `left`: its unit has. `looked` is the number of the entry at which time was last let pass over it.
+    `stopped`. `looked` is the number of the entry at which time was last let pass over it.
     """
 
     compiled: CompiledPoint
@@ -45,7 +45,6 @@ class Cell:
     wanted: bool = False
     stopped: bool = False
     over: bool = False
-    left: bool = False
     counted_from: datetime | None = None
     raises: dict[str, Raise] = field(default_factory=dict)
 
@@ -60,12 +59,12 @@ class Cell:
 
     def due_at(self) -> datetime | None:
         """Its minutes after it was asked, or made mandatory if later; a repeat without minutes is due at once."""
-        start, need = self.asked_at, self.need
-        if start is None or self.compiled.due is None:
-            return start if self.repeated else None
-        if need.since is not None and need.since > start:
-            start = need.since
-        return start + self.compiled.due
+        start, since, minutes = self.asked_at, self.need.since, self.compiled.due
+        if start is None or (minutes is None and not self.repeated):
+            return None
+        if since is not None and since > start:
+            start = since
+        return start if minutes is None else start + minutes
 
     def silent_at(self) -> datetime | None:
         """When it has gone unanswered for too long."""
@@ -105,7 +104,7 @@ class Cell:
     def renew(self, why: str) -> None:
         """Ask anew from the start of its phase, which is still to come."""
         self._round(None, why)
-        self.stopped = self.left = False
+        self.stopped = False
 
     def restart(self, at: datetime, why: str) -> None:
         """The incident was closed and is not any more: what is open is asked anew, and repeats begin no earlier."""
@@ -117,7 +116,7 @@ class Cell:
                 self.counted_from = max(self.counted_from, at - self.compiled.repeat)
 
     def leave(self) -> None:
-        self.left = self.stopped = True
+        self.stopped = True
         self.over = self.answer is None
 
     def stop(self) -> None:
