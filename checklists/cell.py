@@ -13,7 +13,7 @@ from checklists.states import PointState, Raise, RaiseKind, State
 
 # Looked up once: an enum gives its members slowly.
 _WAITING, _OPEN, _DONE, _OVER = State
-_ANSWER, _OVERDUE, _UNANSWERED = RaiseKind
+_ANSWER, _OVERDUE, _UNANSWERED = RaiseKind.ANSWER, RaiseKind.OVERDUE, RaiseKind.UNANSWERED
 
 
 @dataclass(slots=True, eq=False)

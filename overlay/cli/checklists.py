@@ -93,6 +93,8 @@ def _lines(definition: Definition) -> Iterator[str]:
     yield f"Opens for {_opens(definition)}."
     if definition.redo_when:
         yield f"Asked again when: {', '.join(trigger.replace('_', ' ') for trigger in definition.redo_when)}."
+    if definition.raises_when:
+        yield f"Raised when: {', '.join(trigger.replace('_', ' ') for trigger in definition.raises_when)}."
     for section in definition.sections:
         yield ""
         yield f"{section.letter + '  ' if section.letter else ''}{section.title}" + (

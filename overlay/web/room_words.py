@@ -203,5 +203,7 @@ def raise_words(matter: Raised) -> str:
             return "overdue"
         case RaiseKind.UNANSWERED:
             return "nothing said yet"
+        case RaiseKind.EVENT:
+            return "see the timeline"
         case _:
             return (matter.code or "").rpartition(":")[2].replace("_", " ")

@@ -87,6 +87,7 @@ def test_a_lower_grade_needs_a_supervisor_and_asks_for_a_new_assessment(room: Ro
     asked = room.point(incident, "thrive", "when_it_happened")
     assert (asked.answer, asked.again) == (None, "the grade was lowered")
     assert [answer.value for answer in asked.earlier] == ["now"]
+    assert "The grade was lowered" in [matter.point for matter in _standing(room, incident).raises]
 
 
 def test_prompts_of_a_withheld_kind_are_not_known_to_a_call_handler(room: Room) -> None:
