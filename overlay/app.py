@@ -7,6 +7,7 @@ from jinja2 import ChoiceLoader, PackageLoader, PrefixLoader
 
 from overlay import errors, metrics, proxies, request_limits, security
 from overlay.api import checks, description, figures, health
+from overlay.api import events as events_api
 from overlay.api import incidents as incidents_api
 from overlay.services import Services
 from overlay.settings import Settings
@@ -17,6 +18,7 @@ from overlay.web import (
     check,
     control_room,
     disclosures,
+    events,
     filters,
     glass,
     incidents,
@@ -57,6 +59,7 @@ def create_app(services: Services | None = None) -> Flask:
         glass,
         incidents,
         board,
+        events,
         control_room,
         disclosures,
         ledger,
@@ -65,6 +68,7 @@ def create_app(services: Services | None = None) -> Flask:
         *(module.pages for module in pages),
         checks.api,
         incidents_api.api,
+        events_api.api,
         health.api,
         description.api,
         figures.api,

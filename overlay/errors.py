@@ -20,6 +20,7 @@ from markers.anchors import AnchorsFailed
 from markers.location import LocationError
 from markers.store import StoreUnavailable, VersionConflict
 from overlay.auditing import ProofFailed
+from overlay.feed import TooManyStreams
 from overlay.glass import GlassRefused, NoSuchGlass
 from overlay.identity import AccessBusy, IdentityError, Refused, SignInBusy, SignInRefused, SlowDown, StartAgain
 from overlay.incidents.book import NoSuchIncident
@@ -218,6 +219,7 @@ TABLE: tuple[tuple[type[Exception], Callable[[Any], Problem]], ...] = (
     (SlowDown, _slow_down),
     (SignInRefused, lambda error: Problem(401, "sign-in", "Not signed in", str(error), "", "", sign_in=True)),
     (StartAgain, lambda error: Problem(401, "sign-in", "Sign in again", str(error), "", "", sign_in=True)),
+    (TooManyStreams, _busy),
     (SignInBusy, _busy),
     (AccessBusy, _busy),
     (Refused, lambda error: Problem(422, "fields", "That can't be used", str(error), "", "")),

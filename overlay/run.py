@@ -30,6 +30,7 @@ from overlay.parent import end_with_parent
 from overlay.runlock import RunLock
 from overlay.services import Configuration, Services, data_folders
 from overlay.settings import FIGURES_VARIABLE, Settings
+from overlay.threads import at_most, on_signal
 from overlay.tls import check_certificate, trusting
 
 log = structlog.get_logger()
@@ -146,6 +147,7 @@ def _interrupts_held() -> Iterator[None]:
 def worker_app() -> Any:
     """The WSGI application of one web worker, which ends with the process that started it."""
     from overlay.app import create_app
+    from overlay.security import services_of
 
     for asked_to_end in (signal.SIGINT, signal.SIGTERM):
         signal.signal(asked_to_end, signal.SIG_DFL)  # until the server sets its own: nothing is served yet
@@ -153,10 +155,15 @@ def worker_app() -> Any:
     end_with_parent(os.getppid())
     while True:
         try:
-            return create_app()
+            app = create_app()
+            break
         except (ServerError, StoreUnavailable) as error:
             log.error("worker_waits_for_store", reason=str(error))
             time.sleep(_STORE_PAUSE_S)
+    services = services_of(app)
+    app.wsgi_app = at_most(services.settings.threads, app.wsgi_app)  # type: ignore[method-assign]  # Flask's own way to wrap
+    on_signal(services.feed.close)  # the server waits for what is being sent
+    return app
 
 
 def _serve(settings: Settings) -> None:
@@ -199,7 +206,9 @@ def _server(settings: Settings) -> Any:
         port=settings.port,
         interface=Interfaces.WSGI,
         workers=settings.workers,
-        blocking_threads=settings.threads,
+        blocking_threads=settings.threads + settings.streams,
+        # Connections, not requests: a screen has one for its stream, and keeps up to five more open for a while.
+        backpressure=6 * (settings.threads + settings.streams),
         factory=True,
         websockets=False,
         respawn_failed_workers=True,

@@ -18,6 +18,7 @@ from flask.sessions import SecureCookieSessionInterface
 from flask_wtf.csrf import CSRFError, CSRFProtect
 
 from markers.ledger import Via
+from overlay.feed import Mark
 from overlay.identity import Browser, is_locked
 from overlay.roles import PERMISSIONS, Actor
 from overlay.services import Services
@@ -70,17 +71,21 @@ class Unguarded(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Guard:
-    """What a route asks for: a permission, or nothing for the reason given."""
+    """What a route asks for: a permission, or nothing for the reason given.
+
+    `by_itself` says that pages ask for it by themselves: it is no sign of a person.
+    """
 
     permission: str | None
     reason: str | None
+    by_itself: bool = False
 
 
-def requires(permission: str) -> Callable[[View], View]:
+def requires(permission: str, *, by_itself: bool = False) -> Callable[[View], View]:
     """Guard a view by a permission of overlay/roles.py."""
     if permission not in PERMISSIONS:
         raise ValueError(f"unknown permission {permission!r}")
-    return _bearing(Guard(permission, None))
+    return _bearing(Guard(permission, None, by_itself))
 
 
 def public(reason: str) -> Callable[[View], View]:
@@ -115,6 +120,11 @@ def whoever() -> Actor | None:
     if g.get("actor") is None:
         g.actor = _who()
     return cast("Actor | None", g.actor)
+
+
+def known_at() -> Mark:
+    """How far this process was when the request began: what a page shows is at least that new."""
+    return cast(Mark, g.known_at)
 
 
 def csp_nonce() -> str:
@@ -239,12 +249,13 @@ def _admit(app: Flask, csrf: CSRFProtect) -> None:
     if guard is None:
         raise Unguarded(request.endpoint)
     if guard.permission is not None:
+        g.known_at = services().sight().mark  # before anything is read: what changes meanwhile is told after it
         known = whoever()
         if known is None:
             raise SignInFirst
         if known.via is Via.WEB and is_locked_now():
             raise Locked
-        if known.via is Via.API or is_activity():
+        if known.via is Via.API or (is_activity() and not guard.by_itself):
             services().presence.note(known.credential, now())
         roles = services().roles
         if not roles.may(known, guard.permission):

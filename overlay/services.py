@@ -10,7 +10,7 @@ import threading
 import tomllib
 import uuid
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal, Protocol
@@ -36,6 +36,7 @@ from markers.store import Changes, Commit, Committed, Moved, Record, Store, Stor
 from markers.vault import KeyRing, Vault, VaultError
 from overlay.area import Area, area_part, load_area, load_geocoders
 from overlay.disclosure import check_table
+from overlay.feed import Feed, Mark, Sight
 from overlay.glass import GlassBook
 from overlay.identity import (
     AccessBook,
@@ -162,6 +163,7 @@ class Services:
     _stopping: threading.Event
     _follower: threading.Thread | None = None
     _accepted: Statement | None = None
+    feed: Feed = field(init=False)
 
     @classmethod
     def start(cls, settings: Settings, *, follow: bool = True) -> Services:
@@ -186,6 +188,7 @@ class Services:
             spare_pauses()
             services._follower = threading.Thread(target=services._follow, name="follower", daemon=True)
             services._follower.start()
+            services.feed.start()
         return services
 
     @classmethod
@@ -214,7 +217,7 @@ class Services:
             index=MarkerIndex(),
             access=AccessBook(),
             glass=GlassBook(),
-            presence=Presence(),
+            presence=Presence(known.policy.noted_every),
             incidents=IncidentBook(),
             wordings=Wordings(known.definitions),
             standings=Standings(),
@@ -233,6 +236,7 @@ class Services:
             ledger_index=ledger_index,
             _stopping=threading.Event(),
         )
+        services.feed = Feed(services, settings.streams)
         try:
             store.bind()
             for collection in services._positions():
@@ -247,6 +251,7 @@ class Services:
     def close(self) -> None:
         """Stop following, close connections, and stop the embedded store if nobody else uses it."""
         self._stopping.set()
+        self.feed.close()
         if self._follower is not None:
             self._follower.join(timeout=_WAIT_S * 3)
         self.store.close()
@@ -284,6 +289,7 @@ class Services:
         if self.trouble is None:
             log.error("store_trouble", kind=type(error).__name__, reason=str(error))
         self.trouble = trouble_words(error)
+        self.feed.moved()
 
     def take_in(self, changes: Mapping[str, Changes]) -> None:
         """Apply what a commit or the change stream brought."""
@@ -297,6 +303,8 @@ class Services:
                 )
             else:
                 self._book(collection).apply(news)
+            if news.reload or news.records:
+                self.feed.moved()
 
     def state(self, now: datetime) -> StoreState:
         """Whether this process is in touch with the store, in the words of the top bar."""
@@ -305,6 +313,16 @@ class Services:
             return StoreState("current", "Checked against current markers", None)
         words = f"LAST KNOWN {since.astimezone(LONDON):%H:%M:%S}, {trouble or _SILENT}"
         return StoreState("last_known", words, since)
+
+    def sight(self) -> Sight:
+        """How far the copies are, and the store's state: what streams tell of."""
+        accepted = self._accepted.size if self._accepted is not None else 0
+        mark = Mark(self.incidents.position, self.index.position, accepted)
+        return Sight(mark, self.access.position, self.state(self.now()).kind)
+
+    def news(self, after: int) -> tuple[int, frozenset[str] | None]:
+        """Which incidents changed after a position, as `IncidentBook.news` says."""
+        return self.incidents.news(after)
 
     def _begin_behind_the_fence(self) -> None:
         """A store behind its anchors serves as what was last known, and as nothing else."""
@@ -338,7 +356,8 @@ class Services:
         """A person has decided: what this process knew of the store gives way to the store as it is."""
         log.warning("store_accepted", sequence=accepted.size, instead=accepted.instead)
         self.fence.store.start_over()
-        index, access, glass, presence = MarkerIndex(), AccessBook(), GlassBook(), Presence()
+        index, access, glass = MarkerIndex(), AccessBook(), GlassBook()
+        presence = Presence(self.policy.noted_every)
         incidents, wordings = IncidentBook(), Wordings(self.definitions)
         news = self.fence.store.load("markers")
         index.replace(news.position, [_marker(r) for r in news.records if r.plain is not None])

@@ -28,6 +28,7 @@ class Settings(BaseModel):
     `data` is the one folder for store, keys, gazetteer and spool. `store_url` names an external server instead of
     the embedded one. `store_timeout_s` is the longest a check waits for the store before it says so. `tls_cert` and
     `tls_key` are PEM files. `proxies` are the addresses and networks whose forwarded headers are believed.
+    `threads` answer a worker's ordinary requests, `streams` is how many live connections it keeps beside them.
     `requests_per_minute` bounds what one caller may ask of each worker, checks apart. `anchors` is where signed
     checkpoints of the ledger are kept outside the store, best on other media. `single_sign_on_secret` is the client's
     secret at the provider the area's file names.
@@ -42,6 +43,7 @@ class Settings(BaseModel):
     port: int = Field(default=8000, ge=1, le=65535)
     workers: int = Field(default=2, ge=1, le=64)
     threads: int = Field(default=16, ge=1, le=256)
+    streams: int = Field(default=250, ge=1, le=2000)
     store_url: str | None = None
     store_timeout_s: float = Field(default=0.3, gt=0, le=5)
     anchors: Path | None = None

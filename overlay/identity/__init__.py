@@ -26,7 +26,16 @@ from overlay.identity.presence import Presence
 from overlay.identity.provider import Provider, ProviderError
 from overlay.identity.reauthenticate import ProviderFirst, reauthenticate
 from overlay.identity.recovery import renew_recovery_codes
-from overlay.identity.sessions import SignInRefused, end_session, is_locked, last_used, lock, sign_out
+from overlay.identity.sessions import (
+    SignInRefused,
+    Standing,
+    end_session,
+    is_locked,
+    last_used,
+    lock,
+    sign_out,
+    standing,
+)
 from overlay.identity.sign_in import (
     CodeRefused,
     SignedIn,
@@ -72,6 +81,7 @@ __all__ = [
     "SignOnRefused",
     "SignedIn",
     "SlowDown",
+    "Standing",
     "StartAgain",
     "begin_enrolment",
     "catch_up",
@@ -97,5 +107,6 @@ __all__ = [
     "set_role",
     "sign_in",
     "sign_out",
+    "standing",
     "unlock",
 ]

@@ -340,6 +340,12 @@ class AccessBook:
             found = self._entries.get(session_id)
             return found if isinstance(found, Session) else None
 
+    def token_of(self, token_id: str) -> ServiceToken | None:
+        """The token of that record, whether or not it still holds."""
+        with self._lock:
+            found = self._entries.get(token_id)
+            return found if isinstance(found, ServiceToken) else None
+
     def session_ids(self) -> frozenset[str]:
         """The records of all sessions and tokens there are."""
         with self._lock:

@@ -22,6 +22,11 @@ class Policy:
     idle: timedelta = timedelta(minutes=10)
     shift: timedelta = timedelta(hours=12)
 
+    @property
+    def noted_every(self) -> timedelta:
+        """How old the store's word on when a session was used may grow: locks go by it."""
+        return min(timedelta(minutes=1), self.idle / 4)
+
     @classmethod
     def read(cls, table: Mapping[str, Any]) -> Policy:
         """Take `second_factor` ("required" or "optional"), `idle_minutes` and `shift_hours`. `PolicyError`."""

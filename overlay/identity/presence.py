@@ -14,15 +14,18 @@ from threading import Lock
 from markers.store import Changes, Commit, Moved, Store, VersionConflict, Write
 
 COLLECTION = "presence"
-WRITTEN_EVERY = timedelta(minutes=1)
 _MOST_AT_ONCE = 200
 
 
 class Presence:
-    """Last-seen times by record id, as of `position`, with what this process itself has seen. Safe between threads."""
+    """Last-seen times by record id, as of `position`, with what this process itself has seen. Safe between threads.
 
-    def __init__(self) -> None:
+    The store is told again once its time is `every` old: other processes lock by what it says.
+    """
+
+    def __init__(self, every: timedelta = timedelta(minutes=1)) -> None:
         self._lock = Lock()
+        self._every = every
         self._position = 0
         self._kept: dict[str, tuple[int, datetime]] = {}
         self._noted: dict[str, datetime] = {}
@@ -92,7 +95,7 @@ class Presence:
                 del self._noted[record_id]
             for record_id, seen_at in self._noted.items():
                 version, kept_at = self._kept.get(record_id, (0, None))
-                if kept_at is None or seen_at - kept_at >= WRITTEN_EVERY:
+                if kept_at is None or seen_at - kept_at >= self._every:
                     plain = json.dumps({"seen_at": seen_at.isoformat()}).encode()
                     due.append(Write(COLLECTION, record_id, version, plain))
             gone = [(key, version) for key, (version, _) in self._kept.items() if key not in there]

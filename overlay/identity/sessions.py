@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Literal
 
 from markers.ledger import Event, Via
 from markers.store import Store, Write
@@ -58,6 +59,28 @@ def last_used(door: Door, session: Session) -> datetime:
     """When its person last did something, as far as this process knows."""
     seen = door.presence.seen(session.session_id)
     return max(time for time in (session.created_at, session.authenticated_at, seen) if time is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How long somebody let in stays so if nothing else happens; or, with `over`, that it is past and how it ended."""
+
+    until: datetime
+    over: Literal["over", "locked"] | None = None
+
+
+def standing(door: Door, actor: Actor, now: datetime) -> Standing:
+    """Whether a stream opened by this actor may go on. Looking does not count as use."""
+    session = door.access.session_of(actor.credential)
+    token = door.access.token_of(actor.credential)
+    if session is not None and actor.via is Via.WEB:
+        until, locked = last_used(door, session) + door.policy.idle, is_locked(door, session, now)
+        if not locked and door.access.standing(actor, now) is not None:
+            return Standing(min(until, session.expires_at))
+        return Standing(now, "locked" if locked and now < session.expires_at else "over")
+    if token is None or door.access.standing(actor, now) is None:
+        return Standing(now, "over")
+    return Standing(token.expires_at)
 
 
 def lock(door: Door, actor: Actor, now: datetime) -> None:

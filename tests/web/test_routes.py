@@ -62,6 +62,7 @@ ROUTES: dict[tuple[str, str], Route] = {
     ("POST", "/broken-glass/<glass_id>/review"): Route(
         "break_glass.review", REVIEW, {"open": 422, "ended": 422, "reviewed": 422, "absent": 404}
     ),
+    ("GET", "/events"): Route("incidents.read"),
     ("GET", "/notices"): Route("break_glass.told"),
     ("GET", "/control-room"): Route("room.supervise"),
     ("GET", "/board"): Route("incidents.read"),
@@ -120,6 +121,7 @@ ROUTES: dict[tuple[str, str], Route] = {
     ("POST", "/api/v1/checks"): Route("checks.make", CHECK),
     ("POST", "/api/v1/incidents"): Route("incidents.work", {"reference": "CAD 1"}, {"": 422}),
     ("GET", "/api/v1/incidents"): Route("incidents.read"),
+    ("GET", "/api/v1/events"): Route("incidents.read"),
     ("GET", "/api/v1/incidents/<incident_id>"): Route("incidents.read", ends=FOUND),
     ("POST", "/api/v1/incidents/<incident_id>/changes"): Route("incidents.work", {"note": "Seen"}, WHEN_OPEN_DONE),
     ("POST", "/api/v1/incidents/<incident_id>/grade"): Route(
@@ -224,7 +226,7 @@ def addresses(path: str, records: dict[str, dict[str, str]], ends: dict[str, int
     for name, ids in records.items():
         if f"<{name}>" in path:
             return {state: path.replace(f"<{name}>", ids[state]) for state in ends}
-    return {"": path}
+    return {"": f"{path}?for_s=0" if path.endswith("/events") else path}  # a stream that ends at once
 
 
 def send(
