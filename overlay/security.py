@@ -124,6 +124,8 @@ def whoever() -> Actor | None:
 
 def known_at() -> Mark:
     """How far this process was when the request began: what a page shows is at least that new."""
+    if "known_at" not in g:
+        g.known_at = services().sight().mark
     return cast(Mark, g.known_at)
 
 
@@ -249,7 +251,7 @@ def _admit(app: Flask, csrf: CSRFProtect) -> None:
     if guard is None:
         raise Unguarded(request.endpoint)
     if guard.permission is not None:
-        g.known_at = services().sight().mark  # before anything is read: what changes meanwhile is told after it
+        known_at()  # before anything is read: what changes meanwhile is told after it
         known = whoever()
         if known is None:
             raise SignInFirst

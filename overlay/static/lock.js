@@ -45,6 +45,8 @@ document.addEventListener("htmx:after:request", ({ detail }) => {
   if (detail.ctx?.response?.status === 423) cover();
 });
 
+document.addEventListener("overlay:locked", cover); // live.js was told by the server
+
 others.addEventListener("message", ({ data }) => {
   if (data.kind === "active") active = Math.max(active, data.at);
   else if (data.kind === "locked") cover();

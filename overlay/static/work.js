@@ -69,6 +69,7 @@ function workPage() {
   });
   document.addEventListener("overlay:markers", renew);
   document.addEventListener("overlay:reload", renew);
+  document.addEventListener("overlay:store", renew);
   // What is due passes without anybody doing anything.
   setInterval(() => Date.now() - lastAnswer > 20_000 && renew(), 5_000);
 

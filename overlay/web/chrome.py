@@ -38,6 +38,8 @@ def chrome_for(actor: Actor) -> Chrome:
         person_id=actor.actor_id,
         idle_s=int(services.policy.idle.total_seconds()),
         signs_on=account is not None and account.subject != "",
+        live=services.roles.may(actor, "incidents.read"),
+        live_from=str(security.known_at()),
     )
 
 

@@ -46,7 +46,8 @@ class Chrome:
 
     `links` are the pages this role may open, title and path; `notices` is set for whoever is told of broken glass.
     `person_id` and `idle_s` are for the lock: whose page this is, as a random id, and after how many seconds without
-    a key or the mouse it locks. `signs_on` says that this person has no password here and unlocks with the single
+    a key or the mouse it locks. `live` says that this role is told of changes as they come, from the id `live_from` on.
+    `signs_on` says that this person has no password here and unlocks with the single
     sign-on.
     """
 
@@ -62,6 +63,8 @@ class Chrome:
     person_id: str = ""
     idle_s: int = 0
     signs_on: bool = False
+    live: bool = False
+    live_from: str = ""
 
 
 @dataclass(frozen=True, slots=True)

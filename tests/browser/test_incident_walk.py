@@ -163,7 +163,6 @@ def test_what_somebody_else_answers_appears_and_what_is_being_typed_is_left_alon
     handler.press("2")
     handler.press("Enter")
     answered(handler, selector)
-    dispatcher.page.evaluate("document.dispatchEvent(new CustomEvent('overlay:reload'))")
     answered(dispatcher, selector)
     assert dispatcher.page.input_value(f"{typing} textarea >> nth=0") == "He is outside"
     assert dispatcher.page.evaluate("document.activeElement.tagName") == "TEXTAREA"

@@ -17,14 +17,14 @@ from tests.conftest import Console
 pytestmark = [pytest.mark.browser, pytest.mark.faults]
 
 
-def _family(pid: int) -> list[int]:
+def family(pid: int) -> list[int]:
     """A process and all it started, from the kernel's own table."""
     started = [
         int(child)
         for task in Path(f"/proc/{pid}/task").glob("*/children")
         for child in task.read_text().split()
     ]  # fmt: skip
-    return [pid, *(grandchild for child in started for grandchild in _family(child))]
+    return [pid, *(grandchild for child in started for grandchild in family(child))]
 
 
 @contextmanager
@@ -66,7 +66,7 @@ def test_a_dead_server_is_could_not_check(own_handler: Screen, own_console: Cons
 
 def test_a_silent_server_is_could_not_check_within_three_seconds(own_handler: Screen, own_console: Console) -> None:
     own_handler.check(_addresses(own_console)["clear"])
-    with frozen(_family(own_console.pid)):
+    with frozen(family(own_console.pid)):
         started = time.monotonic()
         own_handler.press("Enter")
         own_handler.page.wait_for_selector("#answer[aria-busy=true]", timeout=1_000)
@@ -82,7 +82,7 @@ def test_a_silent_server_is_could_not_check_within_three_seconds(own_handler: Sc
 
 def test_escape_while_a_check_is_under_way_leaves_no_late_result(own_handler: Screen, own_console: Console) -> None:
     own_handler.press("Escape")
-    with frozen(_family(own_console.pid)):
+    with frozen(family(own_console.pid)):
         own_handler.type(_addresses(own_console)["hit"])
         own_handler.press("Enter")
         own_handler.page.wait_for_selector("#answer[aria-busy=true]")
