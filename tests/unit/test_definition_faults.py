@@ -1,4 +1,4 @@
-"""What can be wrong with a definition, one thing each: said once, with its line, its field and what to write instead."""
+"""What can be wrong with a definition, one thing each: said once, with line, field and what to write instead."""
 
 from __future__ import annotations
 
