@@ -28,12 +28,8 @@ _ANSWERS: Final[dict[str, type[BaseModel]]] = {
 _PARTS: Final[dict[str, type[BaseModel]]] = {
     "approval": shape.Approval,
     "show_when": shape.ShowWhen,
-    "non_answers": shape.NonAnswer,
-    "sections": shape.Section,
-    "points": shape.Point,
     "mandatory_if": shape.MandatoryIf,
     "raises": shape.Raises,
-    "items": shape.Item,
 }
 _TEXT: Final = "must be text"
 _WHOLE: Final = "must be a whole number"
@@ -53,9 +49,16 @@ _SHORT: Final = {
 _CODE: Final = "must be a code: small letters, digits and _, a letter first, at most 60 in all"
 
 
+def stands(error: ErrorDetails) -> bool:
+    """Whether it is a fault of its own: what is only too short without its faulty parts is not."""
+    return error["type"] != "too_short" or len(error["input"]) < error["ctx"]["min_length"]
+
+
 def complaint(error: ErrorDetails, top: Place, reading: Reading) -> tuple[Place, str]:
     """The place in the file and what to say of it; `top` is where the definition stands in the file."""
     place, at_key = _place(error["loc"], top, reading)
+    if error["type"] == "union_tag_invalid":
+        place = (*place, "type")
     return place, _CODE if at_key else _words(error, place, top, reading)
 
 
@@ -117,10 +120,20 @@ def _allowed(tags: str) -> tuple[str, ...]:
 
 def _fields(within: Place, place: Place, reading: Reading) -> tuple[str, ...]:
     """The fields that the part of the file around a place may have; `within` is the place in its definition."""
-    around = [step for step in within[:-1] if isinstance(step, str)]
-    if not around:
-        return tuple(shape.Definition.model_fields)
-    if around[-1] == "answer":
-        return tuple(_ANSWERS[reading.written[(*place[:-1], "type")]].model_fields)
-    named = around[-1] if isinstance(within[-2], int) or around[-1] in _PARTS else around[-2]
-    return tuple(_PARTS[named].model_fields)
+    part: type[BaseModel]
+    match within[:-1]:
+        case ():
+            part = shape.Definition
+        case ("approval" | "show_when" as name,) | ("sections", _, "points", _, "mandatory_if" | "raises" as name):
+            part = _PARTS[str(name)]
+        case ("non_answers", _):
+            part = shape.NonAnswer
+        case ("sections", _):
+            part = shape.Section
+        case ("sections", _, "points", _):
+            part = shape.Point
+        case ("sections", _, "points", _, "answer", "items", _):
+            part = shape.Item
+        case _:
+            part = _ANSWERS[reading.written[(*place[:-1], "type")]]
+    return tuple(part.model_fields)

@@ -88,8 +88,11 @@ def _known() -> Known:
 def _lines(definition: Definition) -> Iterator[str]:
     approval = definition.approval
     yield f"{definition.title}  ({definition.id}, version {definition.version}, {approval.status})"
-    if approval.approved_by and approval.approved_on:
-        yield f"Approved by {approval.approved_by} on {approval.approved_on:%d %B %Y}."
+    if approval.status == "draft":
+        yield "Draft: for practice, until the force has approved its wording."
+    elif approval.approved_by and approval.approved_on:
+        due = f", review due {approval.review_due:%d %B %Y}" if approval.review_due else ""
+        yield f"Approved by {approval.approved_by} on {approval.approved_on:%d %B %Y}{due}."
     yield f"Opens for {_opens(definition)}."
     if definition.redo_when:
         yield f"Asked again when: {', '.join(trigger.replace('_', ' ') for trigger in definition.redo_when)}."

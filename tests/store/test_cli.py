@@ -15,7 +15,7 @@ from typing import Any
 import click
 import pytest
 
-from checklists.load import SHIPPED_DEFINITIONS
+from checklists.load import SHIPPED_DEFINITIONS, load_definitions
 from markers.gazetteer import Gazetteer
 from markers.location import to_degrees
 from markers.model import Point
@@ -602,6 +602,29 @@ class TestChecklists:
             "Not asked (with a reason)",
         ):  # fmt: skip
             assert words in done.out, words
+
+    def test_one_of_another_file_is_shown_with_who_approved_it(self, folder: Folder, tmp_path: Path) -> None:
+        ours = tmp_path / "ours.yaml"
+        text = (SHIPPED_DEFINITIONS / "domestic_abuse_20.yaml").read_text()
+        approved = "status: approved\n  approved_by: A. Lead\n  approved_on: 2026-10-01\n  review_due: 2027-10-01"
+        ours.write_text(text.replace("status: draft", approved).replace("title: Weapons", "title: Any weapon"))
+        done = folder("checklists", "show", "domestic_abuse_20", "--file", ours)
+        assert "version 1, approved)" in done.out.splitlines()[0]
+        for words in ("Approved by A. Lead on 01 October 2026", "review due 01 October 2027", "5. Any weapon: Used"):
+            assert words in done.out, words
+        told = folder("checklists", "show", "domestic_abuse_20", "--file", ours, "--json").json
+        assert told["approval"]["approved_by"] == "A. Lead"
+        ours.write_text("id: [")
+        assert folder("checklists", "show", "a", "--file", ours).refusal.startswith(f"{ours}:")
+
+    def test_every_checklist_that_ships_can_be_shown(self, folder: Folder) -> None:
+        for definition in load_definitions():
+            shown = folder("checklists", "show", definition.id).out
+            assert "Draft: for practice" in shown
+            for section in definition.sections:
+                assert section.title in shown
+                for point in section.points:
+                    assert f"{point.title}: {point.prompt}" in shown
 
     def test_one_that_is_not_there_is_said_with_those_that_are(self, folder: Folder) -> None:
         done = folder("checklists", "show", "thirve")

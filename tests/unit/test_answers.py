@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from checklists.answers import AnswerRefused, Read, in_words, read_answer
+from checklists.answers import AnswerRefused, Read, codes_in, in_words, read_answer
 from checklists.definition import Definition, Point
 from checklists.load import load_definitions
 
@@ -196,3 +196,129 @@ def test_an_answer_reads_as_a_person_would_say_it(point: str, value: Any, words:
 
 def test_a_non_answer_reads_with_its_note() -> None:
     assert in_words(PLAN.points[0], None, "not_asked", "Line dead", PLAN) == "Not asked (Line dead)"
+
+
+FREE = Definition.model_validate(
+    {
+        "id": "free",
+        "title": "Free",
+        "version": 1,
+        "approval": {"status": "draft"},
+        "show_when": {"any_incident": True},
+        "non_answers": {"not_known": {"label": "Not known"}},
+        "sections": [
+            {
+                "id": "all",
+                "title": "All",
+                "points": [
+                    {
+                        "id": name,
+                        "title": name,
+                        "prompt": name,
+                        "who": "dispatcher",
+                        "phase": "on_call",
+                        "answer": answer,
+                    }
+                    | more
+                    for name, answer, more in (
+                        ("sure", {"type": "yes_no"}, {"non_answers": []}),
+                        ("many", {"type": "count", "largest": 3}, {"note_required_if": ["not_known"]}),
+                        ("ways", {"type": "listed", "list": "contact_methods"}, {"note_required_if": ["telephone"]}),
+                        ("units", {"type": "call_signs"}, {}),
+                        ("homes", {"type": "checks", "items": {"home": "Home"}}, {"note_required_if": ["failed"]}),
+                        ("said", {"type": "text", "longest": 5}, {}),
+                        (
+                            "parts",
+                            {
+                                "type": "set",
+                                "items": {
+                                    name: {"title": name, "answer": {"type": "yes_no"}, "optional": True}
+                                    for name in ("one", "two")
+                                },
+                            },
+                            {"note_required_if": ["not_known"]},
+                        ),
+                    )
+                ],
+            }
+        ],
+    }
+)
+
+
+@pytest.mark.parametrize(
+    ("point", "value", "note", "field"),
+    [
+        ("sure", 1, "", "value"),
+        ("many", 4, "", "value"),
+        ("many", 1.0, "", "value"),
+        ("ways", "telephone", "", "note"),
+        ("ways", "pigeon", "", "value"),
+        ("units", ["C9"], "", "value"),
+        ("units", [["C123"]], "", "value"),
+        ("homes", {"home": "gone"}, "", "value.home"),
+        ("homes", {"home": "failed"}, "", "note"),
+        ("said", "123456", "", "value"),
+        ("said", " \n ", "", "value"),
+        ("said", "\ud800", "", "value"),
+        ("said", "a\ufffd", "", "value"),
+        ("parts", {}, "", "value"),
+        ("parts", {"one": None}, "", "value"),
+        ("parts", {"one": {"non_answer": "not_known", "reason": 5}}, "", "value.one"),
+        ("parts", {"one": {"non_answer": ["not_known"]}}, "", "value.one"),
+        ("parts", {"one": {"non_answer": "not_known"}}, "", "note"),
+    ],
+)
+def test_each_type_refuses_what_it_does_not_take(point: str, value: Any, note: str, field: str) -> None:
+    assert refused(point, value, note=note, of=FREE).field == field
+
+
+def test_a_point_that_allows_no_way_out_takes_none_and_one_that_wants_a_note_with_it_says_so() -> None:
+    assert refused("sure", non_answer="not_known", of=FREE).field == "non_answer"
+    assert refused("many", non_answer="not_known", of=FREE).field == "note"
+    assert read("many", non_answer="not_known", note="Hung up", of=FREE) == (None, "not_known", "Hung up")
+
+
+def test_parts_that_may_be_left_out_are_left_out() -> None:
+    assert read("parts", {"two": True, "one": None}, of=FREE).value == {"two": True}
+    one = {"one": {"non_answer": "not_known", "reason": ""}}
+    assert read("parts", one, note="Why", of=FREE) == (one, None, "Why")
+
+
+def test_call_signs_are_those_of_the_incident_each_once_in_its_order() -> None:
+    assert read("units", ["C124", "C123", "C124"], of=FREE).value == ["C123", "C124"]
+    with pytest.raises(AnswerRefused, match="there is none yet"):
+        read_answer(FREE, "units", ["C123"], None, "", lists=LISTS, call_signs=())
+
+
+@pytest.mark.parametrize(
+    ("point", "value", "words"),
+    [
+        ("sure", False, "No"),
+        ("sure", True, "Yes"),
+        ("many", 0, "0"),
+        ("ways", "telephone", "By telephone"),
+        ("ways", "dropped_since", "dropped_since"),
+        ("units", ["C123", "C124"], "C123, C124"),
+        ("homes", {"home": "failed"}, "Home: could not be checked"),
+        ("said", "Go", "Go"),
+        ("parts", {"one": True, "two": {"non_answer": "not_known", "reason": ""}}, "one: Yes; two: Not known"),
+    ],
+)
+def test_each_type_reads_as_words(point: str, value: Any, words: str) -> None:
+    asked = next(known for known in FREE.points if known.id == point)
+    lists = {"contact_methods": {"telephone": "By telephone"}}
+    assert in_words(asked, value, None, "", FREE, lists) == words
+    assert in_words(asked, value, None, "Note", FREE, lists) == f"{words} (Note)"
+
+
+def test_an_old_non_answer_that_the_wording_no_longer_has_reads_as_its_code() -> None:
+    assert in_words(FREE.points[0], None, "refused", "", FREE) == "refused"
+
+
+def test_codes_in_an_answer_are_those_chosen_and_never_words() -> None:
+    found = {point.id: point for point in FREE.points}
+    assert codes_in(found["ways"].answer, "telephone") == ("telephone",)
+    assert codes_in(found["homes"].answer, {"home": "hit"}) == ("hit",)
+    assert codes_in(found["said"].answer, "blade") == codes_in(found["units"].answer, ["C123"]) == ()
+    assert codes_in(found["parts"].answer, {"one": True, "two": {"non_answer": "not_known"}}) == ("not_known",)

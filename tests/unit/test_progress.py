@@ -700,3 +700,16 @@ def test_the_twenty_point_plan_makes_the_approach_mandatory_for_a_blade_and_tell
     assert run.state(4, "approach_and_backup").due_at == at(7)
     keys = {r.key for r in run.now(4).raises}
     assert {"weapons||1|answer:blade", "body_worn_video|A1|1|answer:no_reply"} <= keys
+
+
+def test_it_is_pure_what_came_before_or_after_leaves_no_trace() -> None:
+    run = Run(next(d for d in load_definitions() if d.id == "domestic_abuse_20"))
+    run.hear(1, Happened.UNIT_ADDED, "A1")
+    run.answer(2, "weapons", ["blade"])
+    first, kept = run.now(30), list(run.happened)
+    run.answer(3, "safe_to_talk", "silent")
+    run.hear(4, Happened.CLOSED)
+    assert run.now(40) != first
+    assert run.happened[:2] == kept
+    del run.happened[2:]
+    assert run.now(30) == first
