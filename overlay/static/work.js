@@ -183,6 +183,13 @@ function workPage() {
     if (says.textContent !== words) says.textContent = words;
   }
 
+  // A brief that is copied goes to somebody: recorded as passed to the units present.
+  document.addEventListener("copy", () => {
+    const brief = document.getSelection()?.anchorNode?.parentElement?.closest("[data-brief]");
+    const form = brief?.querySelector("form[data-copied]");
+    if (form) form.requestSubmit();
+  });
+
   const shortcuts = { n: "not_known", a: "not_asked", s: "not_safe", x: "not_applicable" };
 
   document.addEventListener("keydown", (event) => {

@@ -168,6 +168,19 @@ def test_what_somebody_else_answers_appears_and_what_is_being_typed_is_left_alon
     assert dispatcher.page.evaluate("document.activeElement.tagName") == "TEXTAREA"
 
 
+def test_copying_the_brief_is_recorded_as_passed_to_the_units(room: tuple[Screen, Screen, Screen]) -> None:
+    handler, dispatcher, _ = room
+    dispatcher.page.goto(open_incident(handler))
+    dispatcher.press("u")
+    dispatcher.type("C77")
+    dispatcher.press("Enter")
+    dispatcher.page.wait_for_selector(".unit", timeout=_SLOW_MS)
+    dispatcher.press("Escape")
+    dispatcher.page.evaluate("document.getSelection().selectAllChildren(document.querySelector('.brief__say'))")
+    dispatcher.press("Control+c")
+    dispatcher.page.wait_for_selector("#timeline >> text=Brief copied: C77", timeout=_SLOW_MS)
+
+
 def test_a_refused_answer_says_why_where_it_was_typed(room: tuple[Screen, Screen, Screen]) -> None:
     handler, _, _ = room
     open_incident(handler)
