@@ -198,14 +198,18 @@ class _Fold:
 
     def _joining(self, point: CompiledPoint, unit: str) -> Cell:
         """The cell of a unit that joins: after those that joined before, whatever was said for it already."""
-        cell = self._cell(point, unit)
-        self.cells[point.place][unit] = self.cells[point.place].pop(unit)
-        return cell
+        by_unit = self.cells[point.place]
+        stray = by_unit.pop(unit, None)
+        if stray is None:
+            return self._cell(point, unit)
+        by_unit[unit] = stray
+        return stray
 
     def _on_scene(self, unit: str | None, at: datetime) -> None:
         there = unit if unit in self.present else None
-        for cell in self._all():
-            if cell.compiled.stops_on_scene and (not cell.compiled.per_unit or cell.unit == there):
+        for point in self.compiled.stopping:
+            cell = self.cells[point.place].get(there if point.per_unit else None)
+            if cell is not None:
                 self._settle(cell)
                 cell.stop()
         self._begin(self.compiled.once.on_scene, at)
