@@ -91,9 +91,9 @@ class Cell:
             return
         due_at, silent_at = self.due_at(), self.silent_at()
         if due_at is not None and due_at <= at and self.need.mandatory:
-            self._raise_late(_OVERDUE, due_at)
+            self._raise_late("overdue:", _OVERDUE, due_at)
         if silent_at is not None and silent_at <= at:
-            self._raise_late(_UNANSWERED, silent_at)
+            self._raise_late("unanswered:", _UNANSWERED, silent_at)
 
     def ask_again(self, at: datetime, why: str) -> None:
         """Ask anew what was answered or is over; what is open or waits stays as it is."""
@@ -151,8 +151,8 @@ class Cell:
         self.over = self.repeated = self.wanted = False
         self.round += 1
 
-    def _raise_late(self, kind: RaiseKind, at: datetime) -> None:
-        key = f"{self.compiled.id}|{self.unit or ''}|{self.round}|{kind}:"
+    def _raise_late(self, name: str, kind: RaiseKind, at: datetime) -> None:
+        key = f"{self.compiled.id}|{self.unit or ''}|{self.round}|{name}"
         if key not in self.raises:
             self.raises[key] = Raise(key, kind, self.compiled.id, self.unit, None, at)
 

@@ -52,12 +52,13 @@ class Phases(NamedTuple):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Compiled:
-    """All points in order and by id, those of each phase asked once and of each unit, and what asks for all again."""
+    """All points in order and by id; those of each phase, asked once or of each unit; those a unit on scene stops."""
 
     points: tuple[CompiledPoint, ...]
     by_id: dict[str, CompiledPoint]
     once: Phases
     each: Phases
+    stopping: tuple[CompiledPoint, ...]
     redo_when: frozenset[str]
 
 
@@ -92,6 +93,7 @@ def _compile(definition: Definition) -> Compiled:
         {point.id: point for point in ready},
         _phases(point for point in ready if not point.per_unit),
         _phases(point for point in ready if point.per_unit),
+        tuple(point for point in ready if point.stops_on_scene),
         frozenset(trigger.value for trigger in definition.redo_when),
     )
 

@@ -80,7 +80,7 @@ class _Fold:
     def answer(self, answer: Answer) -> None:
         point = self.compiled.by_id[answer.point]
         unit = (answer.unit or None) if point.per_unit else None
-        cell = self.cells[point.place].get(unit) or self._cell(point, unit)
+        cell = self.cells[point.place].get(unit) or self._new(point, unit)
         if point.repeat is not None or (cell.answer is None and cell.asked_at is not None):
             self._settle(cell)
         cell.take(answer)
@@ -137,11 +137,8 @@ class _Fold:
                     raises += cell.raises.values()
         return Progress(definition, tuple(states), tuple(raises), until)
 
-    def _cell(self, point: CompiledPoint, unit: str | None) -> Cell:
-        by_unit = self.cells[point.place]
-        cell = by_unit.get(unit)
-        if cell is None:
-            cell = by_unit[unit] = Cell(point, unit, self.needs[point.place], looked=self.number)
+    def _new(self, point: CompiledPoint, unit: str | None) -> Cell:
+        cell = self.cells[point.place][unit] = Cell(point, unit, self.needs[point.place], looked=self.number)
         return cell
 
     def _all(self) -> Iterator[Cell]:
@@ -198,14 +195,18 @@ class _Fold:
 
     def _joining(self, point: CompiledPoint, unit: str) -> Cell:
         """The cell of a unit that joins: after those that joined before, whatever was said for it already."""
-        cell = self._cell(point, unit)
-        self.cells[point.place][unit] = self.cells[point.place].pop(unit)
-        return cell
+        by_unit = self.cells[point.place]
+        stray = by_unit.pop(unit, None)
+        if stray is None:
+            return self._new(point, unit)
+        by_unit[unit] = stray
+        return stray
 
     def _on_scene(self, unit: str | None, at: datetime) -> None:
         there = unit if unit in self.present else None
-        for cell in self._all():
-            if cell.compiled.stops_on_scene and (not cell.compiled.per_unit or cell.unit == there):
+        for point in self.compiled.stopping:
+            cell = self.cells[point.place].get(there if point.per_unit else None)
+            if cell is not None:
                 self._settle(cell)
                 cell.stop()
         self._begin(self.compiled.once.on_scene, at)

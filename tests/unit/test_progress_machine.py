@@ -318,5 +318,5 @@ def until_is_honest(found: Progress, happened: list[Entry], now: datetime) -> No
 
 def test_no_order_of_answers_units_redos_closings_and_clocks_loses_an_answer_or_raises_twice() -> None:
     run_state_machine_as_test(  # type: ignore[no-untyped-call]
-        Machine, settings=settings(max_examples=120, stateful_step_count=35, deadline=None)
+        Machine, settings=settings(max_examples=60, stateful_step_count=35, deadline=None)
     )
