@@ -23,8 +23,8 @@ from overlay.identity import Standing
 BEAT_S: Final = 2.0
 _LOOK_S: Final = 0.25  # how soon is noticed what nobody announced: the store's silence, a session ended here
 _GATHER_S: Final = 0.03  # what changes within it is told together
-_AT_ONCE: Final = 12  # streams woken together, so that a check never queues behind all of them
-_PAUSE_S: Final = 0.004
+_AT_ONCE: Final = 5  # streams woken together, so that a check never queues behind all of them
+_PAUSE_S: Final = 0.002
 _MOST_IDS: Final = 500  # with more than these changed it is cheaper to load everything again
 _SHARE: Final = 8  # of the places, one person or program gets an eighth, and four at least
 _MARK: Final = re.compile(r"(\d{1,18})-(\d{1,18})(?:-(\d{1,18}))?", re.ASCII)

@@ -35,9 +35,15 @@ class Line(threading.Thread):
 
     def __init__(self, url: str, headers: dict[str, str], path: str = API) -> None:
         super().__init__(daemon=True)
-        self._line = HTTPConnection(url.removeprefix("http://"), timeout=30)
-        self._line.request("GET", path, headers=headers)
-        self.reply = self._line.getresponse()
+        until = time.monotonic() + 3
+        while True:
+            self._line = HTTPConnection(url.removeprefix("http://"), timeout=30)
+            self._line.request("GET", path, headers=headers)
+            self.reply = self._line.getresponse()
+            # A worker learns of a credential that another process made a moment later.
+            if self.reply.status != 401 or time.monotonic() > until:
+                break
+            time.sleep(0.02)
         self.received = b""
         self.ended_at = 0.0
         self.start()
@@ -212,7 +218,7 @@ def test_a_revoked_token_ends_its_streams_within_a_second(console: Console, serv
 
 
 def test_a_token_past_its_end_ends_its_stream_in_that_moment(console: Console, services: Services) -> None:
-    made_at = now() - timedelta(days=1) + timedelta(seconds=3)
+    made_at = now() - timedelta(days=1) + timedelta(seconds=5)
     bearer = identity.create_token(services.store, services.access, "soon over", "service", made_at, 1)
     with Line(console.url, {"Authorization": f"Bearer {bearer}"}) as line:
         assert line.reply.status == 200
