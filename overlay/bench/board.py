@@ -18,7 +18,6 @@ from markers.ledger import Via
 from markers.location import RawLocation
 from markers.store import Commit, Write
 from overlay import identity
-from overlay.app import create_app
 from overlay.bench.check import Report, lay_out
 from overlay.bench.timing import Timing, time_in_turn
 from overlay.incidents import entries as e
@@ -118,6 +117,8 @@ def _like(sample: Incident, number: int, earlier: timedelta) -> Incident:
 
 
 def _signed_in(services: Services) -> FlaskClient:
+    from overlay.app import create_app  # its counters take to the environment they are first imported in
+
     password = secrets.token_urlsafe(24)
     identity.create_account(
         services.store, services.access, "bench", "A. Bench", "dispatcher", password, datetime.now(UTC)
