@@ -68,6 +68,8 @@ def read_answer(
         if value is not None:
             raise AnswerRefused("value", "Give an answer or say why there is none, not both.")
         _non_answer(context, "non_answer", non_answer, tidy)
+        if non_answer in point.note_required_if and not tidy:
+            raise AnswerRefused("note", f"Add a note: “{_label(definition, non_answer)}” needs one.")
         return Read(None, non_answer, tidy)
     if value is None:
         raise AnswerRefused("value", "Give an answer, or say why there is none.")

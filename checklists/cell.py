@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -13,7 +13,7 @@ from checklists.states import PointState, Raise, RaiseKind, State
 
 # Looked up once: an enum gives its members slowly.
 _WAITING, _OPEN, _DONE, _OVER = State
-_ANSWER, _OVERDUE, _UNANSWERED = RaiseKind
+_ANSWER, _OVERDUE, _UNANSWERED = RaiseKind.ANSWER, RaiseKind.OVERDUE, RaiseKind.UNANSWERED
 
 
 @dataclass(slots=True, eq=False)
@@ -29,7 +29,7 @@ class Cell:
     """A round begins whenever it is asked: `round` counts them, `again` says why, `repeated` that time alone did it.
 
     `counted_from` is what the next repeat counts from. `wanted`: something asks for it even when repeats have
-    `stopped`. `left`: its unit has. `looked` is the number of the entry at which time was last let pass over it.
+    `stopped`. `looked` is the number of the entry at which time was last let pass over it.
     """
 
     compiled: CompiledPoint
@@ -45,7 +45,6 @@ class Cell:
     wanted: bool = False
     stopped: bool = False
     over: bool = False
-    left: bool = False
     counted_from: datetime | None = None
     raises: dict[str, Raise] = field(default_factory=dict)
 
@@ -60,12 +59,12 @@ class Cell:
 
     def due_at(self) -> datetime | None:
         """Its minutes after it was asked, or made mandatory if later; a repeat without minutes is due at once."""
-        start, need = self.asked_at, self.need
-        if start is None or self.compiled.due is None:
-            return start if self.repeated else None
-        if need.since is not None and need.since > start:
-            start = need.since
-        return start + self.compiled.due
+        start, since, minutes = self.asked_at, self.need.since, self.compiled.due
+        if start is None or (minutes is None and not self.repeated):
+            return None
+        if since is not None and since > start:
+            start = since
+        return start if minutes is None else start + minutes
 
     def silent_at(self) -> datetime | None:
         """When it has gone unanswered for too long."""
@@ -92,9 +91,9 @@ class Cell:
             return
         due_at, silent_at = self.due_at(), self.silent_at()
         if due_at is not None and due_at <= at and self.need.mandatory:
-            self._raise("overdue:", _OVERDUE, None, due_at)
+            self._raise_late("overdue:", _OVERDUE, due_at)
         if silent_at is not None and silent_at <= at:
-            self._raise("unanswered:", _UNANSWERED, None, silent_at)
+            self._raise_late("unanswered:", _UNANSWERED, silent_at)
 
     def ask_again(self, at: datetime, why: str) -> None:
         """Ask anew what was answered or is over; what is open or waits stays as it is."""
@@ -105,7 +104,7 @@ class Cell:
     def renew(self, why: str) -> None:
         """Ask anew from the start of its phase, which is still to come."""
         self._round(None, why)
-        self.stopped = self.left = False
+        self.stopped = False
 
     def restart(self, at: datetime, why: str) -> None:
         """The incident was closed and is not any more: what is open is asked anew, and repeats begin no earlier."""
@@ -117,7 +116,7 @@ class Cell:
                 self.counted_from = max(self.counted_from, at - self.compiled.repeat)
 
     def leave(self) -> None:
-        self.left = self.stopped = True
+        self.stopped = True
         self.over = self.answer is None
 
     def stop(self) -> None:
@@ -135,8 +134,14 @@ class Cell:
 
     def raise_answer(self, answer: Answer, at: datetime) -> None:
         """Raise what an answer raises, as far as this round has not."""
-        for code in _raised_by(self.compiled, answer):
-            self._raise(f"answer:{code}", _ANSWER, code, at)
+        codes = _raised_by(self.compiled, answer)
+        if codes:
+            point, unit, raises = self.compiled.id, self.unit, self.raises
+            matter = f"{point}|{unit or ''}|{self.round}|answer:"
+            for code in codes:
+                key = matter + code
+                if key not in raises:
+                    raises[key] = Raise(key, _ANSWER, point, unit, code, at)
 
     def _round(self, at: datetime | None, why: str) -> None:
         if self.answer is not None:
@@ -146,10 +151,10 @@ class Cell:
         self.over = self.repeated = self.wanted = False
         self.round += 1
 
-    def _raise(self, name: str, kind: RaiseKind, code: str | None, at: datetime) -> None:
+    def _raise_late(self, name: str, kind: RaiseKind, at: datetime) -> None:
         key = f"{self.compiled.id}|{self.unit or ''}|{self.round}|{name}"
         if key not in self.raises:
-            self.raises[key] = Raise(key, kind, self.compiled.id, self.unit, code, at)
+            self.raises[key] = Raise(key, kind, self.compiled.id, self.unit, None, at)
 
     def moments(self) -> Iterable[datetime | None]:
         """When time alone changes it, past ones included."""
@@ -185,12 +190,15 @@ class Cell:
         )
 
 
-def _raised_by(compiled: CompiledPoint, answer: Answer) -> list[str]:
+def _raised_by(compiled: CompiledPoint, answer: Answer) -> Sequence[str]:
     raising, value = compiled.raising, answer.value
     if answer.non_answer is not None:
-        return [answer.non_answer] if answer.non_answer in raising else []
-    codes = compiled.codes(value)
-    found = [] if raising.isdisjoint(codes) else [code for code in codes if code in raising]
+        return (answer.non_answer,) if answer.non_answer in raising else ()
+    found: list[str] = []
+    if raising:
+        codes = compiled.codes(value)
+        if not raising.isdisjoint(codes):
+            found = [code for code in codes if code in raising]
     if compiled.no or compiled.some:
         items: dict[str, Any] = value if isinstance(value, dict) else {compiled.id: value}
         found += [f"no:{item}" for item in compiled.no if items.get(item) is False]

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from checklists.definition import AnswerType, Definition, Phase, Point
 
-Codes = Callable[[Any], tuple[str, ...]]
+Codes = Callable[[Any], Collection[str]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,12 +52,13 @@ class Phases(NamedTuple):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Compiled:
-    """All points in order and by id, those of each phase asked once and of each unit, and what asks for all again."""
+    """All points in order and by id; those of each phase, asked once or of each unit; those a unit on scene stops."""
 
     points: tuple[CompiledPoint, ...]
     by_id: dict[str, CompiledPoint]
     once: Phases
     each: Phases
+    stopping: tuple[CompiledPoint, ...]
     redo_when: frozenset[str]
 
 
@@ -92,6 +93,7 @@ def _compile(definition: Definition) -> Compiled:
         {point.id: point for point in ready},
         _phases(point for point in ready if not point.per_unit),
         _phases(point for point in ready if point.per_unit),
+        tuple(point for point in ready if point.stops_on_scene),
         frozenset(trigger.value for trigger in definition.redo_when),
     )
 
@@ -131,25 +133,25 @@ def _duration(minutes: int | None) -> timedelta | None:
 
 def _codes(answer: AnswerType) -> Codes:
     """What finds the codes in a value of this type. Free text and names hold none, whatever they read like."""
-    match answer.type:
-        case "choice" | "listed":
-            return lambda value: (value,)
-        case "multi":
-            return tuple
-        case "checks":
-            return lambda value: tuple(value.values())
-        case "set":
-            parts = {code: _codes(item.answer) for code, item in answer.items.items()}
-            return lambda value: _of_set(parts, value)
-        case _:
-            return lambda _: ()
+    if answer.type == "set":
+        parts = {code: _CODES[item.answer.type] for code, item in answer.items.items() if item.answer.type in _CODES}
+        return lambda value: _of_set(parts, value)
+    return _CODES.get(answer.type, lambda _: ())
 
 
-def _of_set(parts: dict[str, Codes], value: dict[str, Any]) -> tuple[str, ...]:
+_CODES: Final[dict[str, Codes]] = {
+    "choice": lambda value: (value,),
+    "listed": lambda value: (value,),
+    "multi": lambda value: value,
+    "checks": lambda value: value.values(),
+}
+
+
+def _of_set(parts: dict[str, Codes], value: dict[str, Any]) -> list[str]:
     found: list[str] = []
     for code, given in value.items():
         if isinstance(given, dict) and "non_answer" in given:
             found.append(given["non_answer"])
-        else:
+        elif code in parts:
             found += parts[code](given)
-    return tuple(found)
+    return found

@@ -28,12 +28,8 @@ _ANSWERS: Final[dict[str, type[BaseModel]]] = {
 _PARTS: Final[dict[str, type[BaseModel]]] = {
     "approval": shape.Approval,
     "show_when": shape.ShowWhen,
-    "non_answers": shape.NonAnswer,
-    "sections": shape.Section,
-    "points": shape.Point,
     "mandatory_if": shape.MandatoryIf,
     "raises": shape.Raises,
-    "items": shape.Item,
 }
 _TEXT: Final = "must be text"
 _WHOLE: Final = "must be a whole number"
@@ -53,10 +49,17 @@ _SHORT: Final = {
 _CODE: Final = "must be a code: small letters, digits and _, a letter first, at most 60 in all"
 
 
+def stands(error: ErrorDetails) -> bool:
+    """Whether it is a fault of its own: what is only too short without its faulty parts is not."""
+    return error["type"] != "too_short" or len(error["input"]) < error["ctx"]["min_length"]
+
+
 def complaint(error: ErrorDetails, top: Place, reading: Reading) -> tuple[Place, str]:
     """The place in the file and what to say of it; `top` is where the definition stands in the file."""
     place, at_key = _place(error["loc"], top, reading)
-    return place, _CODE if at_key else _words(error, place, reading)
+    if error["type"] == "union_tag_invalid":
+        place = (*place, "type")
+    return place, _CODE if at_key else _words(error, place, top, reading)
 
 
 def _place(loc: tuple[int | str, ...], top: Place, reading: Reading) -> tuple[Place, bool]:
@@ -74,10 +77,10 @@ def _place(loc: tuple[int | str, ...], top: Place, reading: Reading) -> tuple[Pl
     return place, False
 
 
-def _words(error: ErrorDetails, place: Place, reading: Reading) -> str:
+def _words(error: ErrorDetails, place: Place, top: Place, reading: Reading) -> str:
     kind, given, context = error["type"], error["input"], error.get("ctx", {})
     if kind == "extra_forbidden":
-        return not_known(str(place[-1]), "a field here", _fields(place, reading))
+        return not_known(str(place[-1]), "a field here", _fields(place[len(top) :], place, reading))
     if kind in ("string_type", "enum", "literal_error") and not isinstance(given, str):
         return _not_text(given, reading.written.get(place))
     if kind in ("enum", "literal_error"):
@@ -115,12 +118,22 @@ def _allowed(tags: str) -> tuple[str, ...]:
     return tuple(tag.strip(" '") for tag in tags.split(","))
 
 
-def _fields(place: Place, reading: Reading) -> tuple[str, ...]:
-    """The fields that the part of the file around a place may have."""
-    around = [step for step in place[:-1] if isinstance(step, str)]
-    if not around:
-        return tuple(shape.Definition.model_fields)
-    if around[-1] == "answer":
-        return tuple(_ANSWERS[reading.written[(*place[:-1], "type")]].model_fields)
-    named = around[-1] if isinstance(place[-2], int) or around[-1] in _PARTS else around[-2]
-    return tuple(_PARTS[named].model_fields)
+def _fields(within: Place, place: Place, reading: Reading) -> tuple[str, ...]:
+    """The fields that the part of the file around a place may have; `within` is the place in its definition."""
+    part: type[BaseModel]
+    match within[:-1]:
+        case ():
+            part = shape.Definition
+        case ("approval" | "show_when" as name,) | ("sections", _, "points", _, "mandatory_if" | "raises" as name):
+            part = _PARTS[str(name)]
+        case ("non_answers", _):
+            part = shape.NonAnswer
+        case ("sections", _):
+            part = shape.Section
+        case ("sections", _, "points", _):
+            part = shape.Point
+        case ("sections", _, "points", _, "answer", "items", _):
+            part = shape.Item
+        case _:
+            part = _ANSWERS[reading.written[(*place[:-1], "type")]]
+    return tuple(part.model_fields)

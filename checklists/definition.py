@@ -273,7 +273,10 @@ class Approval(Part):
 
 
 class Definition(Part):
-    """One checklist: `id` and `version` identify what a person was asked."""
+    """One checklist: `id` and `version` identify what a person was asked.
+
+    `redo_when` asks all of it again, `raises_when` puts what happened before the supervisor.
+    """
 
     id: Code
     title: Words
@@ -281,6 +284,7 @@ class Definition(Part):
     approval: Approval
     show_when: ShowWhen
     redo_when: tuple[Annotated[Trigger, Field(strict=False)], ...] = Field(default=(), strict=False)
+    raises_when: tuple[Annotated[Trigger, Field(strict=False)], ...] = Field(default=(), strict=False)
     non_answers: dict[Code, NonAnswer]
     sections: tuple[Section, ...] = Field(min_length=1, strict=False)
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
-from checklists.complaints import complaint
+from checklists.complaints import complaint, stands
 from checklists.definition import Definition, DefinitionError, Fault
 from checklists.references import Known, misfits
 from checklists.strict_yaml import LARGEST_FILE, Place, Reading, read
@@ -97,7 +97,7 @@ def _definition(
     try:
         definition = Definition.model_validate(value)
     except ValidationError as error:
-        complaints += [complaint(found, top, reading) for found in error.errors(include_url=False)]
+        complaints += [complaint(found, top, reading) for found in error.errors(include_url=False) if stands(found)]
     complaints += [((*top, *place), reason) for place, reason in misfits(value, known)]
     return definition, [(reading.line(place), place, reason) for place, reason in complaints]
 
@@ -121,4 +121,9 @@ def _tidy(name: str, found: Iterable[tuple[int, Place, str]]) -> Iterator[Fault]
     for line, place, reason in found:
         first.setdefault((line, place), reason)
     for (line, place), reason in sorted(first.items(), key=lambda item: item[0][0]):
-        yield Fault(name, line, ".".join(map(str, place)), reason)
+        yield Fault(name, line, _visible(".".join(map(str, place))), _visible(reason))
+
+
+def _visible(words: str) -> str:
+    """With what a screen would not show, or would obey, spelt out."""
+    return "".join(letter if letter.isprintable() else f"\\u{ord(letter):04x}" for letter in words)

@@ -10,7 +10,7 @@ nothing; what was said for it is kept.
 
 Asked anew, in a new round with the answers before it kept: everything at a redo, briefing points (`key: brief`) when
 the brief changed for that unit or for all, a repeat when its time is up, everything of a unit that comes back. What is
-open then stays open as it was, due as it was. A changed marker asks nothing anew before the first answer. A unit on
+open then stays open as it was, due as it was; so nothing is asked anew before its first answer. A unit on
 scene stops a repeat that stops there; one that is open for its time alone lapses, the first asking never does.
 
 Mandatory because of another answer: as long as the last answer any unit gave there says so, also while that is asked
@@ -23,7 +23,7 @@ meanwhile is raised, and what would have asked anew meanwhile does.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 from operator import le
 
@@ -57,7 +57,7 @@ class _Fold:
     """All points, while entries are gone through. `times` are those of the opening, of each entry, and `now`."""
 
     __slots__ = (
-        "answered", "cells", "closed", "closing", "compiled", "forward", "joined", "missed", "needs", "number",
+        "cells", "closed", "closing", "compiled", "forward", "joined", "missed", "needs", "number",
         "present", "times",
     )  # fmt: skip
 
@@ -66,7 +66,7 @@ class _Fold:
         self.times = [opened_at, *[entry.at for entry in happened], now]
         self.forward = all(map(le, self.times, self.times[1:]))
         self.number = 0
-        self.answered = self.closing = self.closed = False
+        self.closing = self.closed = False
         self.missed: list[Event] = []
         self.present: set[str] = set()
         self.joined: dict[str, list[Cell]] = {}
@@ -80,13 +80,12 @@ class _Fold:
     def answer(self, answer: Answer) -> None:
         point = self.compiled.by_id[answer.point]
         unit = (answer.unit or None) if point.per_unit else None
-        cell = self.cells[point.place].get(unit) or self._cell(point, unit)
-        if cell.answer is None or point.repeat is not None:
+        cell = self.cells[point.place].get(unit) or self._new(point, unit)
+        if point.repeat is not None or (cell.answer is None and cell.asked_at is not None):
             self._settle(cell)
         cell.take(answer)
         if point.raises and not self.closed:
             cell.raise_answer(answer, answer.at)
-        self.answered = True
         if point.dependents:
             self._weigh(point, answer.at)
 
@@ -102,7 +101,7 @@ class _Fold:
                 self._on_scene(event.unit, event.at)
             case Happened.CLOSING:
                 self._closing(event.at)
-            case Happened.CLOSED if not self.closed:
+            case Happened.CLOSED:
                 self._closing(event.at)
                 for cell in self._all():
                     self._settle(cell)
@@ -123,25 +122,23 @@ class _Fold:
         raises: list[Raise] = []
         until: datetime | None = None
         self.number += 1
+        now, forward, closed = self.times[-1], self.forward, self.closed
         for point, by_unit, need in zip(self.compiled.points, self.cells, self.needs, strict=True):
             nobody = point.per_unit and not self.joined and None not in by_unit
             for cell in (Cell(point, None, need), *by_unit.values()) if nobody else by_unit.values():
-                seen = self._seen(cell)
-                if not self.closed and (cell.answer is None or point.repeat is not None):
+                seen = now if forward else self._seen(cell)
+                if not closed and (cell.answer is None or point.repeat is not None):
                     cell.settle(seen)
                     for moment in cell.moments():
                         if moment is not None and moment > seen and (until is None or moment < until):
                             until = moment
-                states.append(cell.as_it_stands(seen, closed=self.closed))
+                states.append(cell.as_it_stands(seen, closed=closed))
                 if cell.raises:
                     raises += cell.raises.values()
         return Progress(definition, tuple(states), tuple(raises), until)
 
-    def _cell(self, point: CompiledPoint, unit: str | None) -> Cell:
-        by_unit = self.cells[point.place]
-        cell = by_unit.get(unit)
-        if cell is None:
-            cell = by_unit[unit] = Cell(point, unit, self.needs[point.place], looked=self.number)
+    def _new(self, point: CompiledPoint, unit: str | None) -> Cell:
+        cell = self.cells[point.place][unit] = Cell(point, unit, self.needs[point.place], looked=self.number)
         return cell
 
     def _all(self) -> Iterator[Cell]:
@@ -198,14 +195,18 @@ class _Fold:
 
     def _joining(self, point: CompiledPoint, unit: str) -> Cell:
         """The cell of a unit that joins: after those that joined before, whatever was said for it already."""
-        cell = self._cell(point, unit)
-        self.cells[point.place][unit] = self.cells[point.place].pop(unit)
-        return cell
+        by_unit = self.cells[point.place]
+        stray = by_unit.pop(unit, None)
+        if stray is None:
+            return self._new(point, unit)
+        by_unit[unit] = stray
+        return stray
 
     def _on_scene(self, unit: str | None, at: datetime) -> None:
         there = unit if unit in self.present else None
-        for cell in self._all():
-            if cell.compiled.stops_on_scene and (not cell.compiled.per_unit or cell.unit == there):
+        for point in self.compiled.stopping:
+            cell = self.cells[point.place].get(there if point.per_unit else None)
+            if cell is not None:
                 self._settle(cell)
                 cell.stop()
         self._begin(self.compiled.once.on_scene, at)
@@ -227,8 +228,6 @@ class _Fold:
             self._ask_again(other, event.at)
 
     def _ask_again(self, event: Event, at: datetime) -> None:
-        if event.what is Happened.MARKER_MATCH_CHANGED and not self.answered:
-            return
         for cell in self._all():
             point = cell.compiled
             if point.per_unit and cell.unit not in self.present:
@@ -241,7 +240,7 @@ class _Fold:
             cell.ask_again(at, _why(event))
 
 
-def _codes(point: CompiledPoint, answer: Answer) -> tuple[str, ...]:
+def _codes(point: CompiledPoint, answer: Answer) -> Collection[str]:
     return point.codes(answer.value) if answer.non_answer is None else (answer.non_answer,)
 
 

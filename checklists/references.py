@@ -88,8 +88,9 @@ def _point(point: dict[str, Any], by_id: dict[str, dict[str, Any]], every: froze
         yield from ((("answer", *below), reason) for below, reason in none_of)
         for code in sorted(every.intersection(_table(part.get("options")))):
             yield ("answer", *place, "options", code), "is a non-answer of this checklist too; call one otherwise"
-    if point.get("id") in _table(answer.get("items")) and answer.get("type") == "set":
-        yield ("answer", "items", point["id"]), "is called as its point is; call it otherwise"
+    for item, _ in _items(answer):
+        if item == point.get("id"):
+            yield ("answer", "items", item), "is called as its point is; call it otherwise"
     if codes is not None:
         what = "an option or non-answer of this point"
         yield from _each(("note_required_if",), point.get("note_required_if"), what, codes | non_answers)

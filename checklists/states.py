@@ -29,6 +29,7 @@ class RaiseKind(StrEnum):
     ANSWER = "answer"
     OVERDUE = "overdue"
     UNANSWERED = "unanswered"
+    EVENT = "event"
 
 
 class Raise(NamedTuple):

@@ -18,9 +18,11 @@ LARGEST_FILE: Final = 256 * 1024
 _DEEPEST: Final = 20
 _LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _WHOLE: Final = re.compile(r"-?(0|[1-9][0-9]{0,14})")
-# Control characters, line ends few editors count, and marks that make text read otherwise than it is written.
+# Control characters, line ends few editors count, what has no width, and marks that make text read otherwise than it is
+# written.
 _HIDDEN: Final = re.compile(
-    "[\x00-\x08\x0b-\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffd-\uffff]"
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u200b\u200e\u200f\u2028\u2029\u202a-\u202e\u2060-\u2069\ud800-\udfff\ufeff"
+    "\ufffd-\uffff]"
 )
 _TABS: Final = "holds a tab; use spaces"
 
@@ -56,7 +58,7 @@ def read(raw: bytes) -> Reading:
         reading.faults.append((line, (), "is not UTF-8 text; save it as UTF-8"))
         return reading
     for number, line_text in enumerate(text.split("\n"), start=1):
-        reading.faults.extend((number, (), reason) for reason in _unusable(line_text))
+        reading.faults.extend((number, (), reason) for reason in _unusable(line_text.removesuffix("\r")))
     if reading.faults:
         return reading
     try:
@@ -138,7 +140,7 @@ def _table(node: yaml.MappingNode, place: Place, reading: Reading) -> dict[str, 
         reading.lines[below] = line
         value, _ = _scalar(key_node)
         if not isinstance(value, str):
-            reading.faults.append((line, below, f"{key} as a key is read as {_kind(value)}; put it in quotes"))
+            reading.faults.append((line, below, f"{key} as a key is read as {_kind(key_node)}; put it in quotes"))
         table[key] = _built(child, below, reading)
     return table
 
@@ -172,7 +174,10 @@ def _scalar(node: yaml.ScalarNode) -> tuple[Any, str]:
 _NUMBERS: Final = {"int": "a number in an unusual form", "float": "a number with a fraction", "timestamp": "a time"}
 
 
-def _kind(value: Any) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return {int: "a number", date: "a date"}.get(type(value), "nothing")
+def _kind(node: yaml.ScalarNode) -> str:
+    kind = node.tag.rpartition(":")[2]
+    if kind == "bool":
+        return "true" if _scalar(node)[0] else "false"
+    return {"int": "a number", "float": "a number", "timestamp": "a date", "null": "nothing"}.get(
+        kind, "something else"
+    )

@@ -13,12 +13,13 @@ from markers.geocoders import Located
 from markers.ledger import Basis, LedgerEntry, Operation, RecordSeen
 from markers.location import Location, RawLocation, read_location
 from markers.matching import Outcome, match
-from markers.model import LONDON, Status
+from markers.model import LONDON, Grade, Status
 from markers.spool import SpoolFailed
 from markers.store import Commit, Committed, StoreUnavailable, VersionConflict, Write
 from markers.vault import VaultError
 from overlay.disclosure import Disclosed, Shown, for_actor
 from overlay.glass import Glass
+from overlay.incidents.runs import SILENT_TYPE
 from overlay.roles import Actor
 from overlay.services import Services, trouble_words
 
@@ -199,7 +200,13 @@ def _compose(
         understood=Understood(outcome.understood, outcome.precision.value, outcome.known),
         warnings=outcome.warnings,
         matches=shown,
-        prompts=suggested(services.definitions, asked.incident_type, applying),
+        prompts=suggested(
+            services.definitions,
+            asked.incident_type,
+            applying,
+            silent_from_marked_number=asked.incident_type == SILENT_TYPE
+            and any(item.grade is Grade.PHONE for item in shown),
+        ),
         ledger_entry=str(uuid.uuid4()),
         glass_until=glass.until if glass is not None else None,
     )

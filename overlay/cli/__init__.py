@@ -2,6 +2,7 @@
 
 from overlay.cli.bench import bench
 from overlay.cli.check import check_command
+from overlay.cli.checklists import checklists
 from overlay.cli.gazetteer import gazetteer
 from overlay.cli.group import main
 from overlay.cli.keys import keys
@@ -13,5 +14,5 @@ from overlay.cli.users import users
 
 __all__ = ["main"]
 
-for part in (bench, check_command, gazetteer, keys, ledger, markers, run, tokens, users):
+for part in (bench, check_command, checklists, gazetteer, keys, ledger, markers, run, tokens, users):
     main.add_command(part)

@@ -9,6 +9,7 @@ from typing import Any, TextIO
 import click
 
 from overlay.bench import tables as bench_tables
+from overlay.bench.board import bench_board
 from overlay.bench.check import Report, bench_check
 from overlay.bench.ledger import bench_ledger, bench_verify
 from overlay.bench.live import Load, bench_live
@@ -209,6 +210,22 @@ def bench_scale_command(
         return
     ratios = [{"ratio": name, "is": f"{value:,.2f}", "aim": f">= {aim:g}"} for name, value, aim in report.ratios]
     _say_tables(bench_tables.scale_rows(report), bench_tables.scale_timing_rows(report), ratios)
+
+
+@bench.command("board")
+@click.option("--incidents", default=10_000, show_default=True, type=click.IntRange(50, 100_000))
+@click.option("--rounds", default=100, show_default=True, type=click.IntRange(10))
+@json_option
+def bench_board_command(incidents: int, rounds: int, as_json: bool) -> None:
+    """Time the first page of the board with many open incidents, one change between every two.
+
+    Example: overlay bench board --incidents 1000
+    """
+    timings, ratios = _rows(bench_board(Settings.read(), incidents, rounds, _tell))
+    if as_json:
+        click.echo(json.dumps({"timings": timings, "ratios": ratios}))
+        return
+    _say_tables(timings, ratios)
 
 
 @bench.command("progress")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from checklists.progress import RaiseKind
+from checklists.progress import Raise, RaiseKind
+from checklists.record import Event
 from overlay.incidents.entries import Acknowledged
 from overlay.incidents.model import Incident
 from overlay.incidents.rules import RaisedTo, Rules
@@ -45,7 +47,7 @@ def raised(
         if not visible(state.run, known):
             continue
         titles = {point.id: point.title for point in state.progress.definition.points}
-        for matter in state.progress.raises:
+        for matter in (*state.progress.raises, *_events(state)):
             if matter.at > now:
                 continue
             key = f"{state.run.run_id}/{matter.key}"
@@ -57,7 +59,7 @@ def raised(
                     incident_id=incident.incident_id,
                     reference=incident.reference,
                     checklist=state.progress.definition.title,
-                    point=titles[matter.point],
+                    point=titles.get(matter.point, matter.point),
                     unit=matter.unit,
                     kind=matter.kind,
                     code=matter.code,
@@ -70,6 +72,15 @@ def raised(
                 )
             )
     return tuple(sorted(found, key=lambda matter: matter.at))
+
+
+def _events(state: RunState) -> Iterator[Raise]:
+    """What happened that the checklist puts before the supervisor whatever was answered."""
+    when = frozenset(trigger.value for trigger in state.progress.definition.raises_when)
+    for number, told in enumerate(state.run.happened):
+        if isinstance(told, Event) and told.what.value in when:
+            said = f"{told.why[:1].upper()}{told.why[1:]}"
+            yield Raise(f"event|{number}|{told.what}", RaiseKind.EVENT, said, None, None, told.at)
 
 
 def _reached(chain: tuple[RaisedTo, ...], at: datetime, until: datetime) -> tuple[int, datetime, datetime | None]:

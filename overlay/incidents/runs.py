@@ -15,6 +15,7 @@ from overlay.incidents.entries import Checked
 from overlay.incidents.model import Incident, Run
 
 EVERY, TYPE, SILENT, ASKED, MARKER = "every", "type", "silent", "asked", "marker:"
+SILENT_TYPE = "silent_or_dropped"
 _HEADLINE = LEVELS.index("headline")
 
 
@@ -63,7 +64,7 @@ def _because(definition: Definition, incident: Incident) -> tuple[str, ...]:
 
 def silent_from_marked_number(incident: Incident) -> bool:
     """Whether the call is silent or was dropped, and its number carries a marker."""
-    silent = incident.call is not None and incident.call.state != "connected"
+    silent = incident.incident_type == SILENT_TYPE or (incident.call is not None and incident.call.state != "connected")
     return silent and incident.checked is not None and _on_number(incident.checked)
 
 

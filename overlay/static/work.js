@@ -33,10 +33,11 @@ function workPage() {
     event.preventDefault();
     const { ctx } = event.detail;
     const { status } = ctx.response;
-    if (!ctx.text.includes('id="work"')) return say(says.dataset.lost ?? `Not recorded (${status}). Send it again.`);
+    if (!/id="(work|desk-)/.test(ctx.text)) return say(says.dataset.lost ?? `Not recorded (${status}). Send it again.`);
     say("");
     merge(ctx.text, form);
     if (status === 200) goOn(form);
+    if (byId("rows")) renew();
   });
   document.addEventListener("htmx:error", ({ target }) => {
     if (target.matches?.("form[data-work]")) say("No answer from the service. It is not certain that this was recorded: look before sending it again.");
@@ -45,6 +46,26 @@ function workPage() {
   document.addEventListener("overlay:incidents", ({ detail }) => {
     const own = root().dataset.incident;
     if (!own || detail.ids.includes(own)) renew();
+    for (const id of detail.ids) if (byId(`desk-${id}`)?.hidden === false) askFor(`/incidents/${id}?in=board`);
+  });
+
+  // A row of the board opens in place; a second time closes it.
+  document.addEventListener("click", async (event) => {
+    const row = event.target.closest?.("a[data-row]");
+    if (!row || event.ctrlKey || event.metaKey || event.shiftKey || event.button) return;
+    event.preventDefault();
+    const desk = byId(`desk-${row.dataset.row}`);
+    if (!desk.hidden) {
+      const empty = document.createElement("div");
+      Object.assign(empty, { id: desk.id, hidden: true });
+      empty.dataset.keep = "";
+      desk.replaceWith(empty);
+      row.setAttribute("aria-expanded", "false");
+    } else if (!(await askFor(`${row.getAttribute("href")}?in=board`))) {
+      location.href = row.href;
+    } else {
+      row.setAttribute("aria-expanded", "true");
+    }
   });
   document.addEventListener("overlay:markers", renew);
   document.addEventListener("overlay:reload", renew);
@@ -52,38 +73,44 @@ function workPage() {
   // What is due passes without anybody doing anything.
   setInterval(() => Date.now() - lastAnswer > 20_000 && renew(), 5_000);
 
-  async function renew() {
+  function renew() {
+    return askFor(location.href);
+  }
+
+  async function askFor(address) {
     try {
-      const reply = await fetch(location.href, { headers: { "HX-Request": "true" }, signal: AbortSignal.timeout(5000) });
+      const reply = await fetch(address, { headers: { "HX-Request": "true" }, signal: AbortSignal.timeout(5000) });
       if (reply.ok) merge(await reply.text(), null);
+      return reply.ok;
     } catch {
-      // The top bar says that live updates are lost; this page is renewed when they are back.
+      return false; // the top bar says that live updates are lost; this page is renewed when they are back
     }
   }
 
   function merge(html, sent) {
     const fresh = new DOMParser().parseFromString(html, "text/html");
-    const next = fresh.getElementById(root().id);
-    if (!next) return;
+    const next = fresh.querySelector("#work, #rows, [id^=desk-]");
+    const old = next && byId(next.id);
+    if (!old) return;
     lastAnswer = Date.now();
     skew = Date.parse(next.dataset.now) - Date.now();
     const state = fresh.getElementById("store-state");
     if (state && state.outerHTML !== byId("store-state").outerHTML) byId("store-state").replaceWith(document.importNode(state, true));
     const own = sent?.closest("[data-part]");
-    const busy = [...root().querySelectorAll("[data-part]")].filter((part) => part !== own && isBusy(part));
-    if (busy.length === 0) swap(root(), next);
+    const busy = [...old.querySelectorAll("[data-part]")].filter((part) => part !== own && isBusy(part));
+    if (busy.length === 0) swap(old, next);
     else {
-      root().dataset.version = next.dataset.version;
       for (const part of next.querySelectorAll("[data-part]")) {
-        const old = byId(part.id);
-        if (old && !busy.includes(old) && old.dataset.mark !== part.dataset.mark) swap(old, part);
+        const before = byId(part.id);
+        if (before && !busy.includes(before) && before.dataset.mark !== part.dataset.mark) swap(before, part);
       }
     }
     tick();
   }
 
+  // Rows of the board move only while nobody is in one.
   function isBusy(part) {
-    if (part.contains(document.activeElement) && typingIn(document.activeElement)) return true;
+    if (part.contains(document.activeElement) && (typingIn(document.activeElement) || document.activeElement.closest("[data-keep]"))) return true;
     return [...part.querySelectorAll("input:not([type=hidden]), textarea, select")].some(isChanged);
   }
 
@@ -98,6 +125,7 @@ function workPage() {
     const focused = old.contains(document.activeElement) ? placeOf(document.activeElement) : null;
     const fresh = document.importNode(part, true);
     for (const fold of fresh.querySelectorAll("details[data-fold]")) if (open.has(fold.dataset.fold)) fold.open = true;
+    for (const kept of old.querySelectorAll("[data-keep]:not([hidden])")) fresh.querySelector(`#${CSS.escape(kept.id)}`)?.replaceWith(kept);
     old.replaceWith(fresh);
     window.htmx?.process(fresh);
     if (focused) find(focused)?.focus();
@@ -119,7 +147,7 @@ function workPage() {
     const id = form.elements.part?.value;
     if (!id || !byId(id)?.matches(".point")) return;
     byId(id).querySelector("details").open = false;
-    const points = [...document.querySelectorAll(".point")];
+    const points = [...byId(id).closest(".work").querySelectorAll(".point")];
     const next = points.slice(points.indexOf(byId(id)) + 1).find((point) => point.matches(".point--open"));
     if (next) ask(next);
     else byId(id).querySelector("summary").focus();
@@ -154,6 +182,13 @@ function workPage() {
   function say(words) {
     if (says.textContent !== words) says.textContent = words;
   }
+
+  // A brief that is copied goes to somebody: recorded as passed to the units present.
+  document.addEventListener("copy", () => {
+    const brief = document.getSelection()?.anchorNode?.parentElement?.closest("[data-brief]");
+    const form = brief?.querySelector("form[data-copied]");
+    if (form) form.requestSubmit();
+  });
 
   const shortcuts = { n: "not_known", a: "not_asked", s: "not_safe", x: "not_applicable" };
 

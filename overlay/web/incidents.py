@@ -259,7 +259,8 @@ def _after(incident_id: str) -> ResponseReturnValue:
     """A page's script gets the parts that changed; a form without one goes back to the page it was sent from."""
     if _by_script():
         return _page(incident_id, None, 200)
-    back = "/control-room" if request.form.get("back") == "control-room" else f"/incidents/{incident_id}"
+    pages_to = {"control-room": "/control-room", "board": "/board"}
+    back = pages_to.get(request.form.get("back", ""), f"/incidents/{incident_id}")
     return redirect(back, 303)
 
 
@@ -279,7 +280,9 @@ def _there(incident_id: str) -> bool:
 
 def _page(incident_id: str, refusal: Refusal | None, status: int) -> Response:
     page = page_of(incident_id, refusal)
-    template = "fragments/work.html" if _by_script() else "pages/incident.html"
+    in_place = "board" in (request.form.get("back"), request.args.get("in"))
+    part = "fragments/desk.html" if in_place else "fragments/work.html"
+    template = part if _by_script() else "pages/incident.html"
     response = make_response(render_template(template, page=page), status)
     response.vary.add("HX-Request")
     return response
@@ -314,7 +317,7 @@ def page_of(incident_id: str, refusal: Refusal | None) -> IncidentPage:
         answer=seen.answer,
         gone=seen.shown.gone,
         warnings=incident.checked.warnings if incident.checked else (),
-        runs=_with(refusal, runs_of(services, seen, known)),
+        runs=_with(refusal, runs_of(services, seen, known, actor.name)),
         units=units_of(seen),
         brief=seen.brief,
         raises=seen.standing.raises,

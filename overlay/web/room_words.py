@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from typing import Any
 
 from checklists.answers import in_words
-from checklists.definition import Definition
+from checklists.definition import Definition, Who
 from checklists.progress import PointState, RaiseKind
 from checklists.record import Answer
 from overlay.incidents import entries as e
@@ -29,14 +30,14 @@ _WHY = {
 _ENDS = {"hit": "marker applies or may apply", "clear": "no marker", "could_not_check": "could not be checked"}
 
 
-def runs_of(services: Services, seen: IncidentView, known: frozenset[str]) -> tuple[RunView, ...]:
+def runs_of(services: Services, seen: IncidentView, known: frozenset[str], reader: str) -> tuple[RunView, ...]:
     """The checklists a person may know of, the one with most to do first."""
     runs = []
     for state in seen.standing.runs:
         definition = state.progress.definition
         points: dict[str, list[PointView]] = {}
         for point in state.progress.points:
-            points.setdefault(point.point.id, []).append(_point(services, seen, state.run, definition, point))
+            points.setdefault(point.point.id, []).append(_point(services, seen, state.run, definition, point, reader))
         sections = tuple(
             SectionView(
                 section.title,
@@ -70,7 +71,9 @@ def _why_opened(run: Run, known: frozenset[str]) -> str:
     return ", ".join(words)
 
 
-def _point(services: Services, seen: IncidentView, run: Run, definition: Definition, state: PointState) -> PointView:
+def _point(
+    services: Services, seen: IncidentView, run: Run, definition: Definition, state: PointState, reader: str
+) -> PointView:
     answer = state.answer
     prefill = seen.prefill(state)
     mark = f"{state.state}{answer.answer_id if answer else ''}{state.overdue}{state.again}{len(state.earlier)}{prefill}"
@@ -82,10 +85,16 @@ def _point(services: Services, seen: IncidentView, run: Run, definition: Definit
         seen=answer.answer_id if answer else "",
         words=_said(services, definition, state, answer) if answer else None,
         earlier=tuple((_said(services, definition, state, old), old.by, old.at) for old in state.earlier),
-        fields=filled_in(state.point, answer.value if answer else prefill),
+        fields=_begin_with(state, answer.value if answer else prefill, reader),
         note=answer.note if answer else "",
         prefilled=prefill is not None,
     )
+
+
+def _begin_with(state: PointState, value: Any, reader: str) -> Mapping[str, Any]:
+    """What the form holds at first; what a person ticks off for themselves has their own name."""
+    own = state.point.answer.type == "ack" and state.point.key is None and state.point.who is Who.CALL_HANDLER
+    return {"value": reader} if own and value is None else filled_in(state.point, value)
 
 
 def _said(services: Services, definition: Definition, state: PointState, answer: Answer) -> str:
@@ -194,5 +203,7 @@ def raise_words(matter: Raised) -> str:
             return "overdue"
         case RaiseKind.UNANSWERED:
             return "nothing said yet"
+        case RaiseKind.EVENT:
+            return "see the timeline"
         case _:
             return (matter.code or "").rpartition(":")[2].replace("_", " ")

@@ -57,6 +57,11 @@ def answered(screen: Screen, selector: str) -> None:
     screen.page.wait_for_selector(f"{selector}.point--done", state="attached", timeout=_SLOW_MS)
 
 
+def gone(screen: Screen, name: str) -> None:
+    """Answered: no longer among the open prompts of the row."""
+    screen.page.wait_for_selector(f".point[id*='-{name}']", state="detached", timeout=_SLOW_MS)
+
+
 @pytest.fixture
 def room(open_screen: Open, console: Console) -> tuple[Screen, Screen, Screen]:
     """A call handler, a dispatcher and a supervisor, each signed in."""
@@ -103,7 +108,8 @@ def test_a_domestic_incident_from_the_dropped_call_to_the_safe_close(room: tuple
     dispatcher.picture("walk-4-board")
     dispatcher.page.focus(f"a[href='{address.removeprefix(dispatcher.console.url)}']")
     dispatcher.press("Enter")
-    dispatcher.page.wait_for_selector("#work")
+    dispatcher.page.wait_for_selector("[id^=desk-] .brief__say")
+    dispatcher.picture("walk-4-in-place")
     dispatcher.press("u")
     dispatcher.type("c123")
     dispatcher.press("Enter")
@@ -112,20 +118,20 @@ def test_a_domestic_incident_from_the_dropped_call_to_the_safe_close(room: tuple
     dispatcher.press("b")
     dispatcher.page.wait_for_selector(".unit >> text=not read back", timeout=_SLOW_MS)
     dispatcher.press("r")
-    answered(dispatcher, point(dispatcher, "brief_units-C123"))
+    dispatcher.page.wait_for_selector(".unit >> text=, read back", timeout=_SLOW_MS)
     dispatcher.press("v")
     dispatcher.press("1")  # recording
     dispatcher.press("Enter")
-    answered(dispatcher, point(dispatcher, "body_worn_video-C123"))
+    gone(dispatcher, "body_worn_video-C123")
     dispatcher.press("t")
     dispatcher.type("Sgt Quill")
     dispatcher.press("Enter")
-    answered(dispatcher, point(dispatcher, "tell_response_supervisor"))
+    gone(dispatcher, "tell_response_supervisor")
     dispatcher.press("Escape")
     dispatcher.press("c")
     dispatcher.press("1")
     dispatcher.press("Enter")
-    answered(dispatcher, point(dispatcher, "keep_caller_safe"))
+    gone(dispatcher, "keep_caller_safe")
     dispatcher.picture("walk-5-briefed")
     dispatcher.page.focus("[name=call_sign][data-key=u]")
     dispatcher.type("C124")
@@ -157,10 +163,22 @@ def test_what_somebody_else_answers_appears_and_what_is_being_typed_is_left_alon
     handler.press("2")
     handler.press("Enter")
     answered(handler, selector)
-    dispatcher.page.evaluate("document.dispatchEvent(new CustomEvent('overlay:reload'))")
     answered(dispatcher, selector)
     assert dispatcher.page.input_value(f"{typing} textarea >> nth=0") == "He is outside"
     assert dispatcher.page.evaluate("document.activeElement.tagName") == "TEXTAREA"
+
+
+def test_copying_the_brief_is_recorded_as_passed_to_the_units(room: tuple[Screen, Screen, Screen]) -> None:
+    handler, dispatcher, _ = room
+    dispatcher.page.goto(open_incident(handler))
+    dispatcher.press("u")
+    dispatcher.type("C77")
+    dispatcher.press("Enter")
+    dispatcher.page.wait_for_selector(".unit", timeout=_SLOW_MS)
+    dispatcher.press("Escape")
+    dispatcher.page.evaluate("document.getSelection().selectAllChildren(document.querySelector('.brief__say'))")
+    dispatcher.press("Control+c")
+    dispatcher.page.wait_for_selector("#timeline >> text=Brief copied: C77", timeout=_SLOW_MS)
 
 
 def test_a_refused_answer_says_why_where_it_was_typed(room: tuple[Screen, Screen, Screen]) -> None:

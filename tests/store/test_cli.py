@@ -15,6 +15,7 @@ from typing import Any
 import click
 import pytest
 
+from checklists.load import SHIPPED_DEFINITIONS, load_definitions
 from markers.gazetteer import Gazetteer
 from markers.location import to_degrees
 from markers.model import Point
@@ -115,6 +116,9 @@ class TestHelpAndUsage:
             "ledger accept --sequence 3 --by A",
             "ledger accept --sequence -1 --by A --reason B",
             "run --port abc",
+            "checklists validate",
+            "checklists validate {file}.nowhere",
+            "checklists show",
             "bench check --rounds 1",
             "bench check --homes 0",
         ],
@@ -145,6 +149,8 @@ class TestHelpAndUsage:
             ("keys", "check"): (),
             ("keys", "rotate"): (),
             ("ledger", "verify"): (tmp_path / "export",),
+            ("checklists", "validate"): (SHIPPED_DEFINITIONS / "thrive.yaml",),
+            ("checklists", "show"): ("thrive",),
         }
         assert demo("ledger", "export", tmp_path / "export").code == 0
         assert set(runs) == {path for path in WITH_JSON if path[0] != "bench"}
@@ -566,3 +572,61 @@ class TestLedger:
             listing.wait(timeout=30)
         assert "Traceback" not in said
         assert "BrokenPipe" not in said
+
+
+class TestChecklists:
+    def test_what_ships_is_valid(self, folder: Folder) -> None:
+        done = folder("checklists", "validate", *sorted(SHIPPED_DEFINITIONS.glob("*.yaml")))
+        assert done.code == 0
+        assert "domestic_abuse_20 version 1: 20 points" in done.out
+
+    def test_every_fault_is_said_with_its_file_line_and_field(self, folder: Folder, tmp_path: Path) -> None:
+        text = (SHIPPED_DEFINITIONS / "thrive.yaml").read_text()
+        wrong = tmp_path / "ours.yaml"
+        wrong.write_text(text.replace("who: call_handler", "who: anybody", 1).replace("version: 1", "version: soon", 1))
+        done = folder("checklists", "validate", wrong)
+        assert done.code == 1
+        lines = [line for line in done.err.splitlines() if line.startswith(f"{wrong}:")]
+        assert [line.split(": ")[1] for line in lines] == ["version", "sections.0.points.0.who"]
+        assert "2 things are wrong" in done.err
+        told = folder("checklists", "validate", wrong, "--json")
+        fields = [fault["field"] for fault in json.loads(told.out)["errors"]]
+        assert (told.code, fields) == (1, ["version", "sections.0.points.0.who"])
+
+    def test_a_checklist_is_shown_as_a_person_would_read_it(self, folder: Folder) -> None:
+        done = folder("checklists", "show", "domestic_abuse_20")
+        assert done.code == 0
+        for words in (
+            "5. Weapons: Used, threatened", "call handler, on the call, mandatory, due in 3 min",
+            "raised: blade, firearm", "mandatory if weapons is blade", "again every 10 min until a unit is on scene",
+            "Not asked (with a reason)",
+        ):  # fmt: skip
+            assert words in done.out, words
+
+    def test_one_of_another_file_is_shown_with_who_approved_it(self, folder: Folder, tmp_path: Path) -> None:
+        ours = tmp_path / "ours.yaml"
+        text = (SHIPPED_DEFINITIONS / "domestic_abuse_20.yaml").read_text()
+        approved = "status: approved\n  approved_by: A. Lead\n  approved_on: 2026-10-01\n  review_due: 2027-10-01"
+        ours.write_text(text.replace("status: draft", approved).replace("title: Weapons", "title: Any weapon"))
+        done = folder("checklists", "show", "domestic_abuse_20", "--file", ours)
+        assert "version 1, approved)" in done.out.splitlines()[0]
+        for words in ("Approved by A. Lead on 01 October 2026", "review due 01 October 2027", "5. Any weapon: Used"):
+            assert words in done.out, words
+        told = folder("checklists", "show", "domestic_abuse_20", "--file", ours, "--json").json
+        assert told["approval"]["approved_by"] == "A. Lead"
+        ours.write_text("id: [")
+        assert folder("checklists", "show", "a", "--file", ours).refusal.startswith(f"{ours}:")
+
+    def test_every_checklist_that_ships_can_be_shown(self, folder: Folder) -> None:
+        for definition in load_definitions():
+            shown = folder("checklists", "show", definition.id).out
+            assert "Draft: for practice" in shown
+            for section in definition.sections:
+                assert section.title in shown
+                for point in section.points:
+                    assert f"{point.title}: {point.prompt}" in shown
+
+    def test_one_that_is_not_there_is_said_with_those_that_are(self, folder: Folder) -> None:
+        done = folder("checklists", "show", "thirve")
+        assert done.code == 1
+        assert "There are: domestic_abuse_20" in done.err

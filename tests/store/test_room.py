@@ -13,6 +13,7 @@ from overlay.incidents.board import Need, Standing, standing_of
 from overlay.incidents.book import NoSuchIncident
 from overlay.incidents.model import Incident
 from overlay.incidents.runs import known_categories
+from overlay.incidents.wordings import Wordings
 from overlay.room import attending, briefing, closing, grading, opening, units
 from overlay.room.change import IncidentClosed, RoomRefused
 from overlay.services import Services
@@ -87,6 +88,7 @@ def test_a_lower_grade_needs_a_supervisor_and_asks_for_a_new_assessment(room: Ro
     asked = room.point(incident, "thrive", "when_it_happened")
     assert (asked.answer, asked.again) == (None, "the grade was lowered")
     assert [answer.value for answer in asked.earlier] == ["now"]
+    assert "The grade was lowered" in [matter.point for matter in _standing(room, incident).raises]
 
 
 def test_prompts_of_a_withheld_kind_are_not_known_to_a_call_handler(room: Room) -> None:
@@ -160,6 +162,22 @@ def test_what_is_open_is_listed_when_it_closes_and_a_closed_one_takes_no_more(ro
     reopened = closing.reopen(room.services, ROBIN, incident.incident_id, "Called again", room.now)
     assert reopened.closed is None
     room.answer(incident, "thrive", "when_it_happened", "now")
+
+
+def test_a_definition_that_changes_leaves_open_checklists_as_they_were_opened(room: Room) -> None:
+    incident = room.open()
+    services = room.services
+    changed = tuple(
+        definition.model_copy(update={"version": 2, "title": "Another plan"}) for definition in services.definitions
+    )
+    services.definitions = changed
+    services.wordings = Wordings(changed)  # as a process that was started with the new files alone
+    services.catch_up("wordings")
+    assert room.runs(incident)["domestic_abuse_20"].progress.definition.version == 1
+    room.answer(incident, "domestic_abuse_20", "safe_to_talk", "silent")
+    later = room.open("CAD-2")
+    assert room.runs(later)["domestic_abuse_20"].progress.definition.version == 2
+    assert room.runs(incident)["domestic_abuse_20"].progress.definition.title != "Another plan"
 
 
 def test_an_overdue_point_is_raised_taken_by_name_and_goes_on_if_nobody_does(room: Room) -> None:

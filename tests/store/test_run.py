@@ -67,12 +67,18 @@ def wait_ready(process: subprocess.Popen[str], port: int, seconds: float = 40) -
 def workers(pid: int) -> set[int]:
     listed = subprocess.run(["ps", "-o", "pid=", "--ppid", str(pid)], capture_output=True, text=True, check=False)  # noqa: S607
     found = {int(line): command_line(int(line)) for line in listed.stdout.split()}
-    return {pid for pid, line in found.items() if b"overlay" in line and b"overlay.sealing" not in line}
+    beside = (b"overlay.sealing", b"overlay.room.attending")
+    return {pid for pid, line in found.items() if b"overlay" in line and not any(part in line for part in beside)}
 
 
 def sealers(pid: int) -> set[int]:
+    return parts(pid, b"overlay.sealing")
+
+
+def parts(pid: int, module: bytes) -> set[int]:
+    """The processes of one part that `overlay run` keeps going."""
     listed = subprocess.run(["ps", "-o", "pid=", "--ppid", str(pid)], capture_output=True, text=True, check=False)  # noqa: S607
-    return {int(line) for line in listed.stdout.split() if b"overlay.sealing" in command_line(int(line))}
+    return {int(line) for line in listed.stdout.split() if module in command_line(int(line))}
 
 
 def command_line(pid: int) -> bytes:
@@ -286,6 +292,26 @@ class TestStartAndStop:
         server = EmbeddedServer(folder.data / "store")
         server.ensure()
         server.stop()
+
+    def test_an_attendant_that_was_killed_comes_back_and_tells_an_open_incident_of_a_new_marker(
+        self, own_console: Console, tmp_path: Path
+    ) -> None:
+        bearer = {"Authorization": f"Bearer {own_console.token()}"}
+        interface = f"{own_console.url}/api/v1/incidents"
+        opening = {"reference": "CAD-1", "location": {"address": CLEAR}}
+        told = requests.post(interface, json=opening, headers=bearer, timeout=10).json()
+        assert told["check"]["status"] == "clear"
+        (attendant,) = parts(own_console.pid, b"overlay.room.attending")
+        os.kill(attendant, signal.SIGKILL)
+        marked = {"reference": "NEW-1", "category": "domestic_abuse_risk", "address": CLEAR}
+        listed = write_csv(tmp_path / "new.csv", [marked])
+        own_console.run("markers", "import", str(listed), "--by", "A", "--approved-by", "B")
+        until = time.monotonic() + 40
+        while told["check"]["status"] == "clear" and time.monotonic() < until:
+            time.sleep(0.2)
+            told = requests.get(f"{interface}/{told['incident']['incident_id']}", headers=bearer, timeout=10).json()
+        assert told["check"]["status"] == "hit"
+        assert "domestic_abuse_20" in [run["checklist"] for run in told["runs"]]
 
     def test_a_second_start_finds_everything_and_adds_nothing(self, own_console: Console, tmp_path: Path) -> None:
         folder = Folder(own_console.data)

@@ -22,6 +22,7 @@ from overlay import errors, identity
 from overlay.app import create_app
 from overlay.auditing import ProofFailed
 from overlay.errors import BodyRefused, FieldError
+from overlay.feed import TooManyStreams
 from overlay.glass import GlassRefused, NoSuchGlass
 from overlay.incidents.book import NoSuchIncident
 from overlay.lookup import NotAllowedAnyMore, NothingDisclosed
@@ -144,6 +145,7 @@ EVERY = [
     AnswerMoved(Answer("a1", "weapons", datetime(2026, 11, 23, tzinfo=UTC), "Casey")),
     NotKept(None),  # type: ignore[arg-type]  # the answer is not told
     RoomBusy(),
+    TooManyStreams(),
     VersionConflict("markers", "m1", 3),
     StoreUnavailable("gone"),
     ValueError(CANARY),

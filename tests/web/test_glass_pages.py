@@ -138,7 +138,7 @@ def test_the_bar_names_the_pages_a_role_may_open_and_no_other(signed_in: Callabl
         bar = re.search(r'<nav class="bar__links".*?</nav>', signed_in(role).get("/").text, re.DOTALL)
         return set(re.findall(r'href="([^"]+)"', bar[0])) if bar else set()
 
-    assert paths_of("call_handler") == set()
-    assert paths_of("control_room_supervisor") == {"/", "/control-room", "/broken-glass"}
+    assert paths_of("call_handler") == {"/", "/board"}
+    assert paths_of("control_room_supervisor") == {"/", "/board", "/control-room", "/broken-glass"}
     assert paths_of("ppu_officer") == {"/", "/disclosures"}
     assert paths_of("ppu_supervisor") == {"/", "/disclosures", "/broken-glass"}
