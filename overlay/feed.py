@@ -18,7 +18,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Protocol, Self
 
+import structlog
+
 from overlay.identity import Standing
+
+log = structlog.get_logger()
 
 BEAT_S: Final = 2.0
 _LOOK_S: Final = 0.25  # how soon is noticed what nobody announced: the store's silence, a session ended here
@@ -218,10 +222,14 @@ class Feed:
         while not self.closed:
             self._moved.wait(_LOOK_S)
             self._moved.clear()
-            if self._source.sight() == seen:
-                continue
-            time.sleep(_GATHER_S)
-            seen = self._tell(seen)
+            try:
+                if self._source.sight() != seen:
+                    time.sleep(_GATHER_S)
+                    seen = self._tell(seen)
+            except Exception as error:
+                # Without this thread the streams would hear of changes with their next beat only.
+                log.error("feed_failed", kind=type(error).__name__)
+                time.sleep(_LOOK_S)
 
     def _tell(self, seen: Sight) -> Sight:
         """Write what changed since, once, and wake the streams a few at a time."""
