@@ -12,11 +12,11 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
-from threading import RLock
 from typing import Any
 
 from markers.ledger import Event, LedgerEntry, RecordSeen
-from markers.store import Changes, Commit, Committed, Store, StoreUnavailable, VersionConflict, Write
+from markers.store import Commit, Committed, Record, Store, StoreUnavailable, VersionConflict, Write
+from overlay.following import Following
 from overlay.identity import AccessBook
 from overlay.plain_text import is_plain_text
 from overlay.roles import Actor
@@ -105,40 +105,21 @@ class Glass:
         return cls(glass_id=glass_id, version=version, **fields)
 
 
-class GlassBook:
-    """Every breaking as of `position`, in memory, following the store. Safe to share between threads."""
+class GlassBook(Following):
+    """Every breaking as of `position`."""
 
     def __init__(self) -> None:
-        self._lock = RLock()
-        self._position = 0
+        super().__init__()
         self._kept: dict[str, Glass] = {}
 
-    @property
-    def position(self) -> int:
-        """The store's position the book has reached; 0 before anything was loaded."""
-        with self._lock:
-            return self._position
+    def _clear(self) -> None:
+        self._kept.clear()
 
-    def apply(self, changes: Changes) -> None:
-        """Take in what changed; older news than the book already has is left out."""
-        with self._lock:
-            if changes.position > self._position:
-                self._take_in(changes)
-
-    def replace(self, loaded: Changes) -> None:
-        """Start anew from the whole collection; one slower than the news is left out."""
-        with self._lock:
-            if loaded.position >= self._position:
-                self._kept.clear()
-                self._take_in(loaded)
-
-    def _take_in(self, changes: Changes) -> None:
-        for record in changes.records:
-            if record.plain is None:
-                self._kept.pop(record.record_id, None)
-            else:
-                self._kept[record.record_id] = Glass.from_plain(record.record_id, record.version, record.plain)
-        self._position = changes.position
+    def _take(self, record: Record) -> None:
+        if record.plain is None:
+            self._kept.pop(record.record_id, None)
+        else:
+            self._kept[record.record_id] = Glass.from_plain(record.record_id, record.version, record.plain)
 
     def open_for(self, actor: Actor, incident: str | None, now: datetime) -> tuple[Glass | None, int]:
         """What the actor has open for exactly this incident, and the position at which that was so."""

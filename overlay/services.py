@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal
 
 import structlog
 
@@ -37,6 +37,7 @@ from markers.vault import KeyRing, Vault, VaultError
 from overlay.area import Area, area_part, load_area, load_geocoders
 from overlay.disclosure import check_table
 from overlay.feed import Feed, Mark, Sight
+from overlay.following import Following
 from overlay.glass import GlassBook
 from overlay.identity import (
     AccessBook,
@@ -66,19 +67,6 @@ _SILENCE_S = 2.5
 _WAIT_S = 1.0
 _SILENT = "store not answering"
 _COUNTERS_S = 1.0  # signing in may wait longer for the store than a check
-
-
-class Book(Protocol):
-    """A copy of one collection that follows the store."""
-
-    @property
-    def position(self) -> int: ...
-
-    def apply(self, changes: Changes) -> None:
-        """Take in what changed."""
-
-    def replace(self, loaded: Changes) -> None:
-        """Start anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -391,10 +379,10 @@ class Services:
         else:
             self._book(collection).replace(news)
 
-    def _book(self, collection: str) -> Book:
+    def _book(self, collection: str) -> Following:
         return self._books()[collection]
 
-    def _books(self) -> dict[str, Book]:
+    def _books(self) -> dict[str, Following]:
         """The copy of each collection beside the markers."""
         return {
             "access": self.access,

@@ -6,11 +6,11 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from threading import RLock
 from typing import Any
 
 from markers.ledger import Via
-from markers.store import Changes
+from markers.store import Changes, Record
+from overlay.following import Following
 from overlay.roles import Actor
 
 COLLECTION = "access"
@@ -168,53 +168,35 @@ def _kind_of(entry: Entry) -> tuple[str, str]:
     return next((kind, id_name) for kind, (cls, id_name) in _KINDS.items() if isinstance(entry, cls))
 
 
-class AccessBook:
-    """Accounts, tokens and sessions as of `position`. Safe to share between threads.
-
-    Changes may arrive from several threads and more than once; older ones than the book already has are left out.
-    """
+class AccessBook(Following):
+    """Accounts, tokens and sessions as of `position`."""
 
     def __init__(self) -> None:
-        self._lock = RLock()
-        self._position = 0
+        super().__init__()
         self._entries: dict[str, Entry] = {}
         self._names: dict[str, str] = {}
         self._subjects: dict[str, str] = {}
 
-    @property
-    def position(self) -> int:
-        """The store's position the book has reached; 0 before anything was loaded."""
-        with self._lock:
-            return self._position
-
     def apply(self, changes: Changes) -> None:
         """Take in what changed; with `reload` the records are the whole collection and replace the book."""
-        with self._lock:
-            if changes.reload:
-                self.replace(changes)
-            elif changes.position > self._position:
-                self._take_in(changes)
+        if changes.reload:
+            self.replace(changes)
+        else:
+            super().apply(changes)
 
-    def replace(self, loaded: Changes) -> None:
-        """Start anew from the whole collection, as `Store.load` gives it; one slower than the news is left out."""
-        with self._lock:
-            if loaded.position < self._position:
-                return
-            self._entries.clear()
-            self._names.clear()
-            self._subjects.clear()
-            self._take_in(loaded)
+    def _clear(self) -> None:
+        self._entries.clear()
+        self._names.clear()
+        self._subjects.clear()
 
-    def _take_in(self, changes: Changes) -> None:
-        for record in changes.records:
-            self._drop(record.record_id)
-            entry = None if record.plain is None else from_plain(record.record_id, record.version, record.plain)
-            if entry is not None:
-                self._entries[record.record_id] = entry
-            if isinstance(entry, Account):
-                self._names[entry.username.casefold()] = entry.account_id
-                self._subjects[entry.subject] = entry.account_id
-        self._position = changes.position
+    def _take(self, record: Record) -> None:
+        self._drop(record.record_id)
+        entry = None if record.plain is None else from_plain(record.record_id, record.version, record.plain)
+        if entry is not None:
+            self._entries[record.record_id] = entry
+        if isinstance(entry, Account):
+            self._names[entry.username.casefold()] = entry.account_id
+            self._subjects[entry.subject] = entry.account_id
 
     def _drop(self, record_id: str) -> None:
         gone = self._entries.pop(record_id, None)

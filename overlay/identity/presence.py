@@ -9,55 +9,36 @@ from __future__ import annotations
 import json
 import uuid
 from datetime import datetime, timedelta
-from threading import Lock
 
-from markers.store import Changes, Commit, Moved, Store, VersionConflict, Write
+from markers.store import Commit, Moved, Record, Store, VersionConflict, Write
+from overlay.following import Following
 
 COLLECTION = "presence"
 _MOST_AT_ONCE = 200
 
 
-class Presence:
+class Presence(Following):
     """Last-seen times by record id, as of `position`, with what this process itself has seen. Safe between threads.
 
     The store is told again once its time is `every` old: other processes lock by what it says.
     """
 
     def __init__(self, every: timedelta = timedelta(minutes=1)) -> None:
-        self._lock = Lock()
+        super().__init__()
         self._every = every
-        self._position = 0
         self._kept: dict[str, tuple[int, datetime]] = {}
         self._noted: dict[str, datetime] = {}
 
-    @property
-    def position(self) -> int:
-        """The store's position the times have reached."""
-        with self._lock:
-            return self._position
+    def _clear(self) -> None:
+        self._kept.clear()
 
-    def apply(self, changes: Changes) -> None:
-        """Take in what changed; older changes than are known already do nothing."""
-        with self._lock:
-            if changes.position > self._position:
-                self._take_in(changes)
-
-    def replace(self, loaded: Changes) -> None:
-        """Start anew from the whole collection."""
-        with self._lock:
-            if loaded.position >= self._position:
-                self._kept.clear()
-                self._take_in(loaded)
-
-    def _take_in(self, changes: Changes) -> None:
-        for record in changes.records:
-            if record.plain is None:
-                self._kept.pop(record.record_id, None)
-                self._noted.pop(record.record_id, None)
-            else:
-                seen_at = datetime.fromisoformat(json.loads(record.plain)["seen_at"])
-                self._kept[record.record_id] = record.version, seen_at
-        self._position = changes.position
+    def _take(self, record: Record) -> None:
+        if record.plain is None:
+            self._kept.pop(record.record_id, None)
+            self._noted.pop(record.record_id, None)
+        else:
+            seen_at = datetime.fromisoformat(json.loads(record.plain)["seen_at"])
+            self._kept[record.record_id] = record.version, seen_at
 
     def note(self, record_id: str, now: datetime) -> None:
         """Somebody used this session or token."""

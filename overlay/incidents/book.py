@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
-from threading import RLock
 from typing import Final
 
 import structlog
 
-from markers.store import Changes
+from markers.store import Changes, Record
+from overlay.following import Following
 from overlay.glass import same_incident
 from overlay.incidents.model import BadIncident, Incident
 
@@ -23,56 +23,49 @@ class NoSuchIncident(Exception):
     """No incident of that id: never was one, or it was purged."""
 
 
-class IncidentBook:
-    """Incidents as of `position`. Safe to share between threads.
+class IncidentBook(Following):
+    """Incidents as of `position`.
 
     A record that can't be read is kept apart in `unreadable`: one bad record may stop neither checks nor the board.
     """
 
     def __init__(self) -> None:
-        self._lock = RLock()
-        self._position = 0
+        super().__init__()
         self._kept: dict[str, Incident] = {}
         self._unreadable: set[str] = set()
         self._news: deque[tuple[int, str]] = deque(maxlen=_REMEMBERED)
         self._news_from = 0
 
-    @property
-    def position(self) -> int:
-        """The store's position the book has reached; 0 before anything was loaded."""
-        with self._lock:
-            return self._position
-
     def apply(self, changes: Changes) -> None:
-        """Take in what changed; older news than the book already has is left out."""
+        """Take in what changed, and remember which incidents did."""
         with self._lock:
             if changes.position > self._position:
-                self._take_in(changes)
+                super().apply(changes)
                 self._news.extend((changes.position, record.record_id) for record in changes.records)
-                self._position = changes.position
 
     def replace(self, loaded: Changes) -> None:
-        """Start anew from the whole collection; one slower than the news is left out."""
+        """Start anew; what changed before is remembered no more."""
         with self._lock:
             if loaded.position >= self._position:
-                self._kept.clear()
-                self._unreadable.clear()
+                super().replace(loaded)
                 self._news.clear()
-                self._take_in(loaded)
-                self._position = self._news_from = loaded.position
+                self._news_from = loaded.position
 
-    def _take_in(self, changes: Changes) -> None:
-        for record in changes.records:
-            self._unreadable.discard(record.record_id)
-            if record.plain is None:
-                self._kept.pop(record.record_id, None)
-                continue
-            try:
-                self._kept[record.record_id] = Incident.from_plain(record.record_id, record.version, record.plain)
-            except BadIncident as error:
-                log.error("incident_unreadable", incident_id=record.record_id, reason=str(error))
-                self._kept.pop(record.record_id, None)
-                self._unreadable.add(record.record_id)
+    def _clear(self) -> None:
+        self._kept.clear()
+        self._unreadable.clear()
+
+    def _take(self, record: Record) -> None:
+        self._unreadable.discard(record.record_id)
+        if record.plain is None:
+            self._kept.pop(record.record_id, None)
+            return
+        try:
+            self._kept[record.record_id] = Incident.from_plain(record.record_id, record.version, record.plain)
+        except BadIncident as error:
+            log.error("incident_unreadable", incident_id=record.record_id, reason=str(error))
+            self._kept.pop(record.record_id, None)
+            self._unreadable.add(record.record_id)
 
     @property
     def unreadable(self) -> frozenset[str]:
