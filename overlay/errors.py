@@ -36,7 +36,7 @@ log = structlog.get_logger()
 
 UNCHANGED = "Nothing was changed."
 NOT_CHECKED = "No check was made: treat any location you asked about as unknown."
-_CHECKS = "/api/v1/checks"
+_CHECKS = ("/api/v1/checks", "/api/v1/incidents")
 
 
 @dataclass(frozen=True, slots=True)
@@ -306,7 +306,7 @@ def _as_json(problem: Problem) -> Response:
         content["errors"] = [{"field": error.field, "reason": error.reason} for error in problem.errors]
     if problem.error_id:
         content["error_id"] = problem.error_id
-    if request.path == _CHECKS:
+    if request.path in _CHECKS and request.method == "POST":
         content["check"] = "could_not_check"
     response = jsonify(content)
     response.status_code = problem.status

@@ -137,7 +137,7 @@ def check(
             done = services.commit(Commit(entry.entry_id, expect, more.writes, (entry.canonical(), *more.entries)), now)
             if isinstance(done, Committed):
                 for collection in {write.collection for write in more.writes}:
-                    services.catch_up(collection)
+                    services.freshen(collection)  # done is done, whatever becomes of the store just now
                 return answer
             services.take_in(done.changes)
         except VersionConflict as conflict:
@@ -265,12 +265,12 @@ def _tokens(services: Services, where: Location, outcome: Outcome) -> tuple[str,
     return tuple(services.vault.token(kind, text) for kind, text in named.items() if text)
 
 
-def find(services: Services, raw: RawLocation, now: datetime) -> Finding:
-    """What is marked at a place now, for what follows by itself; nobody is shown it. Raises LocationError."""
+def find(services: Services, raw: RawLocation, now: datetime) -> tuple[int, Finding]:
+    """What is marked at a place as of a position of the markers; unlogged, so nobody may see it. LocationError."""
     where = read_location(raw)
     located = services.geocoders.locate(where, services.gazetteer)
-    _, outcome = _match(services, where, located, now)
-    return Finding(str(uuid.uuid4()), outcome, _tokens(services, where, outcome))
+    position, outcome = _match(services, where, located, now)
+    return position, Finding(str(uuid.uuid4()), outcome, _tokens(services, where, outcome))
 
 
 def tokens_of(services: Services, raw: RawLocation, now: datetime) -> tuple[str, ...]:

@@ -15,7 +15,11 @@ from overlay.security import services_of, whoever
 
 # A check, what the page is made of, and signing in, whose tries are counted by account and device (overlay/identity).
 NEVER_LIMITED = frozenset(
-    {"check.make_check", "checks.make_check", "static", "health.alive", "sign_in.show", "sign_in.sign_in"}
+    (
+        *("check.make_check", "checks.make_check", "incidents.open_one", "incidents.place"),
+        *("incidents_api.open_one", "incidents_api.change_one"),
+        *("static", "health.alive", "sign_in.show", "sign_in.sign_in"),
+    )
 )
 
 

@@ -7,6 +7,7 @@ import gc
 import json
 import os
 import threading
+import time
 import tomllib
 import uuid
 from collections.abc import Iterator, Mapping
@@ -50,6 +51,7 @@ from overlay.identity import (
     Provider,
     ProviderError,
 )
+from overlay.incidents.afresh import Kept
 from overlay.incidents.board import Board
 from overlay.incidents.book import IncidentBook
 from overlay.incidents.looked import Looks
@@ -65,6 +67,7 @@ log = structlog.get_logger()
 # relies on this: it asks the store itself.
 _SILENCE_S = 2.5
 _WAIT_S = 1.0
+_FORGET_S = 60.0
 _SILENT = "store not answering"
 _COUNTERS_S = 1.0  # signing in may wait longer for the store than a check
 
@@ -137,6 +140,7 @@ class Services:
     standings: Standings
     looks: Looks
     board: Board
+    afresh: Kept
     rules: Rules
     policy: Policy
     counters: Counters
@@ -151,6 +155,7 @@ class Services:
     _stopping: threading.Event
     _follower: threading.Thread | None = None
     _accepted: Statement | None = None
+    _forgot_at: float = 0.0
     feed: Feed = field(init=False)
 
     @classmethod
@@ -211,6 +216,7 @@ class Services:
             standings=Standings(),
             looks=Looks(),
             board=Board(),
+            afresh=Kept(),
             rules=known.rules,
             policy=known.policy,
             counters=Counters(url, known.area.code, max(settings.store_timeout_s, _COUNTERS_S)),
@@ -413,6 +419,7 @@ class Services:
                     log.info("spool_replayed", entries=self.spool.replay(self.store))
                 self.gazetteer = self.gazetteer.refreshed()
                 self._refresh_keys()
+                self._forget()
             except (StoreUnavailable, VaultError) as error:
                 self.note_trouble(error)
                 self._stopping.wait(0.2)
@@ -421,6 +428,15 @@ class Services:
                 # still asks the store itself, so a fault here can't turn into a false clear.
                 log.error("follower_failed", kind=type(error).__name__)
                 self._stopping.wait(1.0)
+
+    def _forget(self) -> None:
+        """Once a minute, keep nothing computed of incidents that are no longer open."""
+        now = time.monotonic()
+        if now - self._forgot_at >= _FORGET_S:
+            there = frozenset(incident.incident_id for incident in self.incidents.open())
+            for computed in (self.standings, self.board, self.afresh):
+                computed.forget(there)
+            self._forgot_at = now
 
     def _refresh_keys(self) -> None:
         """Take in a key rotation. A ring file that can't be used is said once, and the keys at hand go on serving."""

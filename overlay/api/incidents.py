@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from spectree import Response as Described
 
 from markers.location import RawLocation
-from overlay import security
+from overlay import metrics, security
 from overlay.api.body import read_body
 from overlay.api.description import described
 from overlay.api.models import LocationIn, ProblemOut
@@ -69,7 +69,8 @@ def open_one() -> ResponseReturnValue:
     body = read_body(OpenIncidentIn)
     place = RawLocation(**body.location.model_dump(), phone=body.caller_number)
     wanted = opening.Opening(body.reference, place, body.type, body.call)
-    incident, _ = opening.open_incident(security.services(), security.actor(), wanted, security.now())
+    incident, answer = opening.open_incident(security.services(), security.actor(), wanted, security.now())
+    metrics.checked(answer)
     return _one(incident.incident_id, 201)
 
 

@@ -205,12 +205,12 @@ class IncidentSummary(_Shape):
 
 
 class IncidentOut(_Shape):
-    """One incident as the asking role may see it. `check` is its last check."""
+    """One incident as the asking role may see it. `changed`: its last check would end otherwise now."""
 
     incident: IncidentSummary
     call: str | None
     check: CheckResponse | None
-    gone: int
+    changed: bool
     units: tuple[UnitOut, ...]
     runs: tuple[RunOut, ...]
     raises: tuple[RaiseOut, ...]
@@ -225,7 +225,7 @@ class IncidentOut(_Shape):
             ),
             call=incident.call.state if incident.call else None,
             check=CheckResponse.of(seen.answer) if seen.answer else None,
-            gone=seen.shown.gone,
+            changed=seen.shown.changed,
             units=tuple(
                 UnitOut(
                     call_sign=unit.call_sign,

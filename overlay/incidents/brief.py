@@ -121,7 +121,7 @@ def to_say(states: tuple[RunState, ...]) -> tuple[PointState, ...]:
 
 def unit_briefs(incident: Incident, fingerprint: str) -> tuple[UnitBrief, ...]:
     """Every unit present, and why it has to be briefed (again)."""
-    told = [hand_off for hand_off in incident.hand_offs if hand_off.what == "read_out"]
+    told = [hand_off for hand_off in incident.hand_offs if hand_off.what in ("read_out", "read_back")]
     back = [hand_off for hand_off in incident.hand_offs if hand_off.what == "read_back"]
     anyone_told = bool(told)
     found = []

@@ -105,7 +105,7 @@ class Graded(Entry):
 class RunOpened(Entry):
     """A checklist was opened. `definition` is the fingerprint of its wording, which stays for as long as the incident.
 
-    `because` holds `every`, `type`, `silent`, `asked`, or `marker:CATEGORY`, as many as there were.
+    `because` holds `every`, `type`, `silent` or `marker:CATEGORY`, as many as there were.
     """
 
     run_id: str

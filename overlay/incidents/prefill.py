@@ -3,23 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from checklists.definition import Point
-from markers.model import Grade, SubBuilding
+from markers.location import RawLocation
+from markers.model import Grade, Status, SubBuilding
 from overlay.disclosure import Shown
 from overlay.incidents.model import Incident
 
 _YEAR = timedelta(days=365)
-_HERE = (Grade.PREMISES, Grade.POSSIBLE)
 
 
-def prefilled(point: Point, incident: Incident, shown: tuple[Shown, ...], earlier_calls: int) -> Any:
-    """A value to begin with, or None. A check that could not be made prefills `failed`, never `clear`."""
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a person is told of the incident's check: how it ended, what could not be decided, what applies."""
+
+    status: Status
+    reason: str | None
+    shown: tuple[Shown, ...]
+
+
+def prefilled(point: Point, incident: Incident, told: Told | None, earlier_calls: int) -> Any:
+    """A value to begin with, or None. What was not asked or not decided is never filled in as clear."""
     match point.prefill:
         case "marker_match":
-            return _from_check(point, incident, shown)
+            return _from_check(point, incident, told) if told is not None else None
         case "call_history":
             return _from_history(point, earlier_calls)
         case "grade":
@@ -28,45 +38,41 @@ def prefilled(point: Point, incident: Incident, shown: tuple[Shown, ...], earlie
             return None
 
 
-def _from_check(point: Point, incident: Incident, shown: tuple[Shown, ...]) -> Any:
-    checked = incident.checked
-    if checked is None:
-        return None
+def _from_check(point: Point, incident: Incident, told: Told) -> Any:
     if point.answer.type == "checks":
-        return {code: _ended(code, incident, shown) for code in point.answer.items}
+        return {code: _ended(code, incident, told) for code in point.answer.items}
     if point.answer.type == "choice":
-        code = _premises(shown, decided=checked.status != "could_not_check")
+        code = _premises(told)
         return code if code in point.answer.options else None
     return None
 
 
-def _ended(code: str, incident: Incident, shown: tuple[Shown, ...]) -> str:
+def _ended(code: str, incident: Incident, told: Told) -> str:
     """How the check of one thing ended: the address and the number are checked here, nothing else is."""
-    checked = incident.checked
-    if checked is None or not code.startswith(("address", "phone")):
-        return "not_done"
+    place = incident.place or RawLocation()
     number = code.startswith("phone")
-    if number and (incident.place is None or not incident.place.phone):
+    given = place.phone if number else replace(place, phone=None) != RawLocation()
+    if not given or not code.startswith(("address", "phone")):
         return "not_done"
-    if any((item.grade is Grade.PHONE) == number and _applies(item) for item in shown):
+    if any((item.grade is Grade.PHONE) == number and _applies(item) for item in told.shown):
         return "hit"
-    if number:
-        return "clear"
-    return {"could_not_check": "failed"}.get(checked.status, "clear")
+    # A hit on the one says nothing of the other where anything was left undecided.
+    decided = told.reason is None and told.status in (Status.CLEAR, Status.HIT)
+    return "clear" if decided else "failed"
 
 
 def _applies(shown: Shown) -> bool:
     return shown.action is not None or shown.ask is not None
 
 
-def _premises(shown: tuple[Shown, ...], *, decided: bool) -> str:
-    if any(item.grade is Grade.PREMISES for item in shown):
+def _premises(told: Told) -> str:
+    if any(item.grade is Grade.PREMISES for item in told.shown):
         return "same_premises_as_marker"
-    if any(item.grade is Grade.BUILDING and item.sub_building is SubBuilding.DIFFERENT for item in shown):
+    if any(item.grade is Grade.BUILDING and item.sub_building is SubBuilding.DIFFERENT for item in told.shown):
         return "same_building_other_unit"
-    if any(item.grade is Grade.NEARBY for item in shown):
+    if any(item.grade is Grade.NEARBY for item in told.shown):
         return "nearby_only"
-    return "no_marker_here" if decided and not shown else "not_confirmed"
+    return "no_marker_here" if told.status is Status.CLEAR else "not_confirmed"
 
 
 def _from_history(point: Point, earlier_calls: int) -> Any:

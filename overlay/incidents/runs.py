@@ -14,7 +14,7 @@ from overlay.disclosure import LEVELS
 from overlay.incidents.entries import Checked
 from overlay.incidents.model import Incident, Run
 
-EVERY, TYPE, SILENT, ASKED, MARKER = "every", "type", "silent", "asked", "marker:"
+EVERY, TYPE, SILENT, MARKER = "every", "type", "silent", "marker:"
 SILENT_TYPE = "silent_or_dropped"
 _HEADLINE = LEVELS.index("headline")
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -73,11 +72,17 @@ def answer(services: Services, actor: Actor, incident_id: str, given: Given, now
         )
         by = person(actor)
         entry = e.Answered(now, by, run.run_id, secrets.token_hex(8), point.id, given.unit, value, non_answer, note)
-        field = f"{run.checklist}.{point.id}" + (f".{given.unit}" if given.unit else "")
-        same = _asked_elsewhere(services, actor, incident, entry, point, now)
-        return Planned((entry, *same, *_grade(services, incident, point, value, by, now)), "answered", (field,))
+        answers = (entry, *_asked_elsewhere(services, actor, incident, entry, point, now))
+        fields = tuple(_field(incident, one) for one in answers)
+        return Planned((*answers, *_grade(services, incident, point, value, by, now)), "answered", fields)
 
     return change(services, actor, incident_id, now, plan)
+
+
+def _field(incident: Incident, answered: e.Answered) -> str:
+    """How the ledger names what was answered."""
+    run = incident.run(answered.run_id)
+    return ".".join(filter(None, (run.checklist if run else None, answered.point, answered.unit)))
 
 
 def _asked_elsewhere(
@@ -118,21 +123,16 @@ def find(
     return run, definition, point
 
 
-def states_of(services: Services, incident: Incident, run: Run, now: datetime) -> Iterator[PointState]:
-    """Every point of a run as it stands."""
-    for state in services.standings.of(incident, services.wordings, now):
-        if state.run.run_id == run.run_id:
-            yield from state.progress.points
-
-
 def _standing(
     services: Services, incident: Incident, run: Run, point: Point, unit: str | None, now: datetime
 ) -> PointState | None:
     return next(
         (
-            state
-            for state in states_of(services, incident, run, now)
-            if state.point.id == point.id and state.unit == unit
+            standing
+            for state in services.standings.of(incident, services.wordings, now)
+            if state.run.run_id == run.run_id
+            for standing in state.progress.points
+            if standing.point.id == point.id and standing.unit == unit
         ),
         None,
     )

@@ -16,18 +16,18 @@ from datetime import date, datetime
 import structlog
 
 from markers.ledger import LedgerEntry, Operation, RecordSeen, Via
-from markers.location import LocationError
 from markers.model import LONDON
 from markers.server import ServerError
 from markers.store import Commit, StoreError, StoreUnavailable, VersionConflict, Write
 from markers.vault import VaultError
 from overlay import logs
+from overlay.incidents.afresh import differs
 from overlay.incidents.book import COLLECTION
 from overlay.incidents.model import Incident
-from overlay.lookup import Finding, NotAllowedAnyMore, find
+from overlay.lookup import find
 from overlay.parent import end_with_parent
 from overlay.roles import Actor
-from overlay.room.change import Planned, RoomBusy, change, person
+from overlay.room.change import Planned, change, person
 from overlay.room.opening import checked, with_runs
 from overlay.services import Services
 from overlay.settings import Settings
@@ -42,12 +42,16 @@ _MOST_PURGED = 200
 
 def rematch(services: Services, now: datetime) -> int:
     """Match every open incident against the markers as they are; returns how many had changed. `StoreUnavailable`."""
+    services.catch_up(COLLECTION)  # one opened just before the markers changed must not be passed over
     changed = 0
     for incident in services.incidents.open():
         try:
             changed += _rematch_one(services, incident, now)
-        except (RoomBusy, NotAllowedAnyMore):
-            log.warning("incident_not_rematched", incident_id=incident.incident_id)
+        except StoreUnavailable:
+            raise
+        except Exception as error:
+            # One incident that can't be matched must not keep the others from it. Its page says that it changed.
+            log.error("incident_not_rematched", incident_id=incident.incident_id, kind=type(error).__name__)
     return changed
 
 
@@ -55,21 +59,19 @@ def _rematch_one(services: Services, incident: Incident, now: datetime) -> bool:
     place = incident.place
     if place is None or incident.checked is None:
         return False
-    try:
-        finding = find(services, place, now)
-    except LocationError:
-        return False
-    if not _differs(incident, finding):
+    _, finding = find(services, place, now)
+    if not differs(incident.checked, finding.outcome):
         return False
     by = person(ATTENDANT)
     done: list[bool] = []
 
     def plan(current: Incident) -> Planned:
         done[:] = []
-        if current.closed is not None or current.place != place or not _differs(current, finding):
+        stands = current.checked is not None and not differs(current.checked, finding.outcome)
+        if current.closed is not None or current.place != place or stands:
             return Planned((), "rematched")
         fresh = checked(services, finding, place, by, now)
-        after, writes = with_runs(services, current.with_entries(fresh), by, now)
+        after, writes = with_runs(services, current, current.with_entries(fresh), by, now)
         done.append(True)
         records = tuple(RecordSeen(seen.marker_id, seen.version, seen.grade) for seen in fresh.seen)
         entries = after.log[len(current.log) :]
@@ -77,19 +79,6 @@ def _rematch_one(services: Services, incident: Incident, now: datetime) -> bool:
 
     change(services, ATTENDANT, incident.incident_id, now, plan)
     return bool(done)
-
-
-def _differs(incident: Incident, finding: Finding) -> bool:
-    """Whether people would be told something else: what applies, in which version, or how the check ended."""
-    kept = incident.checked
-    if kept is None:
-        return True
-    found = {
-        (match.marker.marker_id, match.marker.version, match.grade.value, match.applies)
-        for match in finding.outcome.matches
-    }
-    before = {(seen.marker_id, seen.version, seen.grade, seen.applies) for seen in kept.seen}
-    return found != before or kept.status != finding.outcome.status.value
 
 
 def purge(services: Services, now: datetime) -> int:
@@ -122,23 +111,16 @@ def purge(services: Services, now: datetime) -> int:
     return purged
 
 
-def forget(services: Services) -> None:
-    """Keep nothing in memory of incidents that are no longer open."""
-    there = frozenset(incident.incident_id for incident in services.incidents.open())
-    services.standings.forget(there)
-    services.board.forget(there)
-
-
 def attend(services: Services) -> None:
     """Go on until killed."""
-    seen: tuple[int, int, date] | None = None
+    seen: tuple[int, date] | None = None
     purged_at = 0.0
     while True:
         now = services.now()
         try:
-            at = services.index.position, services.incidents.position, now.astimezone(LONDON).date()
             # Only markers and midnight change what is marked; an incident that moved was checked when it did.
-            if seen is None or (at[0], at[2]) != (seen[0], seen[2]):
+            at = services.index.position, now.astimezone(LONDON).date()
+            if at != seen:
                 count = rematch(services, now)
                 if count:
                     log.info("incidents_rematched", count=count)

@@ -91,7 +91,7 @@ def change(
             continue
         if isinstance(done, Committed):
             for collection in (COLLECTION, *(extra.collection for extra in planned.writes)):
-                services.catch_up(collection)
+                services.freshen(collection)  # done is done, whatever becomes of the store just now
             return after
         services.take_in(done.changes)
     raise RoomBusy
@@ -104,7 +104,11 @@ def record(services: Services, after: Incident, expected: int) -> Write:
 
 
 def logged(actor: Actor, after: Incident, planned: Planned, now: datetime) -> LedgerEntry:
-    """The ledger's entry of a change: names of fields, never what they hold."""
+    """The ledger's entry of a change: names of fields, never what they hold.
+
+    A disclosure names the markers that were passed on and nothing else: their owners read it as such.
+    """
+    own = () if planned.operation is Operation.DISCLOSURE else (_seen(after, planned),)
     return LedgerEntry(
         entry_id=str(uuid.uuid4()),
         at=now,
@@ -114,9 +118,13 @@ def logged(actor: Actor, after: Incident, planned: Planned, now: datetime) -> Le
         via=actor.via,
         incident=after.reference,
         reason=planned.reason,
-        records=(RecordSeen(after.incident_id, after.version, None, planned.fields), *planned.records),
+        records=(*own, *planned.records),
         recipients=planned.recipients,
     )
+
+
+def _seen(after: Incident, planned: Planned) -> RecordSeen:
+    return RecordSeen(after.incident_id, after.version, None, planned.fields)
 
 
 def being_open(incident: Incident) -> Incident:

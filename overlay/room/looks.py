@@ -1,25 +1,28 @@
 """Showing what is marked at an incident: in the words of each role, and logged before anybody sees it.
 
-A page that shows the same thing again logs nothing new: one look is kept for each sign-in, incident and content, or a
-board that renews itself would bury the looks that tell something.
+What is shown is matched anew, never read from an earlier check, so that nobody is told of a home that is marked no
+more or of a marker that moved. A page that shows the same thing again logs nothing new: one look is kept for each
+sign-in, incident and content, or a board that renews itself would bury the looks that tell something.
 """
 
 from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
 from markers.ledger import Basis, LedgerEntry, Operation, RecordSeen
-from markers.model import Grade, Marker, Match, State, SubBuilding
+from markers.location import LocationError
+from markers.model import LONDON
 from markers.spool import SpoolFailed
 from markers.store import Commit, Committed, StoreUnavailable
 from markers.vault import VaultError
 from overlay.disclosure import Disclosed, for_actor
-from overlay.incidents.entries import Seen
+from overlay.incidents.afresh import Afresh, differs
 from overlay.incidents.model import Incident
-from overlay.lookup import NotAllowedAnyMore, NothingDisclosed
+from overlay.lookup import NotAllowedAnyMore, NothingDisclosed, find
 from overlay.roles import Actor
 from overlay.services import Services
 
@@ -28,11 +31,15 @@ _TRIES = 8
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What one person may see at one incident. `gone` counts matches of its last check that are in force no more."""
+    """What one person may see at one incident, as it is marked now.
+
+    `changed` when its last check told something else; `under_glass` when they broke the glass for it.
+    """
 
     incident: Incident
     matches: tuple[Disclosed, ...]
-    gone: int
+    changed: bool
+    under_glass: bool
 
 
 def look(
@@ -46,23 +53,22 @@ def look(
         standing = services.access.standing(actor, now)
         if standing is None:
             raise NotAllowedAnyMore
-        with services.index.lock:
-            position = services.index.position
-            shown = tuple(_shown(services, actor, incident, now) for incident in incidents)
+        expect = {"markers": services.index.position, "access": standing}
+        places = [afresh(services, incident, now) for incident in incidents]
+        if any(place.position != expect["markers"] for place in places):
+            continue  # they were moving meanwhile
+        shown = tuple(
+            _shown(services, actor, incident, place, now, expect)
+            for incident, place in zip(incidents, places, strict=True)
+        )
         keys = [(one, _keys(actor, one)) for one in shown]
         new = services.looks.new(key for _, own in keys for key in own)
         if not new:
             return shown
         fresh = [one for one, own in keys if not new.isdisjoint(own)]
-        entries = [_entry(actor, one, reason, now, Basis.CURRENT) for one in fresh]
-        commit = Commit(
-            str(uuid.uuid4()),
-            {"markers": position, "access": standing},
-            (),
-            tuple(entry.canonical() for entry in entries),
-        )
+        entries = tuple(_entry(actor, one, reason, now, Basis.CURRENT).canonical() for one in fresh)
         try:
-            done = services.commit(commit, now)
+            done = services.commit(Commit(str(uuid.uuid4()), expect, (), entries), now)
         except (StoreUnavailable, VaultError) as error:
             services.note_trouble(error)
             _spool(services, actor, fresh, reason, now)
@@ -75,52 +81,49 @@ def look(
     raise NothingDisclosed("Markers are changing faster than this page can follow. Open it again.")
 
 
-def _shown(services: Services, actor: Actor, incident: Incident, now: datetime) -> Shown:
-    if incident.checked is None:
-        return Shown(incident, (), 0)
-    matches, gone = [], 0
-    for seen in incident.checked.seen:
-        marker = services.index.get(seen.marker_id)
-        if marker is None or marker.state_at(now) is not State.IN_FORCE:
-            gone += 1
-        else:
-            matches.append(match_of(seen, marker))
-    glass, _ = services.glass.open_for(actor, incident.reference, now)
+def afresh(services: Services, incident: Incident, now: datetime) -> Afresh:
+    """How the incident's place would be checked now. A place that can't be read any more has changed."""
+    position, day = services.index.position, now.astimezone(LONDON).date()
+    kept = services.afresh.get(incident.incident_id, incident.version, position, day)
+    if kept is not None:
+        return kept
+    found = Afresh(position, day, None, changed=incident.checked is not None)
+    if incident.checked is not None and incident.place is not None:
+        with suppress(LocationError):
+            at, finding = find(services, incident.place, now)
+            found = Afresh(at, day, finding.outcome, differs(incident.checked, finding.outcome))
+    services.afresh.keep(incident.incident_id, incident.version, found)
+    return found
+
+
+def _shown(
+    services: Services, actor: Actor, incident: Incident, place: Afresh, now: datetime, expect: dict[str, int]
+) -> Shown:
+    glass = None
+    if services.roles.may(actor, "break_glass.open"):
+        glass, position = services.glass.open_for(actor, incident.reference, now)
+        if glass is not None:
+            expect["break_glass"] = position
     disclosed = for_actor(
-        tuple(matches),
+        place.outcome.matches if place.outcome is not None else (),
         actor,
         services.categories,
         now,
         ask=services.roles.asks[actor.role],
         glass_broken=glass is not None,
     )
-    return Shown(incident, disclosed, gone)
-
-
-def match_of(seen: Seen, marker: Marker) -> Match:
-    """A match of an earlier check, with the marker as it is now."""
-    return Match(
-        marker,
-        Grade(seen.grade),
-        seen.why,
-        seen.confidence,
-        SubBuilding(seen.sub_building) if seen.sub_building else None,
-        seen.distance_m,
-        seen.applies,
-    )
+    return Shown(incident, disclosed, place.changed, glass is not None)
 
 
 def _keys(actor: Actor, shown: Shown) -> tuple[tuple[object, ...], ...]:
-    return tuple(
-        (
-            actor.credential or actor.actor_id,
-            shown.incident.incident_id,
-            item.match.marker.marker_id,
-            item.match.marker.version,
-            item.match.grade,
-            item.shown.fields(),
-        )
-        for item in shown.matches
+    """One look at the incident itself, and one at each marker in each of its versions and as far as it was shown."""
+    whose = actor.credential or actor.actor_id, shown.incident.incident_id, shown.under_glass
+    return (
+        whose,
+        *(
+            (*whose, item.match.marker.marker_id, item.match.marker.version, item.match.grade, item.shown.fields())
+            for item in shown.matches
+        ),
     )
 
 
@@ -134,7 +137,7 @@ def _entry(actor: Actor, shown: Shown, reason: str, now: datetime, basis: Basis)
         actor_role=actor.role,
         via=actor.via,
         incident=shown.incident.reference,
-        reason=reason,
+        reason="break_glass" if shown.under_glass else reason,
         store=basis,
         about=checked.about if checked is not None else (),
         records=records_of(shown.matches),

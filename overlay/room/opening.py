@@ -19,9 +19,10 @@ from overlay.incidents.model import Incident, incident_of
 from overlay.incidents.runs import silent_from_marked_number, wanted
 from overlay.lookup import Along, Answer, Asked, Finding, check
 from overlay.roles import Actor
-from overlay.room.change import Planned, RoomRefused, being_open, line, logged, person, record
+from overlay.room.change import Planned, RoomBusy, RoomRefused, being_open, line, logged, person, record
 from overlay.services import Services
 
+_TRIES = 8
 CALL_STATES = {"connected": "Connected", "silent": "Silent", "dropped": "Dropped"}
 _REFERENCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,63}")
 _SAY_REFERENCE = (
@@ -37,6 +38,10 @@ class NotKept(Exception):
             "The store is not answering, so the incident was not recorded. The answer shown is what was last known."
         )
         self.answer = answer
+
+
+class _Moved(Exception):
+    """The incident is somewhere else than the place that was just matched."""
 
 
 class AlreadyOpen(RoomRefused):
@@ -80,7 +85,7 @@ def open_incident(services: Services, actor: Actor, opening: Opening, now: datet
                 checked(services, finding, opening.place, by, now),
             ),
         )
-        incident, wording_writes = with_runs(services, first, by, now)
+        incident, wording_writes = with_runs(services, None, first, by, now)
         made[:] = [replace(incident, version=1)]
         fields = ("reference", "type", "call", "place", "check")
         planned = Planned((), "incident_opened", fields, Operation.COLLECTION)
@@ -109,27 +114,35 @@ def check_again(
 
     Raises IncidentClosed, NoSuchIncident, LocationError, NotKept, and what a check and `news` raise.
     """
-    services.freshen(COLLECTION)
     by = person(actor)
-    before = being_open(services.incidents.get(incident_id))
-    place = _place(before.with_entries(*news(before, by)))
-    made: list[Incident] = []
+    for _ in range(_TRIES):
+        services.freshen(COLLECTION)
+        before = being_open(services.incidents.get(incident_id))
+        place = before.with_entries(*news(before, by)).place or RawLocation()
+        made: list[Incident] = []
 
-    def along(finding: Finding) -> Along:
-        current = being_open(services.incidents.get(incident_id))
-        told = current.with_entries(*news(current, by), checked(services, finding, place, by, now))
-        after, wording_writes = with_runs(services, told, by, now)
-        after = replace(after, version=current.version + 1)
-        made[:] = [after]
-        planned = Planned((), reason, ("place", "check"))
-        write = record(services, after, current.version)
-        return Along((write, *wording_writes), (logged(actor, after, planned, now).canonical(),))
+        def along(finding: Finding, place: RawLocation = place, made: list[Incident] = made) -> Along:
+            current = being_open(services.incidents.get(incident_id))
+            told = current.with_entries(*news(current, by))
+            if told.place != place:
+                raise _Moved
+            after, wording_writes = with_runs(
+                services, current, told.with_entries(checked(services, finding, place, by, now)), by, now
+            )
+            after = replace(after, version=current.version + 1)
+            made[:] = [after]
+            planned = Planned((), reason, ("place", "check"))
+            write = record(services, after, current.version)
+            return Along((write, *wording_writes), (logged(actor, after, planned, now).canonical(),))
 
-    asked = Asked(place, before.reference, before.incident_type, reason)
-    answer = check(services, actor, asked, now, along)
-    if answer.store is not Basis.CURRENT:
-        raise NotKept(answer)
-    return made[0], answer
+        try:
+            answer = check(services, actor, Asked(place, before.reference, before.incident_type, reason), now, along)
+        except _Moved:
+            continue  # somebody moved it meanwhile: what was matched is of another place
+        if answer.store is not Basis.CURRENT:
+            raise NotKept(answer)
+        return made[0], answer
+    raise RoomBusy
 
 
 def move(
@@ -225,11 +238,12 @@ def same_tokens(services: Services, premises_id: str | None, phone: str | None) 
 
 
 def with_runs(
-    services: Services, incident: Incident, by: e.Person, now: datetime
+    services: Services, before: Incident | None, incident: Incident, by: e.Person, now: datetime
 ) -> tuple[Incident, tuple[Write, ...]]:
     """The incident with the checklists it asks for, and the wordings of them that the store does not have yet.
 
-    A silent or dropped call from a marked number is graded no lower than the floor.
+    When the call has become one that is silent or dropped from a marked number, it is graded no lower than the floor;
+    a grade that was lowered since, with a supervisor's name, stands.
     """
     writes: list[Write] = []
     entries: list[e.Entry] = []
@@ -238,7 +252,8 @@ def with_runs(
         entries.append(e.RunOpened(now, by, secrets.token_hex(8), definition.id, key, because))
         if not services.wordings.stored(key):
             writes.append(Write(wordings.COLLECTION, key, 0, as_plain(definition)))
-    if silent_from_marked_number(incident) and _below_floor(services, incident):
+    became = silent_from_marked_number(incident) and not (before is not None and silent_from_marked_number(before))
+    if became and _below_floor(services, incident):
         floor = services.rules.silent_floor
         entries.append(e.Graded(now, by, floor, "Silent or dropped call from a marked number.", False, None))  # noqa: FBT003 - a field
     return incident.with_entries(*entries), tuple(writes)
@@ -247,10 +262,6 @@ def with_runs(
 def _below_floor(services: Services, incident: Incident) -> bool:
     graded = incident.graded.grade if incident.graded is not None else None
     return graded is None or services.rules.lowers(services.rules.silent_floor, graded)
-
-
-def _place(incident: Incident) -> RawLocation:
-    return incident.place or RawLocation()
 
 
 def _known_type(services: Services, incident_type: str | None) -> None:

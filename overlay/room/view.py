@@ -8,12 +8,12 @@ from typing import Any
 
 from checklists.progress import PointState, State
 from markers.ledger import Basis
-from markers.model import Status
+from markers.model import LONDON, Status
 from overlay.incidents.board import Standing, standing_of
 from overlay.incidents.book import COLLECTION
 from overlay.incidents.brief import Brief
 from overlay.incidents.model import Incident
-from overlay.incidents.prefill import earlier_calls, prefilled
+from overlay.incidents.prefill import Told, earlier_calls, prefilled
 from overlay.incidents.runs import RunState, known_categories, lacking
 from overlay.lookup import Answer, Understood
 from overlay.roles import Actor
@@ -38,8 +38,8 @@ class IncidentView:
         """What a form begins with where nothing was answered."""
         if state.state is not State.OPEN or state.point.prefill is None:
             return None
-        shown = tuple(item.shown for item in self.shown.matches)
-        return prefilled(state.point, self.incident, shown, self.earlier_calls)
+        told = Told(self.answer.status, self.answer.reason, self.answer.matches) if self.answer is not None else None
+        return prefilled(state.point, self.incident, told, self.earlier_calls)
 
     def run(self, run_id: str) -> RunState | None:
         return next((run for run in self.standing.runs if run.run.run_id == run_id), None)
@@ -57,25 +57,37 @@ def view(services: Services, actor: Actor, incident_id: str, now: datetime, reas
         incident=incident,
         standing=standing,
         shown=shown,
-        answer=answer_of(shown),
+        answer=answer_of(services, shown, now),
         brief=script(services, actor, shown, now),
         earlier_calls=earlier_calls(incident, services.incidents.all(), now),
         lacking=lacking(incident, services.wordings),
     )
 
 
-def answer_of(shown: Shown) -> Answer | None:
-    """The incident's last check in the form of an answer. A check that found what is gone since is still no clear."""
+def answer_of(services: Services, shown: Shown, now: datetime) -> Answer | None:
+    """The incident's last check in the form of an answer.
+
+    It stands only while it would end the same now, against markers that are current: an earlier check that found
+    nothing is never shown as clear of a marker that came since, nor while the store can't be asked.
+    """
     checked = shown.incident.checked
     if checked is None:
         return None
+    status, reason, store, as_of = Status(checked.status), checked.reason, Basis(checked.store), checked.at
+    state = services.state(now)
+    if shown.changed:
+        since = f"What is marked here changed since the check of {checked.at.astimezone(LONDON):%H:%M:%S}: check again."
+        status, reason = Status.COULD_NOT_CHECK, " ".join(filter(None, (since, checked.reason)))
+    if state.kind != "current":
+        status, store, as_of = Status.COULD_NOT_CHECK, Basis.LAST_KNOWN, services.last_contact
+        reason = " ".join(filter(None, (f"{state.words}.", checked.reason)))
     return Answer(
         check_id=checked.check_id,
-        status=Status(checked.status),
-        reason=checked.reason,
-        advice="Treat as unknown until it is checked." if checked.status == Status.COULD_NOT_CHECK else None,
-        as_of=checked.at,
-        store=Basis(checked.store),
+        status=status,
+        reason=reason,
+        advice="Treat as unknown until it is checked." if status is Status.COULD_NOT_CHECK else None,
+        as_of=as_of,
+        store=store,
         understood=Understood(checked.understood, checked.precision, checked.known),
         warnings=checked.warnings,
         matches=tuple(item.shown for item in shown.matches),

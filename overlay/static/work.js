@@ -33,14 +33,14 @@ function workPage() {
     event.preventDefault();
     const { ctx } = event.detail;
     const { status } = ctx.response;
-    if (!/id="(work|desk-)/.test(ctx.text)) return say(says.dataset.lost ?? `Not recorded (${status}). Send it again.`);
+    if (!/id="(work|desk-)/.test(ctx.text)) return say(says.dataset[`on${status}`] ?? says.dataset.refused);
     say("");
     merge(ctx.text, form);
     if (status === 200) goOn(form);
     if (byId("rows")) renew();
   });
   document.addEventListener("htmx:error", ({ target }) => {
-    if (target.matches?.("form[data-work]")) say("No answer from the service. It is not certain that this was recorded: look before sending it again.");
+    if (target.matches?.("form[data-work]")) say(says.dataset.noAnswer);
   });
 
   document.addEventListener("overlay:incidents", ({ detail }) => {

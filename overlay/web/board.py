@@ -7,17 +7,21 @@ import hashlib
 from flask import Blueprint, make_response, render_template, request
 from flask.typing import ResponseReturnValue
 
-from markers.model import Grade
+from markers.ledger import Basis
+from markers.model import Grade, Status
 from overlay import security
 from overlay.disclosure import Shown as ShownMatch
 from overlay.incidents.board import Standing
 from overlay.incidents.book import COLLECTION
 from overlay.incidents.runs import known_categories
+from overlay.lookup import Answer
 from overlay.room.looks import Shown, look
+from overlay.room.view import answer_of
 from overlay.security import requires
 from overlay.web.chrome import chrome_for
 from overlay.web.room_views import BoardPage, RowView, UnitView
 from overlay.web.room_words import where_of
+from overlay.web.times import clock
 
 pages = Blueprint("board", __name__)
 
@@ -68,10 +72,8 @@ def board_page(asked: str) -> BoardPage:
 def _row(row: Standing, seen: Shown) -> RowView:
     services, incident = security.services(), row.incident
     rules, place, graded = services.rules, incident.place, incident.graded
-    shapes = tuple(dict.fromkeys(_shape(item.shown) for item in seen.matches if item.match.applies))
-    checked = incident.checked
-    if not shapes and checked is not None and checked.status == "could_not_check":
-        shapes = (("cross", "could not be checked"),)
+    shapes = _shapes(answer_of(services, seen, security.now()), seen)
+    applies = any(item.match.applies for item in seen.matches)
     briefs = {brief.call_sign: brief for brief in row.units}
     units = tuple(
         UnitView(
@@ -108,9 +110,22 @@ def _row(row: Standing, seen: Shown) -> RowView:
         open=row.open,
         overdue=row.overdue,
         raises=row.waiting_raises,
-        briefs=tuple(f"{unit.call_sign}: {unit.why}" for unit in row.units if unit.why) if shapes else (),
+        briefs=tuple(f"{unit.call_sign}: {unit.why}" for unit in row.units if unit.why) if applies else (),
         need=row.need.name.casefold(),
     )
+
+
+def _shapes(answer: Answer | None, seen: Shown) -> tuple[tuple[str, str], ...]:
+    """What applies, in shape and words; and how the check ended where nothing does. No marker is said with its time."""
+    shapes = tuple(dict.fromkeys(_shape(item.shown) for item in seen.matches if item.match.applies))
+    match answer.status if answer is not None else Status.COULD_NOT_CHECK:
+        case Status.CLEAR if answer is not None:
+            return (("circle", f"no marker at {clock(answer.as_of)}"),)
+        case Status.HIT if shapes:
+            return shapes
+        case _:
+            changed = seen.changed and answer is not None and answer.store is Basis.CURRENT
+            return (*shapes, ("cross", "changed: check again" if changed else "could not be checked"))
 
 
 def _shape(shown: ShownMatch) -> tuple[str, str]:

@@ -11,8 +11,9 @@ from flask.typing import ResponseReturnValue
 
 from checklists.answers import AnswerRefused
 from checklists.progress import PointState
+from markers.address import normalise
 from markers.location import LocationError, RawLocation
-from overlay import security
+from overlay import metrics, security
 from overlay.incidents.book import COLLECTION, NoSuchIncident
 from overlay.incidents.model import Incident
 from overlay.incidents.runs import known_categories
@@ -50,11 +51,12 @@ def open_one() -> ResponseReturnValue:
         call=request.form.get("call", "connected"),
     )
     try:
-        incident, _ = opening.open_incident(security.services(), security.actor(), wanted, security.now())
+        incident, answer = opening.open_incident(security.services(), security.actor(), wanted, security.now())
     except opening.AlreadyOpen as taken:
-        if taken.incident_id is not None and _there(taken.incident_id):
+        if _is_of(taken.incident_id, wanted.place):
             return redirect(f"/incidents/{taken.incident_id}", 303)
-        return answered(form, None, problem=(str(taken), "incident"))
+        elsewhere = f"{taken.reason} It is closed or at another place: see the board, or put the reference right."
+        return answered(form, None, problem=(elsewhere, "incident"))
     except RoomRefused as refused:
         field = {"reference": "incident", "type": "incident_type"}.get(refused.field)
         return answered(form, None, problem=(str(refused), field))
@@ -63,6 +65,7 @@ def open_one() -> ResponseReturnValue:
         return answered(form, None, problem=(f"{refused.reason} No incident was opened.", field))
     except opening.NotKept as away:
         return answered(form, None, problem=(str(away), None))
+    metrics.checked(answer)
     return redirect(f"/incidents/{incident.incident_id}", 303)
 
 
@@ -268,14 +271,16 @@ def _by_script() -> bool:
     return "HX-Request" in request.headers
 
 
-def _there(incident_id: str) -> bool:
+def _is_of(incident_id: str | None, place: RawLocation) -> bool:
+    """Whether that incident is open and at this place: opening it twice then leads to it, and loses nothing typed."""
     services = security.services()
     services.freshen(COLLECTION)
     try:
-        services.incidents.get(incident_id)
+        known = services.incidents.get(incident_id or "")
     except NoSuchIncident:
         return False
-    return True
+    there = [normalise(one.address or "") for one in (known.place or RawLocation(), place)]
+    return known.closed is None and there[0] == there[1]
 
 
 def _page(incident_id: str, refusal: Refusal | None, status: int) -> Response:
@@ -315,7 +320,7 @@ def page_of(incident_id: str, refusal: Refusal | None) -> IncidentPage:
         closed=incident.closed.at if incident.closed else None,
         closed_reason=incident.closed.reason if incident.closed else None,
         answer=seen.answer,
-        gone=seen.shown.gone,
+        changed=seen.shown.changed,
         warnings=incident.checked.warnings if incident.checked else (),
         runs=_with(refusal, runs_of(services, seen, known, actor.name)),
         units=units_of(seen),

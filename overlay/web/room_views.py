@@ -112,7 +112,7 @@ class IncidentPage:
     closed: datetime | None
     closed_reason: str | None
     answer: Answer | None
-    gone: int
+    changed: bool
     warnings: tuple[str, ...]
     runs: tuple[RunView, ...]
     units: tuple[UnitView, ...]

@@ -13,7 +13,7 @@ from checklists.record import Answer
 from overlay.incidents import entries as e
 from overlay.incidents.model import Incident, Run
 from overlay.incidents.raises import Raised
-from overlay.incidents.runs import ASKED, EVERY, MARKER, SILENT, TYPE, visible
+from overlay.incidents.runs import EVERY, MARKER, SILENT, TYPE, visible
 from overlay.room.briefing import HAND_OFFS
 from overlay.room.opening import CALL_STATES
 from overlay.room.view import IncidentView
@@ -25,7 +25,6 @@ _WHY = {
     EVERY: "asked of every incident",
     TYPE: "because of the incident's type",
     SILENT: "because a call from a marked number is silent or dropped",
-    ASKED: "asked for",
 }
 _ENDS = {"hit": "marker applies or may apply", "clear": "no marker", "could_not_check": "could not be checked"}
 

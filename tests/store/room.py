@@ -13,6 +13,7 @@ from overlay.incidents.model import Incident
 from overlay.incidents.runs import RunState
 from overlay.roles import Actor
 from overlay.room import answering, opening
+from overlay.room.view import IncidentView, view
 from overlay.services import Services
 from overlay.upkeep import import_markers, plan_import
 from tests.unit.test_matching import FLAT_3, NOW
@@ -73,6 +74,10 @@ class Room:
     ) -> Incident:
         wanted = opening.Opening(reference, place, incident_type, call)
         return opening.open_incident(self.services, by, wanted, self.now)[0]
+
+    def look(self, incident: Incident, by: Actor = DEVON) -> IncidentView:
+        """The incident's page as somebody sees it."""
+        return view(self.services, by, incident.incident_id, self.now)
 
     def get(self, incident: Incident) -> Incident:
         return self.services.incidents.get(incident.incident_id)

@@ -79,6 +79,14 @@ def test_a_reference_that_is_open_already_leads_to_its_incident(handler: Visitor
     assert again.headers["Location"] == path
 
 
+def test_a_reference_that_is_open_elsewhere_is_said_and_what_was_typed_is_checked(handler: Visitor) -> None:
+    opened(handler, incident="CAD-ELSEWHERE")
+    other = {"incident": "CAD-ELSEWHERE", "location": "8 Foolscap Lane, EC9A 1AP", "incident_type": "", "caller": ""}
+    reply = handler.post("/incidents", other)
+    assert "at another place" in reply.text
+    assert "8 Foolscap Lane" in reply.text
+
+
 @pytest.mark.parametrize(
     ("field", "sent", "said"),
     [
@@ -239,6 +247,18 @@ def test_the_supervisor_sees_what_is_raised_and_takes_it_by_name(handler: Visito
 def test_an_incident_that_is_not_there_says_so(handler: Visitor) -> None:
     assert handler.get("/incidents/" + "0" * 32).status_code == 404
     assert handler.get("/incidents/..%2f").status_code == 404
+
+
+def test_the_board_says_when_nothing_was_found_and_what_could_not_be_checked(
+    handler: Visitor, signed_in: SignedIn
+) -> None:
+    clear = opened(handler, "8 Foolscap Lane, EC9A 1AP")
+    vague = opened(handler, "Blotter Street, EC9A 1AR")
+    board = signed_in("dispatcher").get("/board").text
+    rows = {path: part for part in board.split("<li ") for path in (clear, vague) if f'href="{path}"' in part}
+    assert re.search(r"no marker at \d\d:\d\d:\d\d", rows[clear])
+    assert "could not be checked" in rows[vague]
+    assert "no marker" not in rows[vague]
 
 
 @pytest.mark.parametrize("page", ["0", "-1", "x", "99999999999999999999", "²"])
