@@ -8,12 +8,17 @@ from pathlib import Path
 
 import pytest
 
+from markers.gazetteer import Gazetteer
 from markers.server import EmbeddedServer
 from markers.store import Store
 from markers.vault import KeyRing, Vault
 from overlay import identity
 from overlay.identity import passwords
+from overlay.services import Services
+from overlay.settings import Settings
 from tests.store.desk import NOW, PASSWORD, Desk
+from tests.store.room import Room
+from tests.unit.test_matching import HOMES
 
 
 @pytest.fixture
@@ -71,3 +76,12 @@ def quick_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
     quick = passwords.PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
     monkeypatch.setattr(passwords, "_hasher", quick)
     monkeypatch.setattr(passwords, "NOBODYS_HASH", quick.hash("nobody's"))
+
+
+@pytest.fixture
+def room(tmp_path: Path) -> Iterator[Room]:
+    """A control room on a store of its own, with the homes of tests/unit/test_matching.py and nothing marked."""
+    services = Services.start(Settings(data=tmp_path / "data"), follow=False)
+    services.gazetteer = Gazetteer.load(tmp_path / "data" / "gazetteer", HOMES)
+    yield Room(services)
+    services.close()

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
-from markers.gazetteer import Gazetteer
 from markers.ledger import Operation
 from overlay.incidents.board import Need, Standing, standing_of
 from overlay.incidents.book import NoSuchIncident
@@ -17,17 +13,8 @@ from overlay.incidents.wordings import Wordings
 from overlay.room import attending, briefing, closing, grading, opening, units
 from overlay.room.change import IncidentClosed, RoomRefused
 from overlay.services import Services
-from overlay.settings import Settings
 from tests.store.room import CASEY, DEVON, DOMESTIC, NUMBER, OFFENDER, QUIET, ROBIN, Room
-from tests.unit.test_matching import FLAT_3, HOMES
-
-
-@pytest.fixture
-def room(tmp_path: Path) -> Iterator[Room]:
-    services = Services.start(Settings(data=tmp_path / "data"), follow=False)
-    services.gazetteer = Gazetteer.load(tmp_path / "data" / "gazetteer", HOMES)
-    yield Room(services)
-    services.close()
+from tests.unit.test_matching import FLAT_3
 
 
 def test_an_incident_is_opened_in_the_commit_of_its_check(room: Room) -> None:

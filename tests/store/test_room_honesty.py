@@ -20,9 +20,7 @@ from overlay.roles import Actor
 from overlay.room import attending, briefing, grading, opening, units
 from overlay.room.change import RoomRefused
 from tests.store.room import CASEY, DEVON, DOMESTIC, HOME, NUMBER, OFFENDER, QUIET, ROBIN, Room
-from tests.store.test_room import room
 
-__all__ = ["room"]
 ADDRESS = RawLocation(address=HOME.address)
 
 
