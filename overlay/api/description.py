@@ -11,7 +11,7 @@ from flask.typing import ResponseReturnValue
 from spectree import SecurityScheme, SpecTree
 from spectree.models import SecureType, SecuritySchemeData
 
-from overlay.api.models import ProblemOut
+from overlay.api.models import ProblemOut, StreamEventOut
 from overlay.security import View, requires
 
 api = Blueprint("description", __name__, url_prefix="/api/v1")
@@ -61,7 +61,7 @@ def _with_problems(spec: dict[str, Any]) -> dict[str, Any]:
             for status, response in operation["responses"].items():
                 content = response.get("content", {})
                 if name.endswith("/events") and status == "200":
-                    response["content"] = {"text/event-stream": {"schema": {"type": "string"}}}
+                    response["content"] = {"text/event-stream": {"schema": StreamEventOut.model_json_schema()}}
                 if int(status) >= 400 and "ProblemOut" in str(content.get("application/json")):
                     response["content"] = {"application/problem+json": content["application/json"]}
     return spec

@@ -182,6 +182,14 @@ class ProblemOut(_Shape):
     check: Literal["could_not_check"] | None = None
 
 
+class StreamEventOut(_Shape):
+    """One server-sent event; `data` is a JSON object, `id` what to go on from."""
+
+    event: Literal["incidents", "markers", "reload", "store", "ended"]
+    id: str = Field(pattern=r"^\d+-\d+(-\d+)?$")
+    data: str
+
+
 class HealthOut(_Shape):
     """Whether the service is alive or ready, in words."""
 

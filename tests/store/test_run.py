@@ -307,10 +307,10 @@ class TestStartAndStop:
         listed = write_csv(tmp_path / "new.csv", [marked])
         own_console.run("markers", "import", str(listed), "--by", "A", "--approved-by", "B")
         until = time.monotonic() + 40
-        while told["check"]["status"] == "clear" and time.monotonic() < until:
+        while told["check"]["status"] != "hit":  # "could not check" from the marker's coming to the matching anew
+            assert time.monotonic() < until, told["check"]["status"]
             time.sleep(0.2)
             told = requests.get(f"{interface}/{told['incident']['incident_id']}", headers=bearer, timeout=10).json()
-        assert told["check"]["status"] == "hit"
         assert "domestic_abuse_20" in [run["checklist"] for run in told["runs"]]
 
     def test_a_second_start_finds_everything_and_adds_nothing(self, own_console: Console, tmp_path: Path) -> None:
