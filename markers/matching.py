@@ -21,7 +21,7 @@ from markers.compare import Verdict
 from markers.gazetteer import Gazetteer
 from markers.index import MarkerIndex
 from markers.location import Location, Spot
-from markers.model import Category, Grade, Marker, Match, Precision, Premises, State, Status, SubBuilding
+from markers.model import Category, Grade, Marker, Match, Precision, Premises, Status, SubBuilding
 from markers.resolve import Resolution, resolve, resolve_premises
 
 _STRENGTH = {grade: rank for rank, grade in enumerate(Grade)}
@@ -503,7 +503,7 @@ def _compare_grounds(
 
 def _in_force(index: MarkerIndex, marker_id: str, now: datetime) -> Marker | None:
     marker = index.get(marker_id)
-    return marker if marker is not None and marker.state_at(now) is State.IN_FORCE else None
+    return marker if marker is not None and marker.state_at(now).applies else None
 
 
 def _conclude(location: Location, settled: Resolution | None, distances: Distances, found: _Findings) -> Outcome:

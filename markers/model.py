@@ -58,6 +58,9 @@ class SubBuilding(StrEnum):
     DIFFERENT = "different"
 
 
+SUBJECTS = ("victim", "suspect", "convicted", "witness")
+
+
 class Precision(StrEnum):
     """How closely a location was understood."""
 
@@ -74,7 +77,19 @@ class State(StrEnum):
 
     FUTURE = "future"
     IN_FORCE = "in_force"
+    PROVISIONAL = "provisional"
+    LAPSED = "lapsed"
     ENDED = "ended"
+
+    @property
+    def applies(self) -> bool:
+        """Whether a check finds it: a provisional marker warns like any other."""
+        return self in (State.IN_FORCE, State.PROVISIONAL)
+
+    @property
+    def over(self) -> bool:
+        """Whether it applies no more and never will again as it stands."""
+        return self in (State.LAPSED, State.ENDED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +136,17 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
+class Detail:
+    """A field of a category's own. `kind` is text, date or choice; `choices` are what a choice may say."""
+
+    name: str
+    title: str
+    kind: str = "text"
+    compulsory: bool = False
+    choices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Category:
     """A kind of marker, from `config/categories.toml`.
 
@@ -128,6 +154,8 @@ class Category:
     home a point still concerns it (0 for homes). `disclosure` maps role -> how much that role sees, `break_glass` is
     how much somebody sees who broke the glass. `narrative` is False for a kind that keeps no facts and no opinion.
     `radio` is all that may be said of it on an open channel; empty for a kind that may not be named there.
+    `subjects` are whom it may be about (s.38(3) Data Protection Act 2018), none where that is not kept; `details` its
+    own fields. With `tell_subject` nobody ends it without saying whether its subject was told, or that it was tried.
     """
 
     code: str
@@ -141,13 +169,39 @@ class Category:
     break_glass: str = "none"
     narrative: bool = True
     radio: str = ""
+    subjects: tuple[str, ...] = ()
+    details: tuple[Detail, ...] = ()
+    tell_subject: bool = False
+
+    def lacking(self, marker: Marker) -> tuple[str, ...]:
+        """Titles of what this kind asks for and a marker does not say: lists from elsewhere leave fields out."""
+        given = dict(marker.details)
+        lacks = [detail.title for detail in self.details if detail.compulsory and not given.get(detail.name)]
+        return tuple(["Whom it is about", *lacks] if self.subjects and not marker.subject else lacks)
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """Why a marker was ended before its time, and whether its subject was told (`told`) or how that was tried.
+
+    `at` is the moment it stopped warning.
+    """
+
+    at: datetime
+    reason: str
+    told: str
+    by: str
 
 
 @dataclass(frozen=True, slots=True)
 class Marker:
     """A warning marker: a pointer with an action and an owner, not an intelligence record.
 
-    `fact` and `opinion` are kept apart (Data Protection Act 2018 s.38(2)); either may be empty.
+    `fact` and `opinion` are kept apart (Data Protection Act 2018 s.38(2)); either may be empty. `subject` is whom it
+    is about, one of SUBJECTS (s.38(3) keeps suspects, convicted, victims and witnesses apart), or empty.
+    `details` are its category's own fields. `proposer` is the account of whoever proposed it last, where that was a
+    person here. `provisional_until` is when a marker added out of hours lapses unless public protection keeps it;
+    `confirmed_at` and `confirmed_by` are of its last review.
     """
 
     marker_id: str
@@ -169,18 +223,29 @@ class Marker:
     version: int = 1
     fact: str = ""
     opinion: str = ""
+    subject: str = ""
+    details: tuple[tuple[str, str], ...] = ()
+    proposer: str = ""
+    provisional_until: datetime | None = None
+    confirmed_at: datetime | None = None
+    confirmed_by: str = ""
+    ending: Ending | None = None
 
     def state_at(self, now: datetime) -> State:
-        """Computed from dates alone, so a marker can be neither early nor left on by a missed job."""
+        """Computed from dates and approvals alone, so a marker can be neither early nor left on by a missed job."""
         today = _london_day(now)
+        if today > self.ends_on or (self.ending is not None and now >= self.ending.at):
+            return State.ENDED
+        if self.provisional_until is not None and now >= self.provisional_until:
+            return State.LAPSED
         if today < self.starts_on:
             return State.FUTURE
-        if today > self.ends_on:
-            return State.ENDED
-        return State.IN_FORCE
+        return State.IN_FORCE if self.provisional_until is None else State.PROVISIONAL
 
     def review_at(self, now: datetime) -> str:
-        """`current`, or `unconfirmed_since:DATE` once the review date has passed (s.39 DPA 2018)."""
+        """`current`, `provisional`, or `unconfirmed_since:DATE` once the review date has passed (s.39 DPA 2018)."""
+        if self.provisional_until is not None:
+            return "provisional"
         today = _london_day(now)
         return "current" if today <= self.review_on else f"unconfirmed_since:{self.review_on.isoformat()}"
 
@@ -191,9 +256,15 @@ class Marker:
             place["point"] = [self.place.point.easting, self.place.point.northing]
         plain = {name: getattr(self, name) for name in Marker.__slots__}
         plain["place"] = place
-        for name in ("starts_on", "review_on", "ends_on", "recorded_at"):
-            plain[name] = plain[name].isoformat()
-        return plain
+        for name in (*_DATES, *_MOMENTS):
+            plain[name] = plain[name].isoformat() if plain[name] is not None else None
+        if self.ending is not None:
+            ending = self.ending
+            plain["ending"] = {
+                "at": ending.at.isoformat(), "reason": ending.reason, "told": ending.told, "by": ending.by,
+            }  # fmt: skip
+        plain["details"] = dict(self.details)
+        return {name: value for name, value in plain.items() if name not in _ADDED or value}
 
     @classmethod
     def from_dict(cls, plain: dict[str, Any]) -> Marker:
@@ -201,15 +272,23 @@ class Marker:
         place = dict(plain["place"])
         if "point" in place:
             place["point"] = Point(*place["point"])
-        dates = {name: date.fromisoformat(plain[name]) for name in ("starts_on", "review_on", "ends_on")}
+        ending = plain.get("ending")
         return cls(
             **{
                 **plain,
-                **dates,
+                **{name: date.fromisoformat(plain[name]) for name in _DATES},
+                **{name: datetime.fromisoformat(plain[name]) for name in _MOMENTS if plain.get(name)},
                 "place": Place(**place),
-                "recorded_at": datetime.fromisoformat(plain["recorded_at"]),
+                "details": tuple(plain.get("details", {}).items()),
+                "ending": Ending(**{**ending, "at": datetime.fromisoformat(ending["at"])}) if ending else None,
             }
         )
+
+
+_DATES = ("starts_on", "review_on", "ends_on")
+_MOMENTS = ("recorded_at", "provisional_until", "confirmed_at")
+# Left out where empty, so that a record tells only what there is to tell.
+_ADDED = ("subject", "details", "proposer", "provisional_until", "confirmed_at", "confirmed_by", "ending")
 
 
 @dataclass(frozen=True, slots=True)

@@ -281,6 +281,19 @@ class Store:
             records.update((record.record_id, record) for record in since.records)
             return Changes(since.position, tuple(record for record in records.values() if record.plain is not None))
 
+    def records(self, collection: str, record_ids: Sequence[str]) -> list[Record]:
+        """These records as they are now, without those that are not there, in the order asked for.
+
+        Raises `VaultError` at the first that can't be opened, `StoreUnavailable`.
+        """
+        if not record_ids:
+            return []
+        self._bound()
+        names = [record_id.encode() for record_id in record_ids]
+        values = self._call(b"HMGET", self._keys_of(collection)[0], *names)
+        pairs = zip(names, values, strict=True)
+        return [self._opened(collection, name, None, value) for name, value in pairs if value is not None]
+
     def changes(self, collection: str, after: int) -> Changes:
         """What changed after a position, in pages, newest state of each record; `reload` when that is no longer kept.
 

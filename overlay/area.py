@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +15,7 @@ from markers.geocoders import GeocoderError, Geocoders
 from markers.location import LocationError, to_grid
 from markers.matching import Distances
 from markers.model import Point
+from overlay.area_file import code_in, read_area_file
 from overlay.settings import Settings, SettingsError
 
 
@@ -40,12 +39,10 @@ class Area:
 def load_area(settings: Settings) -> Area:
     """Raises SettingsError naming the file and the field."""
     folder = settings.config / "areas"
-    path, content = _read_file(settings)
+    path, content = read_area_file(settings)
     try:
         area, contacts, distances = content["area"], content["contacts"], content.get("distances", {})
-        code = str(area["code"]).lower()
-        if not re.fullmatch(r"[a-z][a-z0-9]{1,15}", code):
-            raise SettingsError(f"{path}: area.code must be 2 to 16 letters and digits.")
+        code = code_in(path, area)
         boundary = area.get("boundary")
         return Area(
             name=area["name"],
@@ -68,32 +65,11 @@ def load_geocoders(settings: Settings) -> Geocoders:
 
     They are the area's, like its boundary and distances; `overlay.toml` holds what an environment variable can.
     """
-    path, content = _read_file(settings)
+    path, content = read_area_file(settings)
     try:
         return Geocoders.read(content.get("geocoders", []))
     except GeocoderError as error:
         raise SettingsError(f"{path}: {error}") from error
-
-
-def area_part(settings: Settings, name: str) -> tuple[Path, dict[str, Any]]:
-    """Another table of the area's file, empty where there is none, and the file. Raises SettingsError."""
-    path, content = _read_file(settings)
-    part = content.get(name, {})
-    if not isinstance(part, dict):
-        raise SettingsError(f"{path}: [{name}] is not a table.")
-    return path, part
-
-
-def _read_file(settings: Settings) -> tuple[Path, dict[str, Any]]:
-    folder = settings.config / "areas"
-    path = folder / f"{settings.area}.toml"
-    try:
-        return path, tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        known = ", ".join(sorted(found.stem for found in folder.glob("*.toml"))) or "none"
-        raise SettingsError(f"No area {settings.area!r} in {folder}. There is: {known}.") from error
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise SettingsError(f"{path}: {error}.") from error
 
 
 def _read_boundary(path: Path) -> BaseGeometry:

@@ -18,7 +18,7 @@ from overlay.identity import create_account
 from overlay.roles import Actor
 from overlay.services import Services
 from overlay.settings import Settings, SettingsError
-from overlay.upkeep import import_markers, plan_import
+from overlay.upkeep.lists import import_markers, plan_import
 
 DEMO_AREA = "quillmarket"
 # Published on purpose: it opens invented data on this machine's own loopback address and nothing else.

@@ -15,6 +15,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from importlib import import_module
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
@@ -26,9 +27,10 @@ from granian.server import Server
 from markers.server import EmbeddedServer, ServerError
 from markers.store import StoreUnavailable
 from overlay import logs
+from overlay.folders import data_folders
 from overlay.parent import end_with_parent
 from overlay.runlock import RunLock
-from overlay.services import Configuration, Services, data_folders
+from overlay.services import Configuration, Services
 from overlay.settings import FIGURES_VARIABLE, Settings
 from overlay.threads import at_most, on_signal
 from overlay.tls import check_certificate, trusting
@@ -172,6 +174,7 @@ def _serve(settings: Settings) -> None:
         del os.environ[name]
     os.environ.update(settings.environment())
     os.environ[FIGURES_VARIABLE] = str(_fresh_figures(settings))
+    import_module("overlay.app")  # workers are forked: what is loaded here, none of them loads again, nor a new one
     collapses: deque[float] = deque(maxlen=_MOST_COLLAPSES)
     while True:
         server = _server(settings)

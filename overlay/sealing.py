@@ -27,8 +27,9 @@ from markers.server import EmbeddedServer, ServerError
 from markers.store import Store, StoreBehind, StoreUnavailable
 from markers.vault import Vault, VaultError
 from overlay import logs
+from overlay.area_file import area_code
+from overlay.folders import anchors_of, data_folders, key_ring, ledger_index_of
 from overlay.parent import end_with_parent
-from overlay.services import Configuration, anchors_of, data_folders, key_ring, ledger_index_of
 from overlay.settings import Settings
 
 log = structlog.get_logger()
@@ -102,7 +103,7 @@ def main() -> None:
     settings = Settings.read()
     data_folders(settings.data)
     SealerLock(settings.data).take(wait=True)
-    area = Configuration.read(settings).area.code
+    area = area_code(settings)
     vault = Vault(key_ring(settings), area, settings.data / "keys")
     anchors = anchors_of(settings, area)
     index = ledger_index_of(settings, vault)

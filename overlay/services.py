@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import gc
 import json
-import os
 import threading
 import time
 import tomllib
@@ -35,9 +34,12 @@ from markers.server import EmbeddedServer, ServerError, check_external
 from markers.spool import Spool
 from markers.store import Changes, Commit, Committed, Moved, Record, Store, StoreBehind, StoreUnavailable
 from markers.vault import KeyRing, Vault, VaultError
-from overlay.area import Area, area_part, load_area, load_geocoders
+from overlay.area import Area, load_area, load_geocoders
+from overlay.area_file import area_part
+from overlay.desk import DeskRules, load_desk
 from overlay.disclosure import check_table
 from overlay.feed import Feed, Mark, Sight
+from overlay.folders import anchors_of, data_folders, key_ring, ledger_index_of
 from overlay.following import Following
 from overlay.glass import GlassBook
 from overlay.identity import (
@@ -58,6 +60,7 @@ from overlay.incidents.looked import Looks
 from overlay.incidents.rules import Rules, RulesError
 from overlay.incidents.runs import Standings
 from overlay.incidents.wordings import Wordings
+from overlay.proposals import ProposalBook
 from overlay.roles import Roles
 from overlay.settings import Settings, SettingsError
 
@@ -92,6 +95,7 @@ class Configuration:
     definitions: tuple[Definition, ...]
     incident_types: tuple[tuple[str, str], ...]
     rules: Rules
+    desk: DeskRules
     policy: Policy
     provider: Provider | None
 
@@ -110,6 +114,7 @@ class Configuration:
             definitions=load_definitions(known=known_names(settings)),
             incident_types=incident_types,
             rules=_rules(settings),
+            desk=load_desk(settings.config / "public_protection.toml"),
             policy=_policy(settings),
             provider=_provider(settings),
         )
@@ -141,7 +146,9 @@ class Services:
     looks: Looks
     board: Board
     afresh: Kept
+    proposals: ProposalBook
     rules: Rules
+    desk: DeskRules
     policy: Policy
     counters: Counters
     sign_on: OpenId | None
@@ -217,7 +224,9 @@ class Services:
             looks=Looks(),
             board=Board(),
             afresh=Kept(),
+            proposals=ProposalBook(),
             rules=known.rules,
+            desk=known.desk,
             policy=known.policy,
             counters=Counters(url, known.area.code, max(settings.store_timeout_s, _COUNTERS_S)),
             sign_on=OpenId(known.provider) if known.provider else None,
@@ -354,7 +363,7 @@ class Services:
         self.fence.store.start_over()
         index, access, glass = MarkerIndex(), AccessBook(), GlassBook()
         presence = Presence(self.policy.noted_every)
-        incidents, wordings = IncidentBook(), Wordings(self.definitions)
+        incidents, wordings, proposals = IncidentBook(), Wordings(self.definitions), ProposalBook()
         news = self.fence.store.load("markers")
         index.replace(news.position, [_marker(r) for r in news.records if r.plain is not None])
         access.replace(self.fence.store.load("access"))
@@ -362,8 +371,9 @@ class Services:
         presence.replace(self.fence.store.load("presence"))
         incidents.replace(self.fence.store.load("incidents"))
         wordings.replace(self.fence.store.load("wordings"))
+        proposals.replace(self.fence.store.load("proposals"))
         self.index, self.access, self.glass, self.presence, self._accepted = index, access, glass, presence, accepted
-        self.incidents, self.wordings = incidents, wordings
+        self.incidents, self.wordings, self.proposals = incidents, wordings, proposals
         self.store.start_over()
 
     def catch_up(self, collection: str) -> None:
@@ -396,6 +406,7 @@ class Services:
             "presence": self.presence,
             "incidents": self.incidents,
             "wordings": self.wordings,
+            "proposals": self.proposals,
         }
 
     def _positions(self) -> dict[str, int]:
@@ -471,30 +482,6 @@ def trouble_words(error: Exception) -> str:
     return _SILENT if isinstance(error, StoreUnavailable) else "a record in the store can't be opened"
 
 
-def data_folders(data: Path) -> None:
-    """Make the data folder and its parts, mode 0700. Raises SettingsError when it can't be written."""
-    try:
-        data.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for part in ("store", "keys", "gazetteer", "spool", "ledger", "logs"):
-            (data / part).mkdir(mode=0o700, exist_ok=True)
-    except OSError as error:
-        raise SettingsError(
-            f"The data folder {data} can't be written ({error.strerror}). Set OVERLAY_DATA to one that can."
-        ) from error
-    if not os.access(data, os.W_OK | os.X_OK):
-        raise SettingsError(f"The data folder {data} can't be written. Set OVERLAY_DATA to one that can.")
-
-
-def ledger_index_of(settings: Settings, vault: Vault) -> LedgerIndex:
-    """The search index of the data folder."""
-    return LedgerIndex(settings.data / "ledger" / f"{vault.area}.sqlite", vault)
-
-
-def anchors_of(settings: Settings, area: str) -> Anchors:
-    """The anchors of one area."""
-    return Anchors(settings.anchors_folder / area)
-
-
 def _vet(url: str, timeout_s: float) -> None:
     """An external server may hold a store only when it can't lose what it acknowledged."""
     try:
@@ -503,18 +490,6 @@ def _vet(url: str, timeout_s: float) -> None:
         raise type(error)(f"OVERLAY_STORE_URL: {error}") from error
     if not found.verified:
         log.warning("store_durability_not_verified", note=found.note)
-
-
-def key_ring(settings: Settings) -> KeyRing:
-    """The area's keys; made once for a new data folder, never replaced where sealed data may exist."""
-    folder = settings.data / "keys"
-    has_data = any((settings.data / "store").glob("appendonlydir/*")) or any((settings.data / "spool").iterdir())
-    if (folder / "ring.json").exists() or has_data:
-        return KeyRing.load(folder)
-    try:
-        return KeyRing.create(folder)
-    except VaultError:
-        return KeyRing.load(folder)
 
 
 def _marker(record: Record) -> Marker:

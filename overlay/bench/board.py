@@ -20,12 +20,13 @@ from markers.store import Commit, Write
 from overlay import identity
 from overlay.bench.check import Report, lay_out
 from overlay.bench.timing import Timing, time_in_turn
+from overlay.folders import data_folders
 from overlay.incidents import entries as e
 from overlay.incidents.book import COLLECTION
 from overlay.incidents.model import Incident, incident_of
 from overlay.roles import Actor
 from overlay.room import opening, units
-from overlay.services import Services, data_folders
+from overlay.services import Services
 from overlay.settings import Settings
 
 _ACTOR = Actor("os:bench", "bench", "service", Via.CLI)

@@ -30,12 +30,13 @@ from markers.location import RawLocation, read_location
 from markers.matching import match
 from overlay.bench import town
 from overlay.bench.timing import Timing, time_callers, time_in_turn
+from overlay.folders import data_folders
 from overlay.identity import create_token
 from overlay.lookup import Asked, check
 from overlay.roles import Actor
-from overlay.services import Services, data_folders, spare_pauses
+from overlay.services import Services, spare_pauses
 from overlay.settings import Settings
-from overlay.upkeep import import_markers, plan_import
+from overlay.upkeep.lists import import_markers, plan_import
 
 _ACTOR = Actor("os:bench", "bench", "service", Via.CLI)
 

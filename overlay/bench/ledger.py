@@ -27,9 +27,10 @@ from markers.store import Commit, Committed, Moved, Store, Write
 from overlay.bench import town
 from overlay.bench.check import Report, lay_out
 from overlay.bench.timing import Timing
+from overlay.folders import data_folders
 from overlay.lookup import Asked, check
 from overlay.roles import Actor
-from overlay.services import Services, data_folders, spare_pauses
+from overlay.services import Services, spare_pauses
 from overlay.settings import Settings
 
 _ACTOR = Actor("os:bench", "bench", "service", Via.CLI)

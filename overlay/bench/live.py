@@ -23,11 +23,12 @@ from pathlib import Path
 from markers.store import Commit, Write
 from overlay.bench.check import ask, free_port, lay_out, served
 from overlay.bench.timing import Timing
+from overlay.folders import data_folders
 from overlay.identity import create_token
 from overlay.incidents.book import COLLECTION
 from overlay.incidents.entries import Noted, Opened, Person
 from overlay.incidents.model import Incident, incident_of
-from overlay.services import Services, data_folders, spare_pauses
+from overlay.services import Services, spare_pauses
 from overlay.settings import Settings
 
 _SOMEBODY = Person("bench", "Bench", "dispatcher")

@@ -11,7 +11,7 @@ from markers.exchange import count_lines, read_gazetteer
 from markers.gazetteer import Gazetteer
 from overlay.cli.options import data_option, json_option
 from overlay.cli.tell import bad_rows, counted, progress_bar, rows_of, say_errors, sort_out, warn
-from overlay.services import data_folders
+from overlay.folders import data_folders
 from overlay.settings import Settings
 
 

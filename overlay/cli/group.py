@@ -30,7 +30,7 @@ from overlay.rekeying import StillSealed
 from overlay.roles import RolesError
 from overlay.run import CannotRun
 from overlay.settings import SettingsError
-from overlay.upkeep import UpkeepError
+from overlay.upkeep.lists import UpkeepError
 
 _REFUSALS = (
     AnchorsFailed,

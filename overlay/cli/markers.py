@@ -15,7 +15,7 @@ from overlay.cli.tell import bad_rows, counted, progress_bar, rows_of, say_error
 from overlay.plain_text import is_plain_text
 from overlay.services import running
 from overlay.settings import Settings
-from overlay.upkeep import Plan, import_markers, plan_import
+from overlay.upkeep.lists import Plan, import_markers, plan_import
 
 _LONGEST_PERSON = 120
 
@@ -62,6 +62,14 @@ def markers_import(
                 f"No written address could ever meet {rows_of(len(plan.unfindable))}: nothing was loaded. "
                 "Load the gazetteer first, give their addresses, or use --skip-bad-rows."
             )
+        if plan.doubled:
+            taken = tuple(f"{reference} (as {other})" for reference, other in plan.doubled)
+            click.echo(f"The same place has a live marker of that kind already: {some(taken)}", err=True)
+        if plan.doubled and not skip_bad_rows and not dry_run:
+            raise click.ClickException(
+                f"One live marker a place and category: {rows_of(len(plan.doubled), 'doubled')}, nothing was loaded. "
+                "Take them out of the list, or use --skip-bad-rows."
+            )
         written = 0
         if not dry_run:
             with progress_bar("Writing", len(plan.new) + len(plan.changed)) as step:
@@ -77,6 +85,7 @@ def _say_plan(plan: Plan, errors: list[RowError], written: int, *, dry_run: bool
         "bad_rows": bad_rows(errors),
         "not_in_gazetteer": len(plan.unplaced),
         "unfindable": len(plan.unfindable),
+        "doubled": len(plan.doubled),
         "written": written,
     }
     if as_json:

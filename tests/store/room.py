@@ -15,7 +15,7 @@ from overlay.roles import Actor
 from overlay.room import answering, opening
 from overlay.room.view import IncidentView, view
 from overlay.services import Services
-from overlay.upkeep import import_markers, plan_import
+from overlay.upkeep.lists import import_markers, plan_import
 from tests.unit.test_matching import FLAT_3, NOW
 
 HOME = RawLocation(address="flat 3 14 tallow yard ec9a 1ab", phone="07700 900123")

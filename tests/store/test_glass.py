@@ -19,7 +19,7 @@ from overlay.lookup import Answer, Asked, check
 from overlay.roles import Actor
 from overlay.services import Services
 from overlay.settings import Settings
-from overlay.upkeep import import_markers, plan_import
+from overlay.upkeep.lists import import_markers, plan_import
 from overlay.viewing import looks_under_glass
 from tests.store.test_lookup import OPERATOR
 from tests.unit.test_matching import FLAT_3, HOMES, NOW

@@ -24,7 +24,7 @@ from overlay.lookup import Answer, Asked, NotAllowedAnyMore, NothingDisclosed, c
 from overlay.roles import Actor
 from overlay.services import Services
 from overlay.settings import SHIPPED_CONFIG, Settings, SettingsError
-from overlay.upkeep import import_markers, plan_import
+from overlay.upkeep.lists import import_markers, plan_import
 from tests.geocoder_server import geocoder_server, nominatim
 from tests.unit.test_matching import FLAT_3, HOMES, NOW, ZONE, marker
 

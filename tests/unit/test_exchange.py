@@ -16,7 +16,6 @@ from shapely import from_wkt
 
 from markers.address import local_id
 from markers.exchange import (
-    MARKER_COLUMNS,
     Query,
     RowError,
     TableError,
@@ -26,6 +25,7 @@ from markers.exchange import (
     read_queries,
 )
 from markers.model import Category, Marker, Point, Premises
+from markers.written import MARKER_COLUMNS
 
 DATA = Path(__file__).parent.parent / "data"
 TODAY = date(2026, 11, 23)

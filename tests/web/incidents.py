@@ -15,7 +15,7 @@ from overlay.incidents.model import incident_of
 from overlay.roles import Actor
 from overlay.services import Services, running
 from overlay.settings import Settings
-from overlay.upkeep import import_markers, plan_import
+from overlay.upkeep.lists import import_markers, plan_import
 from tests.conftest import Console
 from tests.unit.test_matching import FLAT_3
 

@@ -1,8 +1,7 @@
-"""The second walk: changes to what the store holds. Here: a list of markers, checked whole, then written row by row."""
+"""A list of markers: checked whole, then written row by row, each row whole or not at all."""
 
 from __future__ import annotations
 
-import json
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator
@@ -14,13 +13,22 @@ from typing import TypeVar
 
 from markers.address import read_address
 from markers.index import MarkerIndex
-from markers.ledger import LedgerEntry, Operation, RecordSeen
+from markers.ledger import Operation
 from markers.model import Marker
 from markers.parents import without_a_row
 from markers.resolve import resolve
-from markers.store import Commit, Committed, StoreBehind, StoreUnavailable, VersionConflict, Write
+from markers.store import Commit, Committed, NotUnique, StoreBehind, StoreUnavailable, VersionConflict
 from overlay.roles import Actor
 from overlay.services import Services
+from overlay.upkeep.change import (
+    Doubled,
+    Planned,
+    entry_of,
+    let_go,
+    live_beside,
+    marker_writes,
+    places_of,
+)
 
 _ROWS_A_COMMIT = 100
 _TRIES = 8
@@ -44,7 +52,8 @@ class Plan:
 
     `unplaced` are references whose address the gazetteer does not surely know: they are found by their own text.
     `unfindable` give nothing but a UPRN that the gazetteer lacks: no written address could ever meet them, so
-    they are not written.
+    they are not written. `doubled` are references whose place has a live marker of that kind already, in the store or
+    further up in the list, each with the reference that has it: they are not written either.
     """
 
     new: tuple[Marker, ...]
@@ -52,6 +61,7 @@ class Plan:
     unchanged: int
     unplaced: tuple[str, ...]
     unfindable: tuple[str, ...]
+    doubled: tuple[tuple[str, str], ...]
 
 
 def plan_import(services: Services, markers: Iterable[Marker]) -> Plan:
@@ -60,6 +70,8 @@ def plan_import(services: Services, markers: Iterable[Marker]) -> Plan:
     changed: list[Marker] = []
     unplaced: list[str] = []
     unfindable: list[str] = []
+    doubled: list[tuple[str, str]] = []
+    taken: dict[str, str] = {}
     unchanged = 0
     for given in markers:
         marker = place_on_gazetteer(services, given)
@@ -72,11 +84,15 @@ def plan_import(services: Services, markers: Iterable[Marker]) -> Plan:
         versioned = _against(services.index, marker)
         if versioned is None:
             unchanged += 1
+            continue
+        holder = _holder(services, versioned, taken)
+        if holder is not None:
+            doubled.append((marker.reference, holder))
         elif versioned.version == 1:
             new.append(versioned)
         else:
             changed.append(versioned)
-    return Plan(tuple(new), tuple(changed), unchanged, tuple(unplaced), tuple(unfindable))
+    return Plan(tuple(new), tuple(changed), unchanged, tuple(unplaced), tuple(unfindable), tuple(doubled))
 
 
 def import_markers(
@@ -129,30 +145,61 @@ def place_on_gazetteer(services: Services, marker: Marker) -> Marker:
     )
 
 
+def _holder(services: Services, marker: Marker, taken: dict[str, str]) -> str | None:
+    """The reference of what is at the marker's place already; otherwise the place is noted as taken by it."""
+    if marker.state_at(marker.recorded_at).over:
+        return None
+    places = places_of(marker)
+    above = next((taken[place] for place in places if place in taken), None)
+    if above is not None:
+        return above
+    other = live_beside(services, marker, marker.recorded_at)
+    if other is not None:
+        return other.reference
+    taken.update(dict.fromkeys(places, marker.reference))
+    return None
+
+
 def _write(services: Services, actor: Actor, rows: tuple[Marker, ...], now: datetime) -> int:
+    freed: tuple[Planned, ...] = ()
     for _ in range(_TRIES):
         if not rows:
             return 0
+        planned = (*(_planned(services, actor, marker, now) for marker in rows), *freed)
         commit = Commit(
             request_id=str(uuid.uuid4()),
             expect={},
-            writes=tuple(
-                Write("markers", m.marker_id, m.version - 1, json.dumps(m.as_dict()).encode(), ()) for m in rows
-            ),
-            entries=tuple(_entry(services, actor, marker, now).canonical() for marker in rows),
+            writes=tuple(write for one in planned for write in one.writes),
+            entries=tuple(one.entry.canonical() for one in planned),
         )
         try:
             done = _patiently(partial(services.commit, commit, now))
-        except VersionConflict:
+        except VersionConflict as conflict:
             _catch_up(services)
             again = (_against(services.index, marker) for marker in rows)
             rows = tuple(marker for marker in again if marker is not None)
+            freed = tuple(one for one in freed if one.writes[0].record_id != conflict.record_id)
+            continue
+        except NotUnique as held_by:
+            _catch_up(services)
+            try:
+                freed = (*freed, let_go(services, actor, held_by, now))
+            except Doubled as doubled:
+                raise UpkeepError(f"{doubled} Somebody added it meanwhile") from doubled
             continue
         if isinstance(done, Committed):
             _catch_up(services)
             return len(rows)
         services.take_in(done.changes)
     raise _Contended("Others keep changing these markers")
+
+
+def _planned(services: Services, actor: Actor, marker: Marker, now: datetime) -> Planned:
+    operation = Operation.COLLECTION if marker.version == 1 else Operation.ALTERATION
+    return Planned(
+        marker_writes(services, actor, marker, "import", "", now),
+        entry_of(services, actor, marker, "import", now, operation),
+    )
 
 
 def _patiently(ask: Callable[[], _Reply]) -> _Reply:
@@ -173,40 +220,23 @@ def _catch_up(services: Services) -> None:
     services.take_in({"markers": _patiently(lambda: services.store.changes("markers", services.index.position))})
 
 
-def _entry(services: Services, actor: Actor, marker: Marker, now: datetime) -> LedgerEntry:
-    place = marker.place
-    named = {"premises": place.premises_id, "uprn": place.uprn, "phone": place.phone}
-    content = marker.as_dict()
-    return LedgerEntry(
-        entry_id=str(uuid.uuid4()),
-        at=now,
-        operation=Operation.COLLECTION if marker.version == 1 else Operation.ALTERATION,
-        actor_id=actor.actor_id,
-        actor_role=actor.role,
-        via=actor.via,
-        reason="import",
-        about=tuple(services.vault.token(kind, text) for kind, text in named.items() if text),
-        records=(
-            RecordSeen(
-                marker.marker_id, marker.version, None, tuple(sorted(name for name in content if content[name]))
-            ),
-        ),
-    )
-
-
 def _against(index: MarkerIndex, marker: Marker) -> Marker | None:
-    """The marker with the version its write would have, or None when the store already holds the same."""
+    """The marker with the version its write would have, or None when the store already holds the same.
+
+    A list says nothing of reviews and endings: what was confirmed or ended here stays so.
+    """
     known = index.get(marker.marker_id)
     if known is None:
         return replace(marker, version=1)
-    if _content(known) == _content(marker):
-        return None
-    return replace(marker, version=known.version + 1)
+    marker = replace(
+        marker, confirmed_at=known.confirmed_at, confirmed_by=known.confirmed_by, ending=known.ending, version=1
+    )
+    return None if _content(known) == _content(marker) else replace(marker, version=known.version + 1)
 
 
 def _content(marker: Marker) -> Marker:
     """The marker without its bookkeeping: who recorded it, when and as which version is not what it says."""
-    return replace(marker, version=1, recorded_at=_EVER, proposed_by="", approved_by="")
+    return replace(marker, version=1, recorded_at=_EVER, proposed_by="", approved_by="", proposer="")
 
 
 def _chunks(rows: tuple[Marker, ...], size: int) -> Iterator[tuple[Marker, ...]]:

@@ -1,0 +1,50 @@
+"""The data folder and what lies in it beside the store: keys, the ledger's search index, anchors.
+
+Imports little: a part of `overlay run` that is started again should be back at once.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from markers.anchors import Anchors
+from markers.ledger_index import LedgerIndex
+from markers.vault import KeyRing, Vault, VaultError
+from overlay.settings import Settings, SettingsError
+
+
+def data_folders(data: Path) -> None:
+    """Make the data folder and its parts, mode 0700. Raises SettingsError when it can't be written."""
+    try:
+        data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for part in ("store", "keys", "gazetteer", "spool", "ledger", "logs"):
+            (data / part).mkdir(mode=0o700, exist_ok=True)
+    except OSError as error:
+        raise SettingsError(
+            f"The data folder {data} can't be written ({error.strerror}). Set OVERLAY_DATA to one that can."
+        ) from error
+    if not os.access(data, os.W_OK | os.X_OK):
+        raise SettingsError(f"The data folder {data} can't be written. Set OVERLAY_DATA to one that can.")
+
+
+def key_ring(settings: Settings) -> KeyRing:
+    """The area's keys; made once for a new data folder, never replaced where sealed data may exist."""
+    folder = settings.data / "keys"
+    has_data = any((settings.data / "store").glob("appendonlydir/*")) or any((settings.data / "spool").iterdir())
+    if (folder / "ring.json").exists() or has_data:
+        return KeyRing.load(folder)
+    try:
+        return KeyRing.create(folder)
+    except VaultError:
+        return KeyRing.load(folder)
+
+
+def ledger_index_of(settings: Settings, vault: Vault) -> LedgerIndex:
+    """The search index of the data folder."""
+    return LedgerIndex(settings.data / "ledger" / f"{vault.area}.sqlite", vault)
+
+
+def anchors_of(settings: Settings, area: str) -> Anchors:
+    """The anchors of one area."""
+    return Anchors(settings.anchors_folder / area)
