@@ -415,6 +415,16 @@ class Store:
         page = self._call(b"XREVRANGE", self._checkpoints, b"+", b"-", b"COUNT", b"1")
         return (int(page[0][0].partition(b"-")[0]), page[0][1][1].decode("utf-8", "replace")) if page else None
 
+    def rewrite_log(self) -> bool:
+        """Have the server write its log anew, without what was erased; False while it is busy with another writing."""
+        try:
+            self._call(b"BGREWRITEAOF")
+        except StoreUnavailable as error:
+            if "in progress" in str(error) or "child" in str(error).lower():
+                return False
+            raise
+        return True
+
     def ping(self) -> None:
         """Raises `StoreUnavailable` unless the server answers in time."""
         self._call(b"PING")

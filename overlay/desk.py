@@ -10,14 +10,19 @@ from typing import Any
 
 from overlay.settings import SettingsError
 
-_TABLES = {"provisional": {"hours"}, "proposals": {"kept_days"}, "ending": {"reasons", "told"}}
+_TABLES = {"reviews": {"due_days"}, "provisional": {"hours"}, "proposals": {"kept_days"}, "ending": {"reasons", "told"}}
 
 
 @dataclass(frozen=True, slots=True)
 class DeskRules:
-    """`provisional` is how long a marker added out of hours lasts unless it is kept; `decided_kept` how long a proposal
-    can be read after it was decided. `ending_reasons` and `told` are pairs of code and words."""
+    """What holds at the desk.
 
+    `due_days` is how many days ahead a review is called due; `provisional` how long a marker added out of hours lasts
+    unless it is kept; `decided_kept` how long a proposal can be read after it was decided. `ending_reasons` and `told`
+    are pairs of code and words.
+    """
+
+    due_days: int
     provisional: timedelta
     decided_kept: timedelta
     ending_reasons: tuple[tuple[str, str], ...]
@@ -42,6 +47,7 @@ def load_desk(path: Path) -> DeskRules:
     for name in sorted(set(content) - set(_TABLES)):
         raise SettingsError(f"{path}: {name} is not known.")
     return DeskRules(
+        due_days=_whole(path, "reviews.due_days", content["reviews"]["due_days"]),
         provisional=timedelta(hours=_whole(path, "provisional.hours", content["provisional"]["hours"])),
         decided_kept=timedelta(days=_whole(path, "proposals.kept_days", content["proposals"]["kept_days"])),
         ending_reasons=_pairs(path, "ending.reasons", content["ending"]["reasons"]),

@@ -106,6 +106,11 @@ def check_table(categories: Mapping[str, Category], roles: Mapping[str, str], ch
             )
 
 
+def shows_all(role: str, category: Category | None) -> bool:
+    """Whether a role is shown every part of a category's markers: who is not can't change or approve them."""
+    return category is not None and category.disclosure.get(role) == LEVELS[_SOURCE]
+
+
 def gives_away(action: str, category: Category) -> bool:
     """Whether an action names what its category is: a word of the title or headline that says something."""
     return _names(action, f"{category.title} {category.headline}")

@@ -25,6 +25,7 @@ from overlay.glass import GlassRefused, NoSuchGlass
 from overlay.identity import AccessBusy, IdentityError, Refused, SignInBusy, SignInRefused, SlowDown, StartAgain
 from overlay.incidents.book import NoSuchIncident
 from overlay.lookup import NotAllowedAnyMore, NothingDisclosed
+from overlay.proposals import NoSuchProposal
 from overlay.room.answering import AnswerMoved
 from overlay.room.briefing import BriefMoved
 from overlay.room.change import IncidentClosed, RoomBusy, RoomRefused
@@ -226,6 +227,7 @@ TABLE: tuple[tuple[type[Exception], Callable[[Any], Problem]], ...] = (
     (GlassRefused, lambda error: Problem(409, "refused", "That can't be done", error.reason, "Load the page again.")),
     (NoSuchGlass, _gone),
     (NoSuchMarker, _gone),
+    (NoSuchProposal, _gone),
     (NoSuchIncident, _gone),
     (RoomRefused, _room),
     (AnswerRefused, _answer),

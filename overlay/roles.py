@@ -29,6 +29,11 @@ PERMISSIONS: Mapping[str, str] = MappingProxyType(
         "markers.import": "load a list of markers",
         "markers.count": "learn how many marked premises a vague location could mean",
         "markers.read": "open a marker's own page",
+        "markers.propose": "propose markers, changes to them and their ending, and take one's own proposal back",
+        "markers.approve": "approve or turn down what another person proposed, and keep or dismiss provisional markers",
+        "markers.confirm": "confirm at review that a marker is still right",
+        "markers.provisional": "add a marker at once that lapses unless public protection keeps it",
+        "markers.erase": "erase a marker that is over, and every trace of what it said",
         "disclosures.read": "see to whom markers were shown",
         "incidents.read": "see incidents and their prompts",
         "incidents.work": "open incidents, answer prompts, grade, and say what changed",
@@ -50,6 +55,7 @@ PERMISSIONS: Mapping[str, str] = MappingProxyType(
 
 _CONTENT = (
     *("checks.make", "markers.import", "markers.count", "markers.read", "disclosures.read", "break_glass.open"),
+    *("markers.propose", "markers.approve", "markers.confirm", "markers.provisional", "markers.erase"),
     *("incidents.read", "incidents.work", "incidents.dispatch", "incidents.close", "raises.take"),
 )
 _OPENING = ("accounts.manage", "tokens.manage")

@@ -38,6 +38,7 @@ from overlay.area import Area, load_area, load_geocoders
 from overlay.area_file import area_part
 from overlay.desk import DeskRules, load_desk
 from overlay.disclosure import check_table
+from overlay.erased import Erased
 from overlay.feed import Feed, Mark, Sight
 from overlay.folders import anchors_of, data_folders, key_ring, ledger_index_of
 from overlay.following import Following
@@ -60,6 +61,7 @@ from overlay.incidents.looked import Looks
 from overlay.incidents.rules import Rules, RulesError
 from overlay.incidents.runs import Standings
 from overlay.incidents.wordings import Wordings
+from overlay.listing import Listing
 from overlay.proposals import ProposalBook
 from overlay.roles import Roles
 from overlay.settings import Settings, SettingsError
@@ -147,6 +149,8 @@ class Services:
     board: Board
     afresh: Kept
     proposals: ProposalBook
+    listing: Listing
+    erased: Erased
     rules: Rules
     desk: DeskRules
     policy: Policy
@@ -225,6 +229,8 @@ class Services:
             board=Board(),
             afresh=Kept(),
             proposals=ProposalBook(),
+            listing=Listing(),
+            erased=Erased(settings.data / "erased"),
             rules=known.rules,
             desk=known.desk,
             policy=known.policy,
@@ -300,10 +306,7 @@ class Services:
             if news.reload:
                 self._load(collection)
             elif collection == "markers":
-                self.index.apply(
-                    news.position,
-                    [(r.record_id, _marker(r) if r.plain is not None else None) for r in news.records],
-                )
+                self.index.apply(news.position, [(r.record_id, self._marker(r)) for r in news.records])
             else:
                 self._book(collection).apply(news)
             if news.reload or news.records:
@@ -365,7 +368,7 @@ class Services:
         presence = Presence(self.policy.noted_every)
         incidents, wordings, proposals = IncidentBook(), Wordings(self.definitions), ProposalBook()
         news = self.fence.store.load("markers")
-        index.replace(news.position, [_marker(r) for r in news.records if r.plain is not None])
+        index.replace(news.position, [marker for r in news.records if (marker := self._marker(r)) is not None])
         access.replace(self.fence.store.load("access"))
         glass.replace(self.fence.store.load("break_glass"))
         presence.replace(self.fence.store.load("presence"))
@@ -390,10 +393,14 @@ class Services:
     def _load(self, collection: str) -> None:
         news = self.store.load(collection)
         if collection == "markers":
-            markers = [_marker(r) for r in news.records if r.plain is not None]
+            markers = [marker for r in news.records if (marker := self._marker(r)) is not None]
             self.index.replace(news.position, markers, self.gazetteer)
         else:
             self._book(collection).replace(news)
+
+    def _marker(self, record: Record) -> Marker | None:
+        """None for one that was erased, also where a restored store still has it."""
+        return None if record.plain is None or record.record_id in self.erased else _marker(record)
 
     def _book(self, collection: str) -> Following:
         return self._books()[collection]

@@ -9,9 +9,9 @@ from datetime import date, datetime, time, timedelta
 
 from markers.ledger import LedgerEntry, Operation, RecordSeen
 from markers.ledger_search import Found
-from markers.model import LONDON, Grade, Marker, Match, State
+from markers.model import LONDON, Ending, Grade, Marker, Match, State
 from markers.store import Commit, Committed
-from overlay.disclosure import Shown, for_actor
+from overlay.disclosure import Shown, for_actor, shows_all
 from overlay.glass import same_incident
 from overlay.lookup import NotAllowedAnyMore, NothingDisclosed
 from overlay.roles import Actor
@@ -20,6 +20,7 @@ from overlay.services import Services
 LAST = 25
 MOST_IN_A_DAY = 5_000
 _TRIES = 8
+DESK_READS = frozenset(("desk_page", "marker_list", "marker_form", "proposal_page"))
 _LOOKS = (Operation.CONSULTATION, Operation.DISCLOSURE)
 
 
@@ -67,6 +68,12 @@ class MarkerView:
     review_on: date
     ends_on: date
     looks: tuple[Look, ...]
+    subject: str = ""
+    details: tuple[tuple[str, str], ...] = ()
+    provisional_until: datetime | None = None
+    confirmed_at: datetime | None = None
+    confirmed_by: str = ""
+    ending: Ending | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,16 +122,24 @@ def view_marker(services: Services, actor: Actor, marker_id: str, now: datetime)
         if marker is None:
             raise NoSuchMarker
         shown = _whole(services, actor, marker, now)
-        record = RecordSeen(marker.marker_id, marker.version, None, shown.fields())
-        if _logged(services, actor, "marker_page", (record,), {"markers": position}, now):
+        whole = shows_all(actor.role, services.categories.get(marker.category))
+        own = tuple(name for name in ("subject", "details", "ending") if getattr(marker, name)) if whole else ()
+        record = RecordSeen(marker.marker_id, marker.version, None, (*shown.fields(), *own))
+        if look_logged(services, actor, "marker_page", (record,), {"markers": position}, now):
             return MarkerView(
                 shown,
-                _place(marker),
+                place_words(marker),
                 marker.state_at(now),
                 marker.starts_on,
                 marker.review_on,
                 marker.ends_on,
                 earlier,
+                marker.subject if whole else "",
+                marker.details if whole else (),
+                marker.provisional_until,
+                marker.confirmed_at,
+                marker.confirmed_by,
+                marker.ending if whole else None,
             )
     raise NothingDisclosed("Markers are changing faster than this page can follow. Open it again.")
 
@@ -145,7 +160,7 @@ def view_day(services: Services, actor: Actor, day: date, now: datetime) -> Day:
         cut=len(found) == MOST_IN_A_DAY,
     )
     for _ in range(_TRIES):
-        if _logged(services, actor, "disclosures_page", (), {}, now):
+        if look_logged(services, actor, "disclosures_page", (), {}, now):
             return digest
     raise NothingDisclosed("Accounts are changing faster than this page can follow. Open it again.")
 
@@ -156,7 +171,7 @@ def looks_under_glass(services: Services, account_id: str, incident: str, since:
     return sum(item.entry.reason == "break_glass" and same_incident(item.entry.incident, incident) for item in found)
 
 
-def _logged(
+def look_logged(
     services: Services,
     actor: Actor,
     reason: str,
@@ -224,10 +239,12 @@ def _looks(services: Services, found: Iterable[Found], marker_id: str) -> tuple[
 
 
 def _is_look(item: Found) -> bool:
-    return item.entry.operation in _LOOKS
+    """Whether somebody was shown a marker. Public protection's own lists are left out: they say nothing of who asks."""
+    return item.entry.operation in _LOOKS and item.entry.reason not in DESK_READS
 
 
-def _place(marker: Marker) -> str:
+def place_words(marker: Marker) -> str:
+    """Where a marker is, in words."""
     place = marker.place
     if place.address:
         return ", ".join(filter(None, (place.address, place.postcode)))

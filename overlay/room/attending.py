@@ -31,6 +31,7 @@ from overlay.room.change import Planned, change, person
 from overlay.room.opening import checked, with_runs
 from overlay.services import Services
 from overlay.settings import Settings
+from overlay.upkeep.erasing import erase_again
 
 log = structlog.get_logger()
 
@@ -115,6 +116,7 @@ def attend(services: Services) -> None:
     """Go on until killed."""
     seen: tuple[int, date] | None = None
     purged_at = 0.0
+    log_written = 0
     while True:
         now = services.now()
         try:
@@ -129,10 +131,18 @@ def attend(services: Services) -> None:
                 count = purge(services, now)
                 if count:
                     log.info("incidents_purged", count=count)
+                erase_again(services, ATTENDANT, now)
+                log_written = _without_erased(services, log_written)
                 purged_at = time.monotonic()
         except (StoreError, VaultError) as error:
             log.warning("attendant_waits", kind=type(error).__name__)
         time.sleep(_EACH_S)
+
+
+def _without_erased(services: Services, written: int) -> int:
+    """Have the store's log written anew when markers were erased since; returns how many erasures it is without."""
+    erased = len(services.erased.all())
+    return erased if erased != written and services.store.rewrite_log() else written
 
 
 def main() -> None:

@@ -51,3 +51,9 @@ def history(services: Services, marker: Marker) -> tuple[Page, ...]:
         )
         before = said
     return tuple(reversed(pages))
+
+
+def version_of(services: Services, marker_id: str, version: int) -> Marker | None:
+    """What one version said, where it is kept. Raises `StoreUnavailable`, `VaultError`."""
+    kept = services.store.records(HISTORIES, [page_id(marker_id, version)])
+    return Marker.from_dict(json.loads(kept[0].plain or b"")["marker"]) if kept else None

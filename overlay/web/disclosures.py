@@ -1,4 +1,4 @@
-"""For whoever owns markers: who was shown them, day by day, and each marker's own page."""
+"""For whoever owns markers: who was shown them, day by day."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from markers.model import LONDON
 from overlay import security, viewing
 from overlay.security import requires
 from overlay.web.chrome import chrome_for
-from overlay.web.views import DisclosuresPage, MarkerPage
+from overlay.web.views import DisclosuresPage
 
 pages = Blueprint("disclosures", __name__)
 
@@ -37,11 +37,3 @@ def day() -> ResponseReturnValue:
         problem=problem,
     )
     return render_template("pages/disclosures.html", page=page)
-
-
-@pages.get("/markers/<marker_id>")
-@requires("markers.read")
-def marker(marker_id: str) -> ResponseReturnValue:
-    """One marker, as this role may see it, and to whom it was shown last."""
-    view = viewing.view_marker(security.services(), security.actor(), marker_id, security.now())
-    return render_template("pages/marker.html", page=MarkerPage(chrome_for(security.actor()), view))

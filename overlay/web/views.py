@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from overlay.glass import Glass
     from overlay.incidents.raises import Raised
     from overlay.lookup import Answer
-    from overlay.viewing import Day, MarkerView
+    from overlay.viewing import Day
 
 StoreKind = Literal["current", "last_known", "unavailable"]
 
@@ -345,14 +345,6 @@ class DisclosuresPage:
     before: date
     after: date | None
     problem: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class MarkerPage:
-    """`pages/marker.html`."""
-
-    chrome: Chrome
-    view: MarkerView
 
 
 @dataclass(frozen=True, slots=True)

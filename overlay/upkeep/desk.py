@@ -1,0 +1,214 @@
+"""What public protection reads at its desk: what needs somebody, lists, proposals. Logged before it is shown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, TypeVar
+
+from markers.ledger import RecordSeen, Via
+from markers.lifecycle import Change, Proposal, Step, differences, said
+from markers.model import LONDON, Grade, Marker, Match, State
+from overlay.disclosure import Shown, for_actor, shows_all
+from overlay.listing import PAGE, Search, found, overdue
+from overlay.lookup import NothingDisclosed
+from overlay.roles import Actor
+from overlay.services import Services
+from overlay.viewing import NoSuchMarker, look_logged
+
+_TRIES = 8
+_MOST_DUE = 25
+_LISTED: Final = ("existence", "reference", "category", "headline", "owner", "place")
+_View = TypeVar("_View", "DeskView", "ListView", "ProposalView")
+
+
+@dataclass(frozen=True, slots=True)
+class DeskView:
+    """What needs somebody now. `own` are this person's proposals that wait for another; counts are of all there are."""
+
+    to_decide: tuple[Proposal, ...]
+    own: tuple[Proposal, ...]
+    provisional: tuple[Marker, ...]
+    overdue: tuple[Marker, ...]
+    due: tuple[Marker, ...]
+    overdue_count: int
+    due_count: int
+    workload: tuple[tuple[str, int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ListView:
+    """One page of markers, and of how many."""
+
+    search: Search
+    page: int
+    markers: tuple[Marker, ...]
+    count: int
+    pages: int
+
+
+@dataclass(frozen=True, slots=True)
+class ProposalView:
+    """A proposal with what it would change, what stands now, and what each role would then see of it.
+
+    `says` is the whole marker, field by field, where there is nothing to compare with. `moved` tells that what stands
+    is no longer what it was made from. `lacks` names what its category asks for and it does not say.
+    """
+
+    proposal: Proposal
+    current: Marker | None
+    says: dict[str, str]
+    changes: tuple[Change, ...]
+    moved: bool
+    seen_as: tuple[tuple[str, Shown], ...]
+    lacks: tuple[str, ...]
+    known_home: bool
+
+
+def view_desk(services: Services, actor: Actor, now: datetime) -> DeskView:
+    """Raises NotAllowedAnyMore, NothingDisclosed, `StoreUnavailable`."""
+    today = now.astimezone(LONDON).date()
+    soon = today.toordinal() + services.desk.due_days
+
+    def look() -> DeskView:
+        rows = services.listing.rows(services.index)
+        live = [m for m in _shown(services, actor, [row.marker for row in rows]) if not m.state_at(now).over]
+        standing = [marker for marker in live if marker.state_at(now) is State.IN_FORCE]
+        late = [marker for marker in standing if overdue(marker, today)]
+        due = [m for m in standing if not overdue(m, today) and m.review_on.toordinal() <= soon]
+        whole = frozenset(code for code in services.categories if may_see_whole(services, actor, code))
+        waiting = [proposal for proposal in services.proposals.waiting() if proposal.marker.category in whole]
+        return DeskView(
+            to_decide=tuple(p for p in waiting if p.by.actor_id != actor.actor_id),
+            own=tuple(p for p in waiting if p.by.actor_id == actor.actor_id),
+            provisional=tuple(m for m in live if m.provisional_until is not None),
+            overdue=tuple(late[:_MOST_DUE]),
+            due=tuple(due[:_MOST_DUE]),
+            overdue_count=len(late),
+            due_count=len(due),
+            workload=_workload(standing, late),
+        )
+
+    return _logged(
+        services,
+        actor,
+        "desk_page",
+        look,
+        lambda view: (
+            *(proposal.marker for proposal in (*view.to_decide, *view.own)),
+            *view.provisional,
+            *view.overdue,
+            *view.due,
+        ),
+        now,
+    )
+
+
+def view_list(services: Services, actor: Actor, search: Search, now: datetime) -> ListView:
+    """One page of the markers a search finds. Raises as `view_desk`."""
+    today = now.astimezone(LONDON).date()
+
+    def look() -> ListView:
+        markers = _shown(services, actor, found(services.listing.rows(services.index), search, now, today))
+        pages = max(1, -(-len(markers) // PAGE))
+        page = min(max(1, search.page), pages)
+        shown = tuple(markers[(page - 1) * PAGE : page * PAGE])
+        return ListView(search, page, shown, len(markers), pages)
+
+    return _logged(services, actor, "marker_list", look, lambda view: view.markers, now)
+
+
+def view_proposal(services: Services, actor: Actor, proposal_id: str, now: datetime) -> ProposalView:
+    """One proposal. Raises as `view_desk`, and NoSuchProposal."""
+    services.freshen("proposals")
+
+    def look() -> ProposalView:
+        proposal, _ = services.proposals.get(proposal_id)
+        marker = proposal.marker
+        current = services.index.get(marker.marker_id)
+        base = marker.version - 1
+        category = services.categories.get(marker.category)
+        compared = current is not None and proposal.step is not Step.NEW and proposal.open
+        return ProposalView(
+            proposal=proposal,
+            current=current,
+            says=said(marker),
+            changes=differences(current, marker) if compared and current is not None else (),
+            moved=proposal.open and base != (0 if current is None else current.version),
+            seen_as=tuple(seen_as(services, marker, now)),
+            lacks=category.lacking(marker) if category is not None else (),
+            known_home=marker.place.premises_id is not None or marker.place.address is None,
+        )
+
+    return _logged(services, actor, "proposal_page", look, lambda view: (view.proposal.marker,), now)
+
+
+def open_marker(services: Services, actor: Actor, marker_id: str, now: datetime) -> Marker:
+    """A marker as it stands, for the form that changes it. Raises as `view_desk`, and NoSuchMarker."""
+    for _ in range(_TRIES):
+        at = {"markers": services.index.position}
+        marker = services.index.get(marker_id)
+        if marker is None:
+            raise NoSuchMarker
+        fields = ("existence", *sorted(said(marker)))
+        if look_logged(services, actor, "marker_form", (RecordSeen(marker_id, marker.version, None, fields),), at, now):
+            return marker
+    raise NothingDisclosed("Markers are changing faster than this page can follow. Open it again.")
+
+
+def seen_as(services: Services, marker: Marker, now: datetime) -> Iterable[tuple[str, Shown]]:
+    """What each role that checks would be shown of a marker at its own place, by the role's title."""
+    here = Match(marker, Grade.PREMISES, (), 1.0)
+    for role, title in services.roles.titles.items():
+        if services.roles.allows(role, "checks.make"):
+            (item,) = for_actor(
+                (here,),
+                Actor("", "", role, Via.WEB),
+                services.categories,
+                now,
+                ask=services.roles.asks.get(role, ""),
+            )
+            yield title, item.shown
+
+
+def may_see_whole(services: Services, actor: Actor, category: str) -> bool:
+    """Whether this person's role is shown all of a category; who is not neither changes nor approves its markers."""
+    return shows_all(actor.role, services.categories.get(category))
+
+
+def _shown(services: Services, actor: Actor, markers: list[Marker]) -> list[Marker]:
+    """Those of categories that this person's role is shown whole; as a rule all of them."""
+    withheld = {code for code in services.categories if not may_see_whole(services, actor, code)}
+    return [marker for marker in markers if marker.category not in withheld] if withheld else markers
+
+
+def _workload(standing: list[Marker], late: list[Marker]) -> tuple[tuple[str, int, int], ...]:
+    """Each owner's markers in force and how many are overdue, the one with most overdue in front."""
+    have: dict[str, int] = {}
+    behind: dict[str, int] = {}
+    for marker in standing:
+        have[marker.owner] = have.get(marker.owner, 0) + 1
+    for marker in late:
+        behind[marker.owner] = behind.get(marker.owner, 0) + 1
+    rows = ((owner, count, behind.get(owner, 0)) for owner, count in have.items())
+    return tuple(sorted(rows, key=lambda row: (-row[2], -row[1], row[0])))
+
+
+def _logged(
+    services: Services,
+    actor: Actor,
+    reason: str,
+    look: Callable[[], _View],
+    markers: Callable[[_View], Iterable[Marker]],
+    now: datetime,
+) -> _View:
+    """What `look` finds, once the ledger says who was shown which markers, at the positions it was found at."""
+    for _ in range(_TRIES):
+        at = {"markers": services.index.position, "proposals": services.proposals.position}
+        view = look()
+        shown = {marker.marker_id: marker.version for marker in markers(view)}
+        records = tuple(RecordSeen(marker_id, version, None, _LISTED) for marker_id, version in shown.items())
+        if look_logged(services, actor, reason, records, at, now):
+            return view
+    raise NothingDisclosed("Markers are changing faster than this page can follow. Open it again.")

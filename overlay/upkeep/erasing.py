@@ -1,0 +1,84 @@
+"""Erasing a marker: its record, its history and every proposal about it; ids and dates stay in the ledger alone.
+
+Data Protection Act 2018 s.47 and s.62(1)(f). The register outside the store is written first: should the store be
+restored from an older backup, what was erased is erased again.
+"""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+
+import structlog
+
+from markers.ledger import LedgerEntry, Operation, RecordSeen
+from markers.lifecycle import LifecycleRefused, erasable
+from markers.store import Commit, VersionConflict, Write
+from overlay.proposals import COLLECTION
+from overlay.roles import Actor
+from overlay.services import Services
+from overlay.upkeep.change import HISTORIES, Planned, change, page_id
+from overlay.upkeep.steps import marker_of
+
+log = structlog.get_logger()
+
+
+def erase(services: Services, actor: Actor, marker_id: str, reason: str, now: datetime) -> None:
+    """Erase a marker that is over. `reason` is a short word for the person's own files; it is not kept.
+
+    Raises LifecycleRefused, NoSuchMarker, NotAllowedAnyMore, DeskBusy, `StoreUnavailable`, OSError.
+    """
+    if not reason:
+        raise LifecycleRefused("why", "Say in a line why it is erased; the line itself is not kept.")
+
+    def plan() -> Planned:
+        marker = marker_of(services, marker_id)
+        erasable(marker, now)
+        writes = (Write("markers", marker_id, marker.version, None), *_traces(services, marker_id, marker.version))
+        return Planned(writes, _entry(actor, marker_id, marker.version + 1, now))
+
+    plan()  # refused before the register is touched
+    services.erased.add(marker_id, now)
+    change(services, actor, now, plan)
+
+
+def erase_again(services: Services, actor: Actor, now: datetime) -> int:
+    """Erase what the register says was erased and a restored store still holds; returns how many."""
+    done = 0
+    for record in services.store.records("markers", sorted(services.erased.all())):
+        writes = (
+            Write("markers", record.record_id, record.version, None),
+            *_traces(services, record.record_id, record.version),
+        )
+        entry = _entry(actor, record.record_id, record.version + 1, now, "erased_again")
+        try:
+            services.commit(Commit(entry.entry_id, {}, writes, (entry.canonical(),)), now)
+        except VersionConflict:
+            continue  # another attendant was first
+        log.warning("marker_erased_again", marker_id=record.record_id)
+        done += 1
+    return done
+
+
+def _traces(services: Services, marker_id: str, version: int) -> tuple[Write, ...]:
+    pages = services.store.records(HISTORIES, [page_id(marker_id, number) for number in range(1, version + 1)])
+    return (
+        *(Write(HISTORIES, page.record_id, page.version, None) for page in pages),
+        *(
+            Write(COLLECTION, proposal.proposal_id, held, None)
+            for proposal, held in services.proposals.of_marker(marker_id)
+        ),
+    )
+
+
+def _entry(actor: Actor, marker_id: str, version: int, now: datetime, reason: str = "erased") -> LedgerEntry:
+    return LedgerEntry(
+        entry_id=str(uuid.uuid4()),
+        at=now,
+        operation=Operation.ERASURE,
+        actor_id=actor.actor_id,
+        actor_role=actor.role,
+        via=actor.via,
+        reason=reason,
+        records=(RecordSeen(marker_id, version),),
+    )

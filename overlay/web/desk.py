@@ -1,0 +1,329 @@
+"""The public protection desk: what needs somebody, the list of markers, and the steps of a marker's life."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from urllib.parse import urlencode
+
+from flask import Blueprint, abort, redirect, render_template, request
+from flask.typing import ResponseReturnValue
+
+from markers.lifecycle import LifecycleRefused, Outdated, Step, differences
+from markers.model import Category, Marker
+from markers.store import StoreUnavailable
+from overlay import security
+from overlay.listing import Search
+from overlay.plain_text import is_plain_text
+from overlay.roles import Actor
+from overlay.security import requires
+from overlay.services import Services
+from overlay.upkeep import desk as reads
+from overlay.upkeep import steps
+from overlay.upkeep.change import DeskBusy, Doubled
+from overlay.upkeep.history import version_of
+from overlay.web import marker_form
+from overlay.web.chrome import chrome_for
+from overlay.web.desk_views import (
+    ChooseCategoryPage,
+    DeskPage,
+    MarkerFormPage,
+    MarkersPage,
+    ProposalPage,
+)
+from overlay.web.marker_form import Typed, Wrong
+
+pages = Blueprint("desk", __name__)
+
+STATES = (
+    ("live", "Live: in force, provisional or to come"),
+    ("due", "Review overdue"),
+    ("in_force", "In force"),
+    ("provisional", "Provisional"),
+    ("future", "Not yet in force"),
+    ("lapsed", "Lapsed"),
+    ("ended", "Ended"),
+    ("all", "All"),
+)
+_LONGEST_WHY = 1_000
+_AWAY = "The store is not answering, so this was not kept. What you typed is still here: send it again in a moment."
+_BUSY = "Others are changing this just now. What you typed is still here: send it again."
+
+
+@pages.get("/desk")
+@requires("markers.read")
+def show() -> ResponseReturnValue:
+    """What needs somebody of public protection now."""
+    services, actor, now = security.services(), security.actor(), security.now()
+    page = DeskPage(
+        chrome_for(actor),
+        now,
+        reads.view_desk(services, actor, now),
+        _titles(),
+        may_propose=services.roles.may(actor, "markers.propose"),
+        may_decide=services.roles.may(actor, "markers.approve"),
+        done="Erased: ids and dates are all that is left of it." if request.args.get("done") == "erased" else None,
+    )
+    return render_template("pages/desk.html", page=page)
+
+
+@pages.get("/markers")
+@requires("markers.read")
+def markers() -> ResponseReturnValue:
+    """Markers, searched and paged, the one due first in front."""
+    services, actor, now = security.services(), security.actor(), security.now()
+    asked = request.args
+    state = asked.get("state", "live")
+    number = asked.get("page", "1")
+    search = Search(
+        words=asked.get("words", "")[:200],
+        category=asked.get("category", ""),
+        owner=asked.get("owner", "")[:120],
+        state="" if state == "all" else state if state in dict(STATES) else "live",
+        page=int(number) if number.isdecimal() and len(number) < 7 else 1,
+    )
+    view = reads.view_list(services, actor, search, now)
+    query = urlencode({k: v for k, v in asked.items(multi=False) if k in ("words", "category", "owner", "state") and v})
+    may = services.roles.may(actor, "markers.propose")
+    page = MarkersPage(chrome_for(actor), now, view, _titles(), STATES, may, query)
+    return render_template("pages/markers.html", page=page)
+
+
+@pages.get("/markers/new")
+@requires("markers.propose")
+def new() -> ResponseReturnValue:
+    """Which kind of marker to propose, then its form."""
+    return _begin("/markers/new", provisional=False)
+
+
+@pages.post("/markers/new")
+@requires("markers.propose")
+def propose_new() -> ResponseReturnValue:
+    """Propose a new marker."""
+    category = _changeable(request.form.get("category", ""))
+    typed = marker_form.sent(request.form, category)
+
+    def do(marker: Marker) -> str:
+        return _proposed(steps.propose(*_by(), Step.NEW, marker, typed.why, security.now()).proposal_id)
+
+    return _sent("/markers/new", typed, None, None, do)
+
+
+@pages.get("/markers/provisional")
+@requires("markers.provisional")
+def provisional() -> ResponseReturnValue:
+    """Which kind of marker the control room adds at once, then its form."""
+    return _begin("/markers/provisional", provisional=True)
+
+
+@pages.post("/markers/provisional")
+@requires("markers.provisional")
+def add_provisional() -> ResponseReturnValue:
+    """Add a marker that warns at once and lapses unless public protection keeps it."""
+    category = _category(request.form.get("category", ""))
+    typed = marker_form.sent(request.form, category)
+
+    def do(marker: Marker) -> str:
+        added = steps.add_provisional(*_by(), marker, typed.why, security.now())
+        return f"/markers/provisional?added={added.reference}"
+
+    return _sent("/markers/provisional", typed, None, _hours(), do)
+
+
+@pages.get("/markers/<marker_id>/amend")
+@requires("markers.propose")
+def amend(marker_id: str) -> ResponseReturnValue:
+    """The form of a change, filled with what stands."""
+    category = _changeable(steps.marker_of(security.services(), marker_id).category)
+    marker = reads.open_marker(*_by(), marker_id, security.now())
+    return _form(f"/markers/{marker_id}/amend", marker_form.of_marker(category, marker), marker, None, 200)
+
+
+@pages.post("/markers/<marker_id>/amend")
+@requires("markers.propose")
+def propose_change(marker_id: str) -> ResponseReturnValue:
+    """Propose a change to a marker."""
+    standing = steps.marker_of(security.services(), marker_id)
+    category = _changeable(standing.category)
+    typed = marker_form.sent(request.form, category)
+    typed = replace(typed, texts={**typed.texts, "reference": standing.reference})
+
+    def do(marker: Marker) -> str:
+        wanted = replace(
+            marker,
+            confirmed_at=standing.confirmed_at,
+            confirmed_by=standing.confirmed_by,
+            provisional_until=standing.provisional_until,
+        )
+        return _proposed(steps.propose(*_by(), Step.AMEND, wanted, typed.why, security.now()).proposal_id)
+
+    return _sent(f"/markers/{marker_id}/amend", typed, standing, None, do)
+
+
+@pages.get("/proposals/<proposal_id>")
+@requires("markers.read")
+def proposal(proposal_id: str) -> ResponseReturnValue:
+    """A proposal: what it would change, who would see what of it, and what may be done."""
+    return _proposal(proposal_id, (), 200)
+
+
+@pages.post("/proposals/<proposal_id>/approve")
+@requires("markers.approve")
+def approve(proposal_id: str) -> ResponseReturnValue:
+    """Put in force what another person proposed."""
+    _changeable(security.services().proposals.get(proposal_id)[0].marker.category)
+
+    def do(why: str) -> str:
+        return f"/markers/{steps.approve(*_by(), proposal_id, why, security.now()).marker_id}?done=approved"
+
+    return _decided(proposal_id, do)
+
+
+@pages.post("/proposals/<proposal_id>/turn-down")
+@requires("markers.propose")
+def turn_down(proposal_id: str) -> ResponseReturnValue:
+    """Turn a proposal down, or take one's own back."""
+    services, actor = _by()
+    found, _ = services.proposals.get(proposal_id)
+    _changeable(found.marker.category)
+    if found.by.actor_id != actor.actor_id and not services.roles.may(actor, "markers.approve"):
+        raise security.Forbidden(services.roles.title(actor.role), "markers.approve")
+
+    def do(why: str) -> str:
+        steps.turn_down(services, actor, proposal_id, why, security.now())
+        return _proposed(proposal_id)
+
+    return _decided(proposal_id, do)
+
+
+def why_of(form_name: str = "why") -> str:
+    """The word given with a step. Raises LifecycleRefused for one that can't be kept."""
+    text = request.form.get(form_name, "").strip()
+    if len(text) > _LONGEST_WHY:
+        raise LifecycleRefused(form_name, f"That is {len(text):,} characters; up to {_LONGEST_WHY:,} can be kept.")
+    if text and not is_plain_text(text):
+        raise LifecycleRefused(form_name, "That holds characters that can't be kept. Type it again without them.")
+    return text
+
+
+def _by() -> tuple[Services, Actor]:
+    return security.services(), security.actor()
+
+
+def _titles() -> dict[str, str]:
+    return {code: category.title for code, category in security.services().categories.items()}
+
+
+def _hours() -> int:
+    return round(security.services().desk.provisional.total_seconds() / 3600)
+
+
+def _proposed(proposal_id: str) -> str:
+    return f"/proposals/{proposal_id}"
+
+
+def _category(code: str) -> Category:
+    category = security.services().categories.get(code)
+    if category is None:
+        abort(404)
+    return category
+
+
+def _changeable(code: str) -> Category:
+    """A category this role is shown whole: what cannot be seen is not changed. Raises Forbidden."""
+    services, actor = _by()
+    if code in services.categories and not reads.may_see_whole(services, actor, code):
+        raise security.Forbidden(services.roles.title(actor.role), "markers.propose")
+    return _category(code)
+
+
+def _begin(at: str, *, provisional: bool) -> ResponseReturnValue:
+    services, actor = _by()
+    code = request.args.get("category")
+    if code is None:
+        kinds = tuple(
+            category
+            for category in services.categories.values()
+            if provisional or reads.may_see_whole(services, actor, category.code)
+        )
+        page = ChooseCategoryPage(chrome_for(actor), at, kinds, provisional, request.args.get("added"))
+        return render_template("pages/marker_kind.html", page=page)
+    category = _category(code) if provisional else _changeable(code)
+    typed = marker_form.fresh(category, services, actor)
+    return _form(at, typed, None, _hours() if provisional else None, 200)
+
+
+def _sent(
+    at: str, typed: Typed, standing: Marker | None, hours: int | None, do: Callable[[Marker], str]
+) -> ResponseReturnValue:
+    """Do what a form asks and go where that leads; or the form again, with everything typed and what is wrong."""
+    services, actor = _by()
+    where = f"{actor.name}, {services.roles.title(actor.role)}"
+    try:
+        why = why_of()
+        found = marker_form.read(typed, services.categories, actor, security.now(), where)
+        if not isinstance(found, Marker):
+            return _form(at, replace(typed, why=why, wrong=found), standing, hours, 422)
+        return redirect(do(found), 303)
+    except Outdated as outdated:
+        return _form(at, _against(typed, outdated), outdated.current, hours, 409)
+    except LifecycleRefused as refused:
+        return _form(at, replace(typed, wrong=(Wrong(refused.field, refused.reason),)), standing, hours, 422)
+    except Doubled as doubled:
+        typed = replace(typed, wrong=(Wrong("address", str(doubled)),))
+        return _form(at, typed, standing, hours, 409, _holder(doubled))
+    except (StoreUnavailable, DeskBusy) as error:
+        words = _BUSY if isinstance(error, DeskBusy) else _AWAY
+        return _form(at, replace(typed, wrong=(Wrong("why", words),)), standing, hours, 503)
+
+
+def _against(typed: Typed, outdated: Outdated) -> Typed:
+    """The form again, now against what stands, with what the other person changed said field by field."""
+    current = outdated.current
+    looked_at = version_of(security.services(), current.marker_id, typed.version)
+    changed = differences(looked_at, current) if looked_at is not None else ()
+    told = tuple(Wrong(change.field, f"Somebody changed this to: {change.after or 'nothing'}.") for change in changed)
+    return replace(typed, version=current.version, wrong=told or (Wrong("why", outdated.reason),))
+
+
+def _holder(doubled: Doubled) -> str | None:
+    services, actor = _by()
+    if not services.roles.may(actor, "markers.read"):
+        return None
+    return f"/markers/{doubled.marker_id}" if doubled.marker_id else f"/proposals/{doubled.proposal_id}"
+
+
+def _form(
+    at: str, typed: Typed, standing: Marker | None, hours: int | None, status: int, doubled: str | None = None
+) -> ResponseReturnValue:
+    page = MarkerFormPage(chrome_for(security.actor()), at, typed, standing, hours, doubled)
+    return render_template("pages/marker_form.html", page=page), status
+
+
+def _proposal(proposal_id: str, wrong: tuple[Wrong, ...], status: int) -> ResponseReturnValue:
+    services, actor, now = security.services(), security.actor(), security.now()
+    view = reads.view_proposal(services, actor, proposal_id, now)
+    own = view.proposal.by.actor_id == actor.actor_id
+    page = ProposalPage(
+        chrome_for(actor),
+        now,
+        view,
+        _titles(),
+        own=own,
+        may_decide=services.roles.may(actor, "markers.approve") and not own,
+        wrong=wrong,
+        why=request.form.get("why", ""),
+    )
+    return render_template("pages/proposal.html", page=page), status
+
+
+def _decided(proposal_id: str, do: Callable[[str], str]) -> ResponseReturnValue:
+    try:
+        return redirect(do(why_of()), 303)
+    except LifecycleRefused as refused:
+        status = 409 if isinstance(refused, Outdated) else 422
+        return _proposal(proposal_id, (Wrong("why", refused.reason),), status)
+    except Doubled as doubled:
+        return _proposal(proposal_id, (Wrong("why", str(doubled)),), 409)
+    except DeskBusy:
+        return _proposal(proposal_id, (Wrong("why", _BUSY),), 503)

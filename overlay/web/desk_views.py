@@ -1,0 +1,112 @@
+"""What the pages of the public protection desk may use, and nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from overlay.web.marker_form import Wrong
+
+if TYPE_CHECKING:
+    from markers.model import Category, Marker
+    from overlay.upkeep.desk import DeskView, ListView, ProposalView
+    from overlay.upkeep.history import Page
+    from overlay.viewing import MarkerView
+    from overlay.web.marker_form import Typed
+    from overlay.web.views import Chrome
+
+
+@dataclass(frozen=True, slots=True)
+class DeskPage:
+    """`pages/desk.html`. `titles` are the categories by code; `may_add`, `may_decide` what this role does."""
+
+    chrome: Chrome
+    now: datetime
+    view: DeskView
+    titles: dict[str, str]
+    may_propose: bool
+    may_decide: bool
+    done: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class MarkersPage:
+    """`pages/markers.html`: one page of a list; `states` and `categories` are code and title."""
+
+    chrome: Chrome
+    now: datetime
+    view: ListView
+    titles: dict[str, str]
+    states: tuple[tuple[str, str], ...]
+    may_propose: bool
+    query: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChooseCategoryPage:
+    """`pages/marker_kind.html`: which kind of marker is to be added. `provisional` adds it at once; `added` is
+    the reference of the one just added."""
+
+    chrome: Chrome
+    at: str
+    categories: tuple[Category, ...]
+    provisional: bool
+    added: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class MarkerFormPage:
+    """`pages/marker_form.html`. `at` is where it is sent; `standing` what is amended, None for a new marker.
+
+    `provisional_hours` is set where it warns at once. `doubled` is where to find what has its place already.
+    """
+
+    chrome: Chrome
+    at: str
+    typed: Typed
+    standing: Marker | None
+    provisional_hours: int | None
+    doubled: str | None = None
+
+    @property
+    def wrong(self) -> tuple[Wrong, ...]:
+        return self.typed.wrong
+
+
+@dataclass(frozen=True, slots=True)
+class ProposalPage:
+    """`pages/proposal.html`. `own` is this person's; `may_decide` what this role may do; `problem` what went wrong."""
+
+    chrome: Chrome
+    now: datetime
+    view: ProposalView
+    titles: dict[str, str]
+    own: bool
+    may_decide: bool
+    wrong: tuple[Wrong, ...] = ()
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class MarkerPage:
+    """`pages/marker.html`.
+
+    `history` is None where it could not be read; `waiting` is a proposal that waits for somebody; `acts` are what this
+    person may do to it now; `lacks` names what its category asks for and it does not say.
+    """
+
+    chrome: Chrome
+    now: datetime
+    view: MarkerView
+    version: int
+    history: tuple[Page, ...] | None
+    waiting: str | None
+    acts: frozenset[str]
+    lacks: tuple[str, ...]
+    tell_subject: bool
+    ending_reasons: tuple[tuple[str, str], ...]
+    told: tuple[tuple[str, str], ...]
+    wrong: tuple[Wrong, ...]
+    typed: dict[str, str]
+    done: str | None

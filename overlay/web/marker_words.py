@@ -1,0 +1,66 @@
+"""A marker's fields, states and steps in the words of the pages."""
+
+from __future__ import annotations
+
+from overlay import security
+
+FIELDS = {
+    "reference": "Reference",
+    "category": "Kind",
+    "address": "Address",
+    "postcode": "Postcode",
+    "uprn": "UPRN",
+    "point": "Position",
+    "easting": "Easting",
+    "northing": "Northing",
+    "longitude": "Longitude",
+    "latitude": "Latitude",
+    "radius_m": "Radius in metres",
+    "zone_wkt": "Area (WKT)",
+    "phone": "Telephone number",
+    "headline": "Headline",
+    "action": "Action",
+    "fact": "Facts",
+    "opinion": "Opinion",
+    "subject": "Whom it is about",
+    "owner": "Owner",
+    "owner_contact": "Owner's contact",
+    "starts_on": "Starts",
+    "review_on": "Next review",
+    "ends_on": "Ends",
+    "source": "Source",
+    "source_reference": "Source's reference",
+    "provisional_until": "Provisional until",
+    "confirmed_at": "Confirmed",
+    "confirmed_by": "Confirmed by",
+    "ending_reason": "Why it ends",
+    "ending_told": "Was the subject told",
+}
+STATES = {
+    "future": "not yet in force",
+    "in_force": "in force",
+    "provisional": "provisional",
+    "lapsed": "lapsed",
+    "ended": "ended",
+}
+STEPS = {
+    "new": "New marker",
+    "amend": "Change",
+    "end": "Ending",
+    "import": "Loaded from a list",
+    "approved_new": "Approved and put in force",
+    "approved_amend": "Change approved",
+    "approved_end": "Ending approved",
+    "provisional": "Added by the control room",
+    "kept": "Kept by public protection",
+    "dismissed": "Dismissed by public protection",
+    "confirmed": "Confirmed at review",
+    "place_given_up": "Over: its place was given to another",
+}
+
+
+def field_title(name: str, category: str) -> str:
+    """What a field is called, a category's own by its title."""
+    kind = security.services().categories.get(category)
+    own = {detail.name: detail.title for detail in kind.details} if kind is not None else {}
+    return FIELDS.get(name) or own.get(name) or name.replace("_", " ")

@@ -1,0 +1,309 @@
+"""The steps of a marker's life on a real store: each whole or not at all, in the ledger, and in the very next check."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from markers.ledger import Operation
+from markers.lifecycle import LifecycleRefused, Outdated, Proposal, Step
+from markers.model import Marker, State, Status
+from overlay.listing import Search
+from overlay.lookup import Asked, check
+from overlay.room.attending import ATTENDANT
+from overlay.services import Services
+from overlay.settings import Settings
+from overlay.upkeep import steps
+from overlay.upkeep.change import HISTORIES, Doubled, page_id
+from overlay.upkeep.desk import view_desk, view_list, view_proposal
+from overlay.upkeep.erasing import erase, erase_again
+from overlay.upkeep.history import history, version_of
+from overlay.viewing import NoSuchMarker
+from tests.store.room import CASEY, DOMESTIC, HOME, NUMBER, ROBIN, Room, person
+
+PRIYA, MORGAN = person("Priya", "ppu_officer"), person("Morgan", "ppu_supervisor")
+NEW = replace(DOMESTIC, version=0, subject="victim")
+
+
+def status(room: Room, services: Services | None = None) -> Status:
+    return check(services or room.services, CASEY, Asked(HOME), room.now).status
+
+
+def propose(room: Room, wanted: Marker = NEW, step: Step = Step.NEW, why: str = "seen") -> Proposal:
+    return steps.propose(room.services, PRIYA, step, wanted, why, room.now)
+
+
+def in_force(room: Room, wanted: Marker = NEW) -> Marker:
+    return steps.approve(room.services, MORGAN, propose(room, wanted).proposal_id, "", room.now)
+
+
+def test_a_marker_warns_once_a_second_person_approved_and_every_step_is_in_the_ledger(room: Room) -> None:
+    proposal = propose(room)
+    assert status(room) is Status.CLEAR
+    with pytest.raises(LifecycleRefused, match="yourself"):
+        steps.approve(room.services, PRIYA, proposal.proposal_id, "", room.now)
+    marker = steps.approve(room.services, MORGAN, proposal.proposal_id, "", room.now)
+    assert (marker.version, marker.place.premises_id is not None) == (1, True)
+    assert status(room) is Status.HIT
+    told = [
+        (entry.operation, entry.reason, entry.actor_id) for entry in room.ledger() if entry.operation != "consultation"
+    ]
+    assert told == [
+        (Operation.COLLECTION, "proposed_new", "priya"),
+        (Operation.ALTERATION, "approved_new", "morgan"),
+    ]
+    assert "Tallow" not in "".join(entry.canonical().decode() for entry in room.ledger())
+    assert [page.what for page in history(room.services, marker)] == ["approved_new"]
+
+
+def test_another_process_finds_it_in_its_very_next_check(room: Room) -> None:
+    other = Services.start(Settings(data=room.services.settings.data), follow=False)
+    try:
+        other.gazetteer = room.services.gazetteer
+        assert status(room, other) is Status.CLEAR
+        in_force(room)
+        assert status(room, other) is Status.HIT
+    finally:
+        other.close()
+
+
+def test_a_whole_life(room: Room) -> None:
+    services = room.services
+    marker = in_force(room)
+    amended = propose(room, replace(marker, headline="Higher risk"), Step.AMEND)
+    view = view_proposal(services, MORGAN, amended.proposal_id, room.now)
+    assert [(change.field, change.after) for change in view.changes] == [("headline", "Higher risk")]
+    assert not view.moved
+    assert {title for title, _ in view.seen_as} >= {"Call handler", "Dispatcher"}
+    marker = steps.approve(services, MORGAN, amended.proposal_id, "", room.now)
+    assert (marker.version, marker.headline) == (2, "Higher risk")
+    room.later(days=400)
+    assert services.index.get(marker.marker_id).state_at(room.now) is State.ENDED  # type: ignore[union-attr]
+    room.now -= timedelta(days=390)
+    marker = steps.confirm(services, PRIYA, marker.marker_id, 2, "rang the owner", room.now)
+    ending = steps.propose_ending(services, PRIYA, marker.marker_id, 3, "moved", "told", "", room.now)
+    assert status(room) is Status.HIT
+    marker = steps.approve(services, MORGAN, ending.proposal_id, "", room.now)
+    assert status(room) is Status.CLEAR
+    pages = history(services, marker)
+    assert [page.what for page in pages] == ["approved_end", "confirmed", "approved_amend", "approved_new"]
+    assert pages[1].why == "rang the owner"
+    assert pages[2].changes is not None
+    assert pages[3].changes is None
+    before = version_of(services, marker.marker_id, 1)
+    assert before is not None
+    assert before.headline == DOMESTIC.headline
+    erase(services, MORGAN, marker.marker_id, "kept too long", room.now)
+    assert services.index.get(marker.marker_id) is None
+    assert services.proposals.of_marker(marker.marker_id) == ()
+    names = [page_id(marker.marker_id, number) for number in range(1, 6)]
+    assert services.store.records(HISTORIES, names) == []
+    assert room.ledger()[-1].operation is Operation.ERASURE
+    assert room.ledger()[-1].records[0].fields == ()
+    assert "kept too long" not in room.ledger()[-1].canonical().decode()
+    with pytest.raises(NoSuchMarker):
+        steps.marker_of(services, marker.marker_id)
+
+
+def test_one_live_marker_a_place_and_kind_whatever_comes_at_once(room: Room) -> None:
+    def one(number: int) -> str:
+        wanted = replace(NEW, marker_id=f"da-{number}", reference=f"DA-{number}")
+        try:
+            proposal = steps.propose(room.services, person(f"p{number}", "ppu_officer"), Step.NEW, wanted, "", room.now)
+            return steps.approve(room.services, MORGAN, proposal.proposal_id, "", room.now).reference
+        except Doubled:
+            return ""
+
+    with ThreadPoolExecutor(20) as pool:
+        made = [reference for reference in pool.map(one, range(200)) if reference]
+    live = [m for m in room.services.index.all() if not m.state_at(room.now).over]
+    assert [marker.reference for marker in live] == made
+    assert len(made) == 1
+    with pytest.raises(Doubled, match=f"{made[0]} is a live marker"):
+        propose(room)
+
+
+def test_two_approved_at_once_for_one_place_become_one(room: Room) -> None:
+    first, second = propose(room), None
+    assert second is None
+    with pytest.raises(Doubled, match="Priya has proposed this already"):
+        propose(room, replace(NEW, marker_id="da-9", reference="DA-9"))
+    room.mark(replace(DOMESTIC, marker_id="da-8", reference="DA-8"))  # a list brought it meanwhile
+    with pytest.raises(Doubled, match="DA-8 is a live marker"):
+        steps.approve(room.services, MORGAN, first.proposal_id, "", room.now)
+
+
+def test_a_number_is_held_like_a_home(room: Room) -> None:
+    in_force(room, replace(NUMBER, version=0, subject="victim"))
+    with pytest.raises(Doubled):
+        propose(room, replace(NUMBER, version=0, marker_id="da-7", reference="DA-7"))
+
+
+def test_a_marker_that_is_over_gives_its_place_up_to_the_next(room: Room) -> None:
+    old = in_force(room)
+    room.later(days=500)
+    fresh = replace(
+        NEW, marker_id="da-5", reference="DA-5", starts_on=room.now.date(),
+        review_on=room.now.date(), ends_on=room.now.date() + timedelta(days=30),
+    )  # fmt: skip
+    assert in_force(room, fresh).reference == "DA-5"
+    given_up = room.services.index.get(old.marker_id)
+    assert given_up is not None
+    assert [page.what for page in history(room.services, given_up)] == ["place_given_up", "approved_new"]
+
+
+def test_an_edit_on_an_old_version_tells_what_stands_and_changes_nothing(room: Room) -> None:
+    marker = in_force(room)
+    steps.confirm(room.services, MORGAN, marker.marker_id, 1, "rang", room.now)
+    with pytest.raises(Outdated) as error:
+        propose(room, replace(marker, headline="x"), Step.AMEND)
+    assert error.value.current.version == 2
+    waiting = propose(room, replace(error.value.current, headline="x"), Step.AMEND)
+    steps.confirm(room.services, MORGAN, marker.marker_id, 2, "rang", room.now)
+    assert view_proposal(room.services, MORGAN, waiting.proposal_id, room.now).moved
+    with pytest.raises(Outdated):
+        steps.approve(room.services, MORGAN, waiting.proposal_id, "", room.now)
+
+
+def test_what_is_turned_down_or_taken_back_frees_the_place_and_stays_to_be_read(room: Room) -> None:
+    first = propose(room)
+    with pytest.raises(LifecycleRefused, match="Say in a line"):
+        steps.turn_down(room.services, MORGAN, first.proposal_id, "", room.now)
+    steps.turn_down(room.services, MORGAN, first.proposal_id, "wrong flat", room.now)
+    second = propose(room)
+    room.later(minutes=1)
+    steps.turn_down(room.services, PRIYA, second.proposal_id, "", room.now)
+    assert [entry.reason for entry in room.ledger()] == ["proposed_new", "turned_down", "proposed_new", "withdrawn"]
+    assert [p.proposal_id for p in room.services.proposals.decided()] == [second.proposal_id, first.proposal_id]
+    assert room.services.proposals.waiting() == ()
+    assert status(room) is Status.CLEAR
+
+
+class TestProvisional:
+    def test_it_warns_at_once_is_said_to_be_provisional_and_lapses(self, room: Room) -> None:
+        steps.add_provisional(room.services, ROBIN, NEW, "crew saw it", room.now)
+        answer = check(room.services, CASEY, Asked(HOME), room.now)
+        assert (answer.status, answer.matches[0].review) == (Status.HIT, "provisional")
+        assert [m.reference for m in view_desk(room.services, MORGAN, room.now).provisional] == ["DA-1"]
+        room.later(hours=72)
+        assert status(room) is Status.CLEAR
+        with pytest.raises(LifecycleRefused, match="lapsed"):
+            steps.keep(room.services, MORGAN, "da-1", "", room.now)
+
+    def test_public_protection_keeps_it_or_dismisses_it(self, room: Room) -> None:
+        steps.add_provisional(room.services, ROBIN, NEW, "", room.now)
+        with pytest.raises(LifecycleRefused, match="DA-1 already"):
+            steps.add_provisional(room.services, ROBIN, NEW, "", room.now)
+        with pytest.raises(Doubled):
+            steps.add_provisional(room.services, ROBIN, replace(NEW, marker_id="da-3", reference="DA-3"), "", room.now)
+        steps.keep(room.services, MORGAN, "da-1", "so it is", room.now)
+        room.later(hours=100)
+        assert status(room) is Status.HIT
+        steps.add_provisional(room.services, ROBIN, replace(NUMBER, version=0), "", room.now)
+        steps.dismiss(room.services, MORGAN, "da-2", "other number", room.now)
+        assert room.services.index.get("da-2").state_at(room.now) is State.ENDED  # type: ignore[union-attr]
+
+
+class TestConfirming:
+    def test_it_takes_evidence_and_a_known_kind(self, room: Room) -> None:
+        marker = in_force(room)
+        with pytest.raises(LifecycleRefused, match="what you checked"):
+            steps.confirm(room.services, PRIYA, marker.marker_id, 1, "", room.now)
+        room.services.categories = {}
+        with pytest.raises(LifecycleRefused, match="no longer kept"):
+            steps.confirm(room.services, PRIYA, marker.marker_id, 1, "rang", room.now)
+
+    def test_two_at_once_leave_one_confirmation(self, room: Room) -> None:
+        marker = in_force(room)
+
+        def one(_: int) -> bool:
+            try:
+                steps.confirm(room.services, PRIYA, marker.marker_id, 1, "rang", room.now)
+            except Outdated:
+                return False
+            return True
+
+        with ThreadPoolExecutor(8) as pool:
+            assert sum(pool.map(one, range(8))) == 1
+        assert room.services.index.get(marker.marker_id).version == 2  # type: ignore[union-attr]
+
+
+class TestErasing:
+    def test_what_stands_is_not_erased_and_a_reason_is_asked(self, room: Room) -> None:
+        marker = in_force(room)
+        with pytest.raises(LifecycleRefused, match="still stands"):
+            erase(room.services, MORGAN, marker.marker_id, "why not", room.now)
+        room.later(days=500)
+        with pytest.raises(LifecycleRefused, match="Say in a line"):
+            erase(room.services, MORGAN, marker.marker_id, "", room.now)
+        assert room.services.erased.all() == {}
+
+    def test_without_its_register_nothing_is_erased(self, room: Room) -> None:
+        marker = in_force(room)
+        room.later(days=500)
+        (room.services.settings.data / "erased").write_text("in the way")
+        with pytest.raises(OSError, match=r"exists|directory"):
+            erase(room.services, MORGAN, marker.marker_id, "over", room.now)
+        assert room.services.index.get(marker.marker_id) is not None
+
+    def test_a_restored_store_shows_nothing_of_it_and_it_is_erased_again(self, room: Room) -> None:
+        marker = in_force(room)
+        room.services.erased.add(marker.marker_id, room.now)  # as if the store were from before the erasure
+        again = Services.start(Settings(data=room.services.settings.data), follow=False)
+        try:
+            again.gazetteer = room.services.gazetteer
+            assert again.index.get(marker.marker_id) is None
+            assert status(room, again) is Status.CLEAR
+            assert erase_again(again, ATTENDANT, room.now) == 1
+            assert erase_again(again, ATTENDANT, room.now) == 0
+            assert again.store.records("markers", [marker.marker_id]) == []
+            assert again.store.records(HISTORIES, [page_id(marker.marker_id, 1)]) == []
+        finally:
+            again.close()
+
+    def test_the_log_of_the_store_is_written_without_it(self, room: Room) -> None:
+        assert room.services.store.rewrite_log() in (True, False)
+
+
+def test_lists_show_what_a_search_asks_for(room: Room) -> None:
+    in_force(room)
+    in_force(room, replace(NUMBER, version=0, subject="victim"))
+
+    def found(**asked: Any) -> list[str]:
+        view = view_list(room.services, MORGAN, Search(**asked), room.now)
+        return [marker.reference for marker in view.markers]
+
+    assert found() == ["DA-1", "DA-2"]
+    assert found(words="tallow 14") == ["DA-1"]
+    assert found(words="+447700") == ["DA-2"]
+    assert found(category="court_order") == []
+    assert found(owner="nobody") == []
+    assert found(state="provisional") == []
+    room.later(days=80)
+    assert found(state="due") == ["DA-1", "DA-2"]
+    steps.confirm(room.services, PRIYA, "da-1", 1, "rang", room.now)
+    assert found(state="due") == ["DA-2"]
+    desk = view_desk(room.services, MORGAN, room.now)
+    assert (desk.overdue_count, [m.reference for m in desk.overdue], desk.workload[0][1:]) == (1, ["DA-2"], (2, 1))
+    looks = [entry for entry in room.ledger() if entry.reason == "marker_list"]
+    assert {seen.record_id for seen in looks[0].records} == {"da-1", "da-2"}
+
+
+def test_a_list_says_what_is_doubled_and_leaves_reviews_and_endings_alone(room: Room, tmp_path: Path) -> None:
+    from overlay.upkeep.lists import plan_import
+
+    room.mark(DOMESTIC)
+    steps.confirm(room.services, PRIYA, "da-1", 1, "rang", room.now)
+    again = plan_import(room.services, [replace(DOMESTIC, headline="from the list")])
+    assert again.changed[0].confirmed_by == "Priya"
+    twice = plan_import(room.services, [replace(DOMESTIC, marker_id="da-6", reference="DA-6")])
+    assert twice.doubled == (("DA-6", "DA-1"),)
+    own = [replace(NUMBER, marker_id=f"n{i}", reference=f"N-{i}") for i in range(2)]
+    assert plan_import(room.services, own).doubled == (("N-1", "N-0"),)
+    over = replace(NUMBER, marker_id="n2", reference="N-2", ends_on=room.now.date() - timedelta(days=1))
+    assert plan_import(room.services, [own[0], over]).doubled == ()
