@@ -108,9 +108,7 @@ class _Reader:
         if not isinstance(table, dict):
             raise self._refused(part, "must be a table")
         if not _NAME.fullmatch(name) or name in MARKER_COLUMNS:
-            raise self._refused(
-                part, "must be named in small letters, digits and _, and not like a field of every marker"
-            )
+            raise self._refused(part, "must be a name of its own in small letters, digits and _")
         unknown = sorted(set(table) - set(_DETAIL))
         if unknown:
             raise self._refused(f"{part}.{unknown[0]}", "is not known of a detail")

@@ -18,7 +18,8 @@ _LONGEST = 500
 class Page:
     """One step of a marker's life: what was done (a short code), by whom, when and why, and what it changed.
 
-    `changes` is None where the version before is not kept: the first one, or one from before histories were kept.
+    `proposed_by` is set where another person did so. `changes` is None where the version before is not kept: the first
+    one, or one from before histories were kept.
     """
 
     version: int
@@ -26,6 +27,7 @@ class Page:
     by: Person
     at: datetime
     why: str
+    proposed_by: str | None
     changes: tuple[Change, ...] | None
 
 
@@ -46,6 +48,7 @@ def history(services: Services, marker: Marker) -> tuple[Page, ...]:
                 Person(*plain["by"]),
                 datetime.fromisoformat(plain["at"]),
                 plain["why"],
+                said.proposed_by if plain["what"].startswith("approved_") else None,
                 differences(before, said) if follows and before is not None else None,
             )
         )

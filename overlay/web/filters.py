@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from overlay import security
 from overlay.viewing import place_words
-from overlay.web.marker_words import STATES, STEPS, field_title
+from overlay.web.marker_words import STATES, STEPS, field_text, field_title, not_told
 from overlay.web.room_words import raise_words
 from overlay.web.times import clock, day, moment, review_words
 from overlay.web.wording import words_of
@@ -20,5 +20,7 @@ def register(app: Flask) -> None:
     app.jinja_env.filters.update(
         clock=clock, day=day, moment=moment, review_words=review_words, raise_words=raise_words
     )
-    app.jinja_env.filters.update(place_words=place_words, state_words=STATES.__getitem__, step_words=STEPS.__getitem__)
-    app.jinja_env.globals.update(words_of=words_of, now=security.now, field_title=field_title)
+    app.jinja_env.filters.update(
+        place_words=place_words, state_words=STATES.__getitem__, step_words=STEPS.__getitem__, field_text=field_text
+    )
+    app.jinja_env.globals.update(words_of=words_of, now=security.now, field_title=field_title, not_told=not_told)

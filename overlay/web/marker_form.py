@@ -12,6 +12,9 @@ from markers.tables import Row
 from markers.written import MARKER_COLUMNS, MarkerReader
 from overlay.roles import Actor
 from overlay.services import Services
+from overlay.web.marker_words import field_title
+
+_NO_PLACE = "Say where it is: an address, a UPRN, a position, an area or a telephone number."
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,4 +78,9 @@ def read(
     found = reader.read(Row(1, {**cells, "category": typed.category.code}))
     if isinstance(found, Marker):
         return replace(found, version=typed.version)
-    return tuple(Wrong(error.column or "address", error.reason) for error in found)
+    return tuple(
+        Wrong(error.column, f"{field_title(error.column, typed.category.code)}: {error.reason}")
+        if error.column
+        else Wrong("address", _NO_PLACE)
+        for error in found
+    )

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
+from markers.model import Marker
 from overlay import security
+from overlay.disclosure import Shown
+from overlay.web.times import day
+
+_DATE = re.compile(r"\d{4}-\d\d-\d\d")
 
 FIELDS = {
     "reference": "Reference",
@@ -64,3 +71,20 @@ def field_title(name: str, category: str) -> str:
     kind = security.services().categories.get(category)
     own = {detail.name: detail.title for detail in kind.details} if kind is not None else {}
     return FIELDS.get(name) or own.get(name) or name.replace("_", " ")
+
+
+def field_text(text: str) -> str:
+    """What a field says, a date as people read it."""
+    return day(text, security.now()) if _DATE.fullmatch(text) else text
+
+
+def not_told(shown: Shown, marker: Marker) -> str:
+    """What of a marker a role is not told, in words."""
+    parts = (
+        ("what it is", shown.headline is None),
+        ("whose it is", shown.owner is None),
+        ("facts", shown.fact is None and bool(marker.fact)),
+        ("opinion", shown.opinion is None and bool(marker.opinion)),
+        ("source", shown.source is None and bool(marker.source)),
+    )
+    return ", ".join(words for words, hidden in parts if hidden) or "nothing is left out"

@@ -15,15 +15,18 @@ SHIPPED = Path(__file__).parents[2] / "config" / "roles.toml"
 SEEING = {"console.open", "checks.make"}
 WORKING = {"incidents.read", "incidents.work"}
 DISPATCHING = WORKING | {"incidents.dispatch", "incidents.close"}
+UPKEEP = {
+    *("markers.count", "markers.read", "markers.propose", "markers.confirm", "disclosures.read", "break_glass.told"),
+}
 EXPECTED = {
     "call_handler": SEEING | WORKING | {"break_glass.open"},
     "dispatcher": SEEING | DISPATCHING | {"break_glass.open"},
     "control_room_supervisor": SEEING
     | DISPATCHING
-    | {"raises.take", "markers.count", "break_glass.told", "break_glass.review", "room.supervise"},
-    "ppu_officer": SEEING | {"markers.count", "markers.read", "disclosures.read", "break_glass.told"},
-    "ppu_supervisor": SEEING
-    | {"markers.import", "markers.count", "markers.read", "disclosures.read", "break_glass.told", "break_glass.review"},
+    | {"raises.take", "markers.count", "markers.provisional"}
+    | {"break_glass.told", "break_glass.review", "room.supervise"},
+    "ppu_officer": SEEING | UPKEEP,
+    "ppu_supervisor": SEEING | UPKEEP | {"markers.import", "markers.approve", "markers.erase", "break_glass.review"},
     "auditor": {"console.open", "ledger.search", "ledger.export"},
     "administrator": {"console.open", "accounts.manage", "tokens.manage", "api.describe", "metrics.read"},
     "service": DISPATCHING | {"checks.make", "api.describe", "metrics.read"},

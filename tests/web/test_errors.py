@@ -26,6 +26,7 @@ from overlay.feed import TooManyStreams
 from overlay.glass import GlassRefused, NoSuchGlass
 from overlay.incidents.book import NoSuchIncident
 from overlay.lookup import NotAllowedAnyMore, NothingDisclosed
+from overlay.proposals import NoSuchProposal
 from overlay.room.answering import AnswerMoved
 from overlay.room.change import RoomBusy, RoomRefused
 from overlay.room.opening import AlreadyOpen, NotKept
@@ -138,6 +139,7 @@ EVERY = [
     GlassRefused("reason", "Too short."),
     NoSuchGlass(),
     NoSuchMarker(),
+    NoSuchProposal(),
     NoSuchIncident(),
     RoomRefused("call_sign", "Give a call sign like C123."),
     AlreadyOpen("CAD-1", None),

@@ -7,7 +7,7 @@ fails the first test.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 import pytest
@@ -16,7 +16,9 @@ from flask import Flask
 
 from markers.exchange import marker_id
 from markers.ledger import Via
+from markers.lifecycle import Step
 from markers.location import RawLocation
+from markers.model import Place
 from overlay import glass, identity
 from overlay.app import create_app
 from overlay.roles import ROLES, Actor, Roles
@@ -24,6 +26,7 @@ from overlay.room import closing, opening
 from overlay.security import Guard, guard_of
 from overlay.services import Services
 from overlay.settings import SHIPPED_CONFIG, Settings
+from overlay.upkeep import steps
 from tests.conftest import Console
 from tests.web.conftest import TIMEOUT_S, Visitor
 
@@ -47,6 +50,9 @@ REFUSED = {"open": 422, "closed": 422, "absent": 404}
 ANY_REFUSED = {"open": 422, "closed": 422, "absent": 422}  # before it is looked for
 WHEN_OPEN = {"open": 422, "closed": 409, "absent": 404}
 WHEN_OPEN_DONE = {"open": 200, "closed": 409, "absent": 404}
+
+KNOWN = {"in_force": 200, "future": 200, "over": 200, "absent": 404}
+UNSAID = {"in_force": 422, "future": 422, "over": 422, "absent": 404}
 
 # The route map as it is meant to be.
 ROUTES: dict[tuple[str, str], Route] = {
@@ -77,6 +83,24 @@ ROUTES: dict[tuple[str, str], Route] = {
     ("POST", "/incidents/<incident_id>/raises"): Route("raises.take", {"key": "?"}, REFUSED),
     ("POST", "/incidents/<incident_id>/close"): Route("incidents.close", {"reason": ""}, REFUSED),
     ("GET", "/disclosures"): Route("disclosures.read"),
+    ("GET", "/desk"): Route("markers.read"),
+    ("GET", "/markers"): Route("markers.read"),
+    ("GET", "/markers/new"): Route("markers.propose"),
+    ("POST", "/markers/new"): Route("markers.propose", {"category": "court_order"}, {"": 422}),
+    ("GET", "/markers/provisional"): Route("markers.provisional"),
+    ("POST", "/markers/provisional"): Route("markers.provisional", {"category": "court_order"}, {"": 422}),
+    ("GET", "/markers/<marker_id>/amend"): Route("markers.propose", ends=KNOWN),
+    ("POST", "/markers/<marker_id>/amend"): Route("markers.propose", {"address": ""}, UNSAID),
+    ("POST", "/markers/<marker_id>/confirm"): Route("markers.confirm", {"evidence": ""}, UNSAID),
+    ("POST", "/markers/<marker_id>/end"): Route("markers.propose", {"reason": ""}, UNSAID),
+    ("POST", "/markers/<marker_id>/keep"): Route("markers.approve", ends=UNSAID),
+    ("POST", "/markers/<marker_id>/dismiss"): Route("markers.approve", ends=UNSAID),
+    ("POST", "/markers/<marker_id>/erase"): Route("markers.erase", {"sure": ""}, UNSAID),
+    ("GET", "/proposals/<proposal_id>"): Route("markers.read", ends={"open": 200, "decided": 200, "absent": 404}),
+    ("POST", "/proposals/<proposal_id>/approve"): Route("markers.approve", ends={"decided": 422, "absent": 404}),
+    ("POST", "/proposals/<proposal_id>/turn-down"): Route(
+        "markers.propose", {"why": "no"}, {"decided": 422, "absent": 404}
+    ),
     ("GET", "/markers/<marker_id>"): Route(
         "markers.read", ends={"in_force": 200, "future": 200, "over": 200, "absent": 404}
     ),
@@ -201,7 +225,24 @@ def records(services: Services) -> dict[str, dict[str, str]]:
         for n in range(2)
     ]
     closing.close(services, handler, worked[1], "For the tests of routes", now)
+    wanted = replace(services.index.all()[0], version=0, ends_on=now.date() + timedelta(days=9), ending=None)
+    proposed = [
+        steps.propose(
+            services,
+            handler,
+            Step.NEW,
+            replace(
+                wanted, marker_id=f"r{n}", reference=f"R-{n}", category="court_order",
+                place=Place(address=f"{n} Nowhere At All"),
+            ),
+            "",
+            now,
+        ).proposal_id
+        for n in range(2)
+    ]  # fmt: skip
+    steps.turn_down(services, handler, proposed[1], "", now)
     return {
+        "proposal_id": {"open": proposed[0], "decided": proposed[1], "absent": "0" * 32},
         "incident_id": {"open": worked[0], "closed": worked[1], "absent": "0" * 32},
         "account_id": {"open": by.actor_id, "disabled": leaver.account_id, "absent": "0" * 32},
         "glass_id": {"open": ids[0], "ended": ids[1], "reviewed": ids[2], "absent": "0" * 32},

@@ -1,0 +1,265 @@
+"""The public protection desk over HTTP: a marker's whole life, and what is refused on the way."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from tests.conftest import Console
+from tests.web.conftest import Visitor
+
+FORM = {
+    "category": "domestic_abuse_risk",
+    "version": "0",
+    "address": "",
+    "postcode": "",
+    "headline": "High risk home",
+    "action": "Ask who is there.",
+    "subject": "victim",
+    "fact": "Two reports in May",
+    "owner": "PPU Quillmarket",
+    "owner_contact": "ext 301",
+    "why": "Strategy meeting",
+}
+
+
+@pytest.fixture
+def officer(signed_in: Callable[[str], Visitor]) -> Visitor:
+    visitor = signed_in("ppu_officer")
+    visitor.get("/desk")
+    return visitor
+
+
+@pytest.fixture
+def supervisor(signed_in: Callable[[str], Visitor]) -> Visitor:
+    visitor = signed_in("ppu_supervisor")
+    visitor.get("/desk")
+    return visitor
+
+
+@pytest.fixture
+def handler(signed_in: Callable[[str], Visitor]) -> Visitor:
+    return signed_in("call_handler")
+
+
+def fresh(**changes: str) -> dict[str, str]:
+    """A form for a home of its own that no gazetteer has."""
+    name = secrets.token_hex(4)
+    return {**FORM, "reference": f"DA-{name}", "address": f"Flat 1, {int(name, 16) % 900 + 1} Zq{name} Row", **changes}
+
+
+def proposed(officer: Visitor, form: dict[str, str]) -> str:
+    reply = officer.post("/markers/new", form)
+    assert reply.status_code == 303, reply.text
+    return str(reply.headers["Location"])
+
+
+def approved(supervisor: Visitor, proposal: str) -> str:
+    reply = supervisor.post(f"{proposal}/approve", {"why": ""})
+    assert reply.status_code == 303, reply.text
+    return str(reply.headers["Location"]).partition("?")[0]
+
+
+def check(handler: Visitor, address: str) -> str:
+    handler.get("/")
+    return handler.post("/check", {"location": address}).text
+
+
+def facts(page: str) -> dict[str, str]:
+    rows = re.findall(r"<dt>(.*?)</dt><dd[^>]*>(.*?)</dd>", page, re.DOTALL)
+    return {name: " ".join(re.sub("<[^>]+>", " ", text).split()) for name, text in rows}
+
+
+def test_a_whole_life_through_the_pages(officer: Visitor, supervisor: Visitor, handler: Visitor) -> None:
+    form = fresh()
+    proposal = proposed(officer, form)
+    own = officer.get(proposal).text
+    assert "You proposed this, so somebody else decides" in own
+    assert "Not in the gazetteer" in own
+    assert "MARKER AT THIS HOME" not in check(handler, form["address"])
+    assert form["reference"] in supervisor.get("/desk").text
+    seen = supervisor.get(proposal).text
+    assert facts(seen)["Why"] == "Strategy meeting"
+    assert re.search(r"Call handler</th>.*?</td><td>facts, source</td>", seen, re.DOTALL)
+    marker = approved(supervisor, proposal)
+    assert "MARKER AT THIS HOME" in check(handler, form["address"])
+    assert officer.post(f"{proposal}/approve", {}).status_code == 403
+    assert supervisor.post(f"{proposal}/approve", {}).status_code == 422
+
+    page = officer.get(marker).text
+    assert facts(page)["Whom it is about"] == "victim"
+    assert "Approved and put in force" in page
+    assert f"proposed by {facts(seen)['Proposed by'].partition(',')[0]}" in page
+    confirmed = officer.post(f"{marker}/confirm", {"version": "1", "evidence": "Rang social care"})
+    assert confirmed.headers["Location"].endswith("?done=confirmed")
+    again = officer.post(f"{marker}/confirm", {"version": "1", "evidence": "Rang social care"})
+    assert again.status_code == 409
+    assert "Rang social care" in again.text
+
+    change = officer.get(f"{marker}/amend").text
+    assert 'name="version" value="2"' in change
+    amended = officer.post(f"{marker}/amend", {**form, "version": "2", "headline": "Higher risk", "fact": ""})
+    assert amended.status_code == 303, amended.text
+    told = supervisor.get(amended.headers["Location"]).text
+    assert re.search(r"Headline</th><td[^>]*>High risk home</td><td[^>]*>Higher risk</td>", told)
+    assert re.search(r"Facts</th><td[^>]*>Two reports in May</td><td[^>]*>nothing</td>", told)
+    approved(supervisor, amended.headers["Location"])
+    assert "Higher risk" in officer.get(marker).text
+
+    refused = officer.post(f"{marker}/end", {"version": "3", "reason": "moved", "told": "", "why": "left"})
+    assert refused.status_code == 422
+    assert "say if the subject was told" in refused.text
+    ended = officer.post(f"{marker}/end", {"version": "3", "reason": "moved", "told": "letter", "why": "left"})
+    approved(supervisor, ended.headers["Location"])
+    assert "MARKER AT THIS HOME" not in check(handler, form["address"])
+    over = supervisor.get(marker).text
+    assert "The person has moved away. Told by letter" in facts(over)["Ended"]
+    assert supervisor.post(f"{marker}/erase", {"why": "kept too long"}).status_code == 422
+    gone = supervisor.post(f"{marker}/erase", {"why": "kept too long", "sure": "yes"})
+    assert gone.headers["Location"] == "/desk?done=erased"
+    assert supervisor.get(marker).status_code == 404
+    assert supervisor.get(proposal).status_code == 404
+
+
+def test_everything_typed_is_there_again_with_what_is_wrong_linked_to_its_box(officer: Visitor) -> None:
+    wrong = fresh(address="", subject="", ends_on="2020-01-01", phone="12", headline="Keep <this> & that")
+    reply = officer.post("/markers/new", wrong)
+    assert reply.status_code == 422
+    for field in ("subject", "phone", "ends_on"):
+        assert f'href="#{field}"' in reply.text, field
+    assert 'value="Keep &lt;this&gt; &amp; that"' in reply.text
+    assert "Strategy meeting" in reply.text
+    nowhere = officer.post("/markers/new", fresh(address=""))
+    assert "Say where it is" in nowhere.text
+    assert 'href="#address"' in nowhere.text
+
+
+def test_a_kind_of_its_own_fields_asks_for_those_that_are_compulsory(officer: Visitor) -> None:
+    reply = officer.post("/markers/new", fresh(category="child_protection_plan"))
+    assert reply.status_code == 422
+    assert {"#plan_category", "#plan_started", "#social_care_contact"} <= set(re.findall(r'href="(#\w+)"', reply.text))
+    whole = fresh(
+        category="child_protection_plan", plan_category="neglect", plan_started="2026-11-01",
+        social_care_contact="Duty desk",
+    )  # fmt: skip
+    page = officer.get(proposed(officer, whole)).text
+    assert facts(page)["Category of the plan"] == "neglect"
+    assert facts(page)["Plan started"] == "1 Nov"
+
+
+def test_a_change_on_an_old_version_tells_what_the_other_changed_and_keeps_what_was_typed(
+    officer: Visitor, supervisor: Visitor
+) -> None:
+    form = fresh()
+    marker = approved(supervisor, proposed(officer, form))
+    theirs = officer.post(f"{marker}/amend", {**form, "version": "1", "headline": "Theirs"})
+    approved(supervisor, theirs.headers["Location"])
+    mine = officer.post(f"{marker}/amend", {**form, "version": "1", "action": "My own action"})
+    assert mine.status_code == 409
+    assert "Somebody changed this to: Theirs." in mine.text
+    assert "My own action" in mine.text
+    assert 'name="version" value="2"' in mine.text
+    assert officer.post(f"{marker}/amend", {**form, "version": "2", "action": "My own action"}).status_code == 303
+
+
+def test_a_place_that_is_taken_names_what_has_it(officer: Visitor, supervisor: Visitor) -> None:
+    form = fresh(address="8 Foolscap Lane", postcode="EC9A 1AP")
+    proposal = proposed(officer, form)
+    twice = officer.post("/markers/new", {**form, "reference": "DA-TWICE"})
+    assert twice.status_code == 409
+    assert f'href="{proposal}"' in twice.text
+    marker = approved(supervisor, proposal)
+    thrice = officer.post("/markers/new", {**form, "reference": "DA-TWICE"})
+    assert thrice.status_code == 409
+    assert f'href="{marker}"' in thrice.text
+    assert "is a live marker of this kind at this place already" in thrice.text
+    ended = officer.post(f"{marker}/end", {"version": "1", "reason": "wrong_place", "told": "tried"})
+    approved(supervisor, ended.headers["Location"])
+
+
+def test_nobody_approves_their_own_and_a_proposal_is_taken_back(supervisor: Visitor) -> None:
+    proposal = proposed(supervisor, fresh())
+    own = supervisor.post(f"{proposal}/approve", {})
+    assert own.status_code == 422
+    assert "A second person has to approve it" in own.text
+    assert supervisor.post(f"{proposal}/turn-down", {"why": ""}).status_code == 303
+    assert "turned down by" in facts(supervisor.get(proposal).text)["Decision"]
+
+
+def test_an_officer_takes_back_their_own_and_nobody_elses(officer: Visitor, supervisor: Visitor) -> None:
+    theirs = proposed(supervisor, fresh())
+    assert officer.post(f"{theirs}/turn-down", {"why": "no"}).status_code == 403
+    assert supervisor.post(f"{theirs}/turn-down", {}).status_code == 303
+
+
+def test_the_control_room_adds_one_that_warns_at_once_until_somebody_decides(
+    signed_in: Callable[[str], Visitor], supervisor: Visitor, handler: Visitor
+) -> None:
+    room = signed_in("control_room_supervisor")
+    room.get("/markers/provisional?category=domestic_abuse_risk")
+    kept, dropped = fresh(), fresh()
+    for form in (kept, dropped):
+        reply = room.post("/markers/provisional", form)
+        assert reply.status_code == 303, reply.text
+        assert form["reference"] in room.get(reply.headers["Location"]).text
+    assert "provisional: public protection has not confirmed it" in check(handler, kept["address"])
+    desk = supervisor.get("/desk").text
+    listed = {
+        form["reference"]: re.search(rf'href="(/markers/[^"]+)">{form["reference"]}<', desk) for form in (kept, dropped)
+    }
+    assert all(listed.values())
+    keep, drop = (str(listed[form["reference"]][1]) for form in (kept, dropped))  # type: ignore[index]
+    supervisor.get(keep)
+    assert supervisor.post(f"{keep}/keep", {"why": "so it is"}).status_code == 303
+    assert supervisor.post(f"{drop}/dismiss", {"why": ""}).status_code == 422
+    assert supervisor.post(f"{drop}/dismiss", {"why": "another flat"}).status_code == 303
+    assert "MARKER AT THIS HOME" in check(handler, kept["address"])
+    assert "MARKER AT THIS HOME" not in check(handler, dropped["address"])
+
+
+def test_the_list_is_searched_and_paged(officer: Visitor) -> None:
+    everything = officer.get("/markers").text
+    assert "page 1 of" in everything
+    assert 'rel="next"' in everything
+    assert 'rel="prev"' in officer.get("/markers?page=2").text
+    assert "No markers" in officer.get("/markers?words=nothing+like+this").text
+    assert "QM-0001" in officer.get("/markers?words=qm-0001").text
+    overdue = officer.get("/markers?state=due").text
+    assert overdue.count("unconfirmed since") >= 9
+    for odd in ("page=99999", "page=-1", "page=x", "state=odd", "category=%00"):
+        assert officer.get(f"/markers?{odd}").status_code == 200, odd
+
+
+def test_a_change_of_nothing_and_a_word_too_long_are_refused(officer: Visitor, supervisor: Visitor) -> None:
+    form = fresh()
+    marker = approved(supervisor, proposed(officer, form))
+    amend = officer.get(f"{marker}/amend").text
+    values = dict(re.findall(r'<input[^>]*name="(\w+)"[^>]*value="([^"]*)"', amend))
+    same = officer.post(
+        f"{marker}/amend", {**form, **{k: v for k, v in values.items() if k not in ("csrf_token", "subject")}}
+    )
+    assert same.status_code == 422
+    assert "Nothing differs" in same.text
+    long = officer.post("/markers/new", fresh(why="x" * 1001))
+    assert long.status_code == 422
+    assert "up to 1,000" in long.text
+
+
+def test_a_start_to_come_is_not_found_before_its_day(officer: Visitor, supervisor: Visitor, handler: Visitor) -> None:
+    form = fresh(starts_on=(datetime.now(UTC) + timedelta(days=3)).date().isoformat())
+    marker = approved(supervisor, proposed(officer, form))
+    assert "not yet in force" in facts(officer.get(marker).text)["State"]
+    assert "MARKER AT THIS HOME" not in check(handler, form["address"])
+
+
+def test_who_is_not_shown_a_kind_whole_changes_none_of_it(console: Console) -> None:
+    for role in ("call_handler", "dispatcher", "auditor"):
+        visitor = Visitor(console.url)
+        visitor.sign_in(*console.accounts[role])
+        visitor.get("/account")
+        assert visitor.get("/desk").status_code == 403
+        assert visitor.post("/markers/new", fresh()).status_code == 403
