@@ -37,7 +37,7 @@ def test_rotate_then_check(folder: Folder) -> None:
     done = folder("keys", "rotate", "--json").json
     new = ring(folder).current
     assert (done["key_id"], done["old_key_ids"], done["resumed"], done["forgotten"]) == (new, [old], False, [])
-    assert done["records"] == 3
+    assert done["records"] == 6  # three markers, each with its page of history
     checked = folder("keys", "check", "--json").json
     assert checked["current"] == new
     assert checked["keys"] == sorted([old, new])
@@ -89,7 +89,7 @@ def test_a_check_with_a_lost_key_names_what_is_shut_and_ends_with_1(folder: Fold
     done = folder("keys", "check", "--json")
     assert done.code == 1
     found = json.loads(done.out)
-    assert {row["collection"] for row in found["unopened"]} == {"proof", "markers", "ledger"}
+    assert {row["collection"] for row in found["unopened"]} == {"proof", "markers", "histories", "ledger"}
     assert {row["key"] for row in found["unopened"]} == {lost}
     assert {row["in_ring"] for row in found["sealed"]} == {"no"}
     in_words = folder("keys", "check")

@@ -239,9 +239,10 @@ class TestBesideARunningConsole:
             answer: dict[str, object] = reply.json()
             return answer
 
-        for turn in range(4):  # every worker is asked, and none of them may answer from before the import
+        kinds = ("court_order", "child_protection_plan", "domestic_abuse_risk", "vulnerable_child")
+        for turn, kind in enumerate(kinds):  # every worker is asked, and none may answer from before the import
             assert check()["status"] == ("clear" if turn == 0 else "hit")
-            one = {"reference": f"NEXT-{turn}", "category": "court_order", "address": clear}
+            one = {"reference": f"NEXT-{turn}", "category": kind, "address": clear}
             assert load(folder, write_csv(tmp_path / "one.csv", [one])).code == 0
             answer = check()
             assert answer["status"] == "hit"

@@ -1,0 +1,138 @@
+"""A marker's life at the desk by keyboard: proposed, approved by another, found by a call handler, reviewed, changed,
+ended, erased."""
+
+from __future__ import annotations
+
+import uuid
+
+import pytest
+
+from tests.browser.conftest import Open, Screen
+from tests.browser.test_accessibility import violations
+from tests.conftest import Console
+
+pytestmark = pytest.mark.browser
+
+
+def field(screen: Screen, name: str, text: str) -> None:
+    """Type into a box, replacing what it holds."""
+    screen.page.focus(f"#{name}")
+    screen.press("Control+a")
+    screen.type(text)
+
+
+def push(screen: Screen, text: str) -> None:
+    """Press a button or follow a link from the keyboard."""
+    found = screen.page.locator(f"main >> :is(button, a):text-is('{text}')").first
+    found.focus()
+    with screen.page.expect_navigation():
+        screen.press("Enter")
+
+
+def follow(screen: Screen, path: str) -> None:
+    screen.page.goto(screen.console.url + path)
+    screen.page.wait_for_selector("main h1")
+
+
+def sound(screen: Screen) -> None:
+    """Nothing serious, and nothing wider than the screen."""
+    assert violations(screen) == []
+    assert screen.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_a_markers_whole_life_by_keyboard(open_screen: Open, console: Console) -> None:
+    officer, supervisor, handler = (open_screen(console, bypass_csp=True) for _ in range(3))
+    officer.sign_in("ppu_officer")
+    supervisor.sign_in("ppu_supervisor")
+    handler.sign_in("call_handler")
+    reference, home = f"CP-{uuid.uuid4().hex[:6]}", "3 Inkhorn Court"
+
+    follow(officer, "/desk")
+    sound(officer)
+    push(officer, "Propose a marker")
+    push(officer, "Child protection plan")
+    push(officer, "Send for approval")
+    summary = officer.page.locator(".govuk-error-summary")
+    assert "Whom it is about" in summary.inner_text()
+    sound(officer)
+    officer.picture("desk-1-what-is-missing")
+    summary.locator("a").first.focus()
+    officer.press("Enter")
+    assert officer.page.evaluate("document.activeElement.id") == "reference"
+    field(officer, "reference", reference)
+    field(officer, "address", home)
+    officer.page.focus("#subject")
+    officer.press("Space")
+    officer.page.focus("#plan_category")
+    officer.type("neglect")
+    field(officer, "plan_started", "1 Nov 2026")
+    field(officer, "social_care_contact", "Duty desk, ext 12")
+    push(officer, "Send for approval")
+    assert "You proposed this" in officer.page.inner_text("main")
+    sound(officer)
+    officer.picture("desk-2-proposed")
+
+    handler.check(home)
+    assert "NO MARKER FOR THIS HOME" in handler.page.inner_text("#answer")
+    follow(supervisor, "/desk")
+    push(supervisor, reference)
+    supervisor.picture("desk-3-to-approve")
+    push(supervisor, "Approve")
+    sound(supervisor)
+    supervisor.picture("desk-4-approved")
+    handler.check(home)
+    assert "MARKER AT THIS HOME" in handler.page.inner_text("#answer")
+
+    marker = supervisor.page.url.removeprefix(console.url).partition("?")[0]
+    follow(officer, marker)
+    field(officer, "evidence", "Rang the duty desk")
+    push(officer, "Confirm it")
+    assert "Confirmed at review" in officer.page.inner_text("main")
+    push(officer, "Propose a change")
+    field(officer, "headline", "Child protection plan, two children")
+    push(officer, "Send for approval")
+    follow(supervisor, "/desk")
+    push(supervisor, reference)
+    assert "What changes" in supervisor.page.inner_text("main")
+    supervisor.picture("desk-5-a-change")
+    push(supervisor, "Approve")
+    handler.check(home)
+    assert "two children" in handler.page.inner_text("#answer")
+
+    follow(officer, marker)
+    officer.page.focus("summary:has-text('Propose that it ends')")
+    officer.press("Enter")
+    officer.page.select_option("#reason", label="The plan or order has ended")
+    push(officer, "Send for approval")
+    follow(supervisor, "/desk")
+    push(supervisor, reference)
+    push(supervisor, "Approve the ending")
+    handler.check(home)
+    assert "NO MARKER FOR THIS HOME" in handler.page.inner_text("#answer")
+    supervisor.page.focus("summary:has-text('Erase it')")
+    supervisor.press("Enter")
+    field(supervisor, "erase-why", "Over")
+    supervisor.page.focus("#sure")
+    supervisor.press("Space")
+    sound(supervisor)
+    push(supervisor, "Erase it")
+    assert "Erased" in supervisor.page.inner_text("main")
+    follow(supervisor, marker)
+    assert "That is not here" in supervisor.page.inner_text("main")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_desks_pages_have_nothing_serious_and_nothing_spills(
+    open_screen: Open, console: Console, scheme: str
+) -> None:
+    officer = open_screen(console, color_scheme=scheme, bypass_csp=True)
+    officer.sign_in("ppu_officer")
+    for path in ("/desk", "/markers", "/markers/new", "/markers/new?category=court_order"):
+        for width, height in ((1366, 768), (683, 384)):  # as it is, and at 200 % zoom
+            officer.page.set_viewport_size({"width": width, "height": height})
+            follow(officer, path)
+            sound(officer)
+    room = open_screen(console, color_scheme=scheme, bypass_csp=True)
+    room.sign_in("control_room_supervisor")
+    follow(room, "/markers/provisional?category=domestic_abuse_risk")
+    sound(room)
