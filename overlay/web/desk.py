@@ -186,7 +186,7 @@ def turn_down(proposal_id: str) -> ResponseReturnValue:
     services, actor = _by()
     found, _ = services.proposals.get(proposal_id)
     _changeable(found.marker.category)
-    if found.by.actor_id != actor.actor_id and not services.roles.may(actor, "markers.approve"):
+    if found.open and found.by.actor_id != actor.actor_id and not services.roles.may(actor, "markers.approve"):
         raise security.Forbidden(services.roles.title(actor.role), "markers.approve")
 
     def do(why: str) -> str:

@@ -23,7 +23,7 @@ from tests.faults.test_console_killed import Caller, hit_address
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(300)]
 
-KILLS = 5
+KILLS = int(os.environ.get("FAULT_KILLS", "2"))
 FILLED = 3_000
 
 
