@@ -8,12 +8,13 @@ from __future__ import annotations
 import threading
 from collections import defaultdict
 from collections.abc import Iterable
+from datetime import date, datetime
 
 from shapely import Point as ShapelyPoint
 from shapely import from_wkt
 
 from markers.homes import MarkedHomes
-from markers.model import Marker, Premises
+from markers.model import LONDON, Marker, Premises
 from markers.shapes import Shapes
 from markers.shelved import Readings
 
@@ -42,6 +43,7 @@ class MarkerIndex:
         self.points: dict[str, Shapes] = defaultdict(Shapes)
         self.unaddressed = Shapes()
         self.without_position: set[str] = set()
+        self._lapsing: dict[str, datetime] = {}
 
     def __len__(self) -> int:
         return len(self._markers)
@@ -52,6 +54,11 @@ class MarkerIndex:
     def all(self) -> tuple[Marker, ...]:
         with self.lock:
             return tuple(self._markers.values())
+
+    def period(self, now: datetime) -> tuple[date, int]:
+        """The day in London and how many provisional markers have lapsed: while it is the same, no state changes."""
+        with self.lock:
+            return now.astimezone(LONDON).date(), sum(until <= now for until in self._lapsing.values())
 
     def with_uprn(self, uprn: str) -> frozenset[str]:
         return frozenset(self._by_uprn.get(uprn, ()))
@@ -100,6 +107,8 @@ class MarkerIndex:
         place = marker.place
         marker_id = marker.marker_id
         self._markers[marker_id] = marker
+        if marker.provisional_until is not None:
+            self._lapsing[marker_id] = marker.provisional_until
         if place.uprn:
             self._by_uprn[place.uprn].add(marker_id)
         if place.phone:
@@ -122,6 +131,7 @@ class MarkerIndex:
         marker = self._markers.pop(marker_id, None)
         if marker is None:
             return
+        self._lapsing.pop(marker_id, None)
         if marker.place.address:
             self.homes.remove(marker_id)
         if marker.place.uprn:

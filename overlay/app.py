@@ -20,6 +20,7 @@ from overlay.web import (
     desk,
     disclosures,
     events,
+    feedback,
     filters,
     glass,
     incidents,
@@ -65,6 +66,7 @@ def create_app(services: Services | None = None) -> Flask:
         control_room,
         desk,
         marker,
+        feedback,
         disclosures,
         ledger,
     )

@@ -21,6 +21,7 @@ from markers.location import LocationError
 from markers.store import StoreUnavailable, VersionConflict
 from overlay.auditing import ProofFailed
 from overlay.feed import TooManyStreams
+from overlay.feedback import NoSuchFeedback
 from overlay.glass import GlassRefused, NoSuchGlass
 from overlay.identity import AccessBusy, IdentityError, Refused, SignInBusy, SignInRefused, SlowDown, StartAgain
 from overlay.incidents.book import NoSuchIncident
@@ -228,6 +229,7 @@ TABLE: tuple[tuple[type[Exception], Callable[[Any], Problem]], ...] = (
     (NoSuchGlass, _gone),
     (NoSuchMarker, _gone),
     (NoSuchProposal, _gone),
+    (NoSuchFeedback, _gone),
     (NoSuchIncident, _gone),
     (RoomRefused, _room),
     (AnswerRefused, _answer),

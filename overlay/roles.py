@@ -33,6 +33,7 @@ PERMISSIONS: Mapping[str, str] = MappingProxyType(
         "markers.approve": "approve or turn down what another person proposed, and keep or dismiss provisional markers",
         "markers.confirm": "confirm at review that a marker is still right",
         "markers.provisional": "add a marker at once that lapses unless public protection keeps it",
+        "feedback.give": "tell a marker's owner that it is on the wrong place, moved or still right",
         "markers.erase": "erase a marker that is over, and every trace of what it said",
         "disclosures.read": "see to whom markers were shown",
         "incidents.read": "see incidents and their prompts",
@@ -56,6 +57,7 @@ PERMISSIONS: Mapping[str, str] = MappingProxyType(
 _CONTENT = (
     *("checks.make", "markers.import", "markers.count", "markers.read", "disclosures.read", "break_glass.open"),
     *("markers.propose", "markers.approve", "markers.confirm", "markers.provisional", "markers.erase"),
+    "feedback.give",
     *("incidents.read", "incidents.work", "incidents.dispatch", "incidents.close", "raises.take"),
 )
 _OPENING = ("accounts.manage", "tokens.manage")

@@ -40,6 +40,7 @@ from overlay.desk import DeskRules, load_desk
 from overlay.disclosure import check_table
 from overlay.erased import Erased
 from overlay.feed import Feed, Mark, Sight
+from overlay.feedback import FeedbackBook
 from overlay.folders import anchors_of, data_folders, key_ring, ledger_index_of
 from overlay.following import Following
 from overlay.glass import GlassBook
@@ -149,6 +150,7 @@ class Services:
     board: Board
     afresh: Kept
     proposals: ProposalBook
+    feedback: FeedbackBook
     listing: Listing
     erased: Erased
     rules: Rules
@@ -229,6 +231,7 @@ class Services:
             board=Board(),
             afresh=Kept(),
             proposals=ProposalBook(),
+            feedback=FeedbackBook(),
             listing=Listing(),
             erased=Erased(settings.data / "erased"),
             rules=known.rules,
@@ -367,6 +370,7 @@ class Services:
         index, access, glass = MarkerIndex(), AccessBook(), GlassBook()
         presence = Presence(self.policy.noted_every)
         incidents, wordings, proposals = IncidentBook(), Wordings(self.definitions), ProposalBook()
+        feedback = FeedbackBook()
         news = self.fence.store.load("markers")
         index.replace(news.position, [marker for r in news.records if (marker := self._marker(r)) is not None])
         access.replace(self.fence.store.load("access"))
@@ -375,8 +379,10 @@ class Services:
         incidents.replace(self.fence.store.load("incidents"))
         wordings.replace(self.fence.store.load("wordings"))
         proposals.replace(self.fence.store.load("proposals"))
+        feedback.replace(self.fence.store.load("feedback"))
         self.index, self.access, self.glass, self.presence, self._accepted = index, access, glass, presence, accepted
         self.incidents, self.wordings, self.proposals = incidents, wordings, proposals
+        self.feedback = feedback
         self.store.start_over()
 
     def catch_up(self, collection: str) -> None:
@@ -414,6 +420,7 @@ class Services:
             "incidents": self.incidents,
             "wordings": self.wordings,
             "proposals": self.proposals,
+            "feedback": self.feedback,
         }
 
     def _positions(self) -> dict[str, int]:

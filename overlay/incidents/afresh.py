@@ -1,4 +1,4 @@
-"""How the last check of an incident would end now, kept until the markers, the day or the incident change."""
+"""How the last check of an incident would end now, kept until the markers, what time makes of them, or it change."""
 
 from __future__ import annotations
 
@@ -12,10 +12,13 @@ from overlay.incidents.entries import Checked
 
 @dataclass(frozen=True, slots=True)
 class Afresh:
-    """What the incident's place means at a position of the markers; `changed` when its last check says otherwise."""
+    """What the incident's place means at a position and in a period of the markers (`MarkerIndex.period`).
+
+    `changed` when its last check says otherwise.
+    """
 
     position: int
-    day: date
+    period: tuple[date, int]
     outcome: Outcome | None
     changed: bool
 
@@ -27,11 +30,11 @@ class Kept:
         self._lock = Lock()
         self._kept: dict[str, tuple[int, Afresh]] = {}
 
-    def get(self, incident_id: str, version: int, position: int, day: date) -> Afresh | None:
+    def get(self, incident_id: str, version: int, position: int, period: tuple[date, int]) -> Afresh | None:
         """What still holds, or None."""
         with self._lock:
             known, found = self._kept.get(incident_id, (0, None))
-        holds = found is not None and (known, found.position, found.day) == (version, position, day)
+        holds = found is not None and (known, found.position, found.period) == (version, position, period)
         return found if holds else None
 
     def keep(self, incident_id: str, version: int, found: Afresh) -> None:

@@ -19,6 +19,10 @@ from overlay.incidents.entries import HandedOff, Located, UnitAdded
 from overlay.incidents.model import Incident, applying
 from overlay.incidents.runs import RunState
 
+_UNSURE = {
+    "provisional": "Provisional: public protection has not confirmed it.",
+    "unconfirmed_since": "Nobody has confirmed it since {since}.",
+}
 _MAY_BE = {
     Grade.POSSIBLE: "May be this home: ",
     Grade.BUILDING: "In this building, flat not known: ",
@@ -96,6 +100,9 @@ def _lines(shown: Shown, category: Category | None) -> tuple[str, tuple[str, ...
     may_be = _MAY_BE.get(shown.grade, "")
     on_air = f"{may_be}{radio}" if radio else f"{may_be}{_RING_IN}"
     told = [text for text in (shown.headline, shown.action, shown.fact) if text]
+    state, _, since = (shown.review or "").partition(":")
+    if state in _UNSURE:
+        told.append(_UNSURE[state].format(since=since))
     if shown.ask is not None:
         told.append(f"Detail withheld: ask {shown.ask}.")
     return on_air, tuple(f"{may_be}{text}" for text in told)

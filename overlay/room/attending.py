@@ -16,7 +16,6 @@ from datetime import date, datetime
 import structlog
 
 from markers.ledger import LedgerEntry, Operation, RecordSeen, Via
-from markers.model import LONDON
 from markers.server import ServerError
 from markers.store import Commit, StoreError, StoreUnavailable, VersionConflict, Write
 from markers.vault import VaultError
@@ -114,14 +113,14 @@ def purge(services: Services, now: datetime) -> int:
 
 def attend(services: Services) -> None:
     """Go on until killed."""
-    seen: tuple[int, date] | None = None
+    seen: tuple[int, tuple[date, int]] | None = None
     purged_at = 0.0
     log_written = 0
     while True:
         now = services.now()
         try:
-            # Only markers and midnight change what is marked; an incident that moved was checked when it did.
-            at = services.index.position, now.astimezone(LONDON).date()
+            # Only markers and time change what is marked; an incident that moved was checked when it did.
+            at = services.index.position, services.index.period(now)
             if at != seen:
                 count = rematch(services, now)
                 if count:

@@ -15,7 +15,6 @@ from datetime import datetime
 
 from markers.ledger import Basis, LedgerEntry, Operation, RecordSeen
 from markers.location import LocationError
-from markers.model import LONDON
 from markers.spool import SpoolFailed
 from markers.store import Commit, Committed, StoreUnavailable
 from markers.vault import VaultError
@@ -83,15 +82,15 @@ def look(
 
 def afresh(services: Services, incident: Incident, now: datetime) -> Afresh:
     """How the incident's place would be checked now. A place that can't be read any more has changed."""
-    position, day = services.index.position, now.astimezone(LONDON).date()
-    kept = services.afresh.get(incident.incident_id, incident.version, position, day)
+    position, period = services.index.position, services.index.period(now)
+    kept = services.afresh.get(incident.incident_id, incident.version, position, period)
     if kept is not None:
         return kept
-    found = Afresh(position, day, None, changed=incident.checked is not None)
+    found = Afresh(position, period, None, changed=incident.checked is not None)
     if incident.checked is not None and incident.place is not None:
         with suppress(LocationError):
             at, finding = find(services, incident.place, now)
-            found = Afresh(at, day, finding.outcome, differs(incident.checked, finding.outcome))
+            found = Afresh(at, period, finding.outcome, differs(incident.checked, finding.outcome))
     services.afresh.keep(incident.incident_id, incident.version, found)
     return found
 

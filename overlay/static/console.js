@@ -19,6 +19,20 @@ document.addEventListener("keydown", (event) => {
   }
 });
 
+// The room's word on a match. With several on the page, on the one in focus; otherwise the first is put in focus.
+const WORDS = { w: "wrong_place", m: "moved", r: "still_right" };
+document.addEventListener("keydown", (event) => {
+  const kind = event.altKey && !event.ctrlKey && !event.metaKey && WORDS[event.key.toLowerCase()];
+  if (!kind) return;
+  const forms = [...document.querySelectorAll("form[data-feedback]")];
+  if (!forms.length) return;
+  event.preventDefault();
+  const mine = document.activeElement.closest("form[data-feedback]") ?? (forms.length === 1 ? forms[0] : null);
+  const button = (mine ?? forms[0]).querySelector(`[value=${kind}]`);
+  if (mine) button.click();
+  else button.focus();
+});
+
 const form = byId("ask");
 if (form) checkPage();
 

@@ -14,12 +14,13 @@ from markers.ledger import LedgerEntry, Operation, RecordSeen
 from markers.lifecycle import Person, Proposal
 from markers.model import Marker
 from markers.store import Commit, Committed, NotUnique, VersionConflict, Write
-from overlay import proposals
+from overlay import feedback, proposals
 from overlay.lookup import NotAllowedAnyMore
 from overlay.roles import Actor
 from overlay.services import Services
 
 HISTORIES: Final = "histories"
+_FOLLOWED: Final = ("markers", proposals.COLLECTION, feedback.COLLECTION)
 _TRIES = 16
 
 
@@ -56,7 +57,7 @@ def change(services: Services, actor: Actor, now: datetime, plan: Callable[[], P
 
     Raises what `plan` raises, Doubled, NotAllowedAnyMore, DeskBusy, `StoreUnavailable`.
     """
-    for collection in ("markers", proposals.COLLECTION):
+    for collection in _FOLLOWED:
         services.freshen(collection)  # what this process has not heard of yet may neither refuse nor allow anything
     freed: tuple[Planned, ...] = ()
     for _ in range(_TRIES):
@@ -69,7 +70,7 @@ def change(services: Services, actor: Actor, now: datetime, plan: Callable[[], P
         try:
             done = services.commit(Commit(planned[0].entry.entry_id, {"access": standing}, writes, entries), now)
         except VersionConflict as conflict:
-            for collection in ("markers", proposals.COLLECTION):
+            for collection in _FOLLOWED:
                 services.catch_up(collection)
             freed = tuple(one for one in freed if one.writes[0].record_id != conflict.record_id)
             continue
@@ -77,7 +78,7 @@ def change(services: Services, actor: Actor, now: datetime, plan: Callable[[], P
             freed = (*freed, let_go(services, actor, held, now))
             continue
         if isinstance(done, Committed):
-            for collection in ("markers", proposals.COLLECTION):
+            for collection in _FOLLOWED:
                 services.freshen(collection)  # done is done, whatever becomes of the store just now
             return
         services.take_in(done.changes)

@@ -11,6 +11,7 @@ from markers.ledger import RecordSeen, Via
 from markers.lifecycle import Change, Proposal, Step, differences, said
 from markers.model import LONDON, Grade, Marker, Match, State
 from overlay.disclosure import Shown, for_actor, shows_all
+from overlay.feedback import Feedback
 from overlay.listing import PAGE, Search, found, overdue
 from overlay.lookup import NothingDisclosed
 from overlay.roles import Actor
@@ -30,6 +31,7 @@ class DeskView:
     to_decide: tuple[Proposal, ...]
     own: tuple[Proposal, ...]
     provisional: tuple[Marker, ...]
+    feedback: tuple[tuple[Feedback, Marker], ...]
     overdue: tuple[Marker, ...]
     due: tuple[Marker, ...]
     overdue_count: int
@@ -83,6 +85,11 @@ def view_desk(services: Services, actor: Actor, now: datetime) -> DeskView:
             to_decide=tuple(p for p in waiting if p.by.actor_id != actor.actor_id),
             own=tuple(p for p in waiting if p.by.actor_id == actor.actor_id),
             provisional=tuple(m for m in live if m.provisional_until is not None),
+            feedback=tuple(
+                (said, marker)
+                for said in services.feedback.waiting()
+                if (marker := services.index.get(said.marker_id)) is not None and marker.category in whole
+            ),
             overdue=tuple(late[:_MOST_DUE]),
             due=tuple(due[:_MOST_DUE]),
             overdue_count=len(late),
@@ -98,6 +105,7 @@ def view_desk(services: Services, actor: Actor, now: datetime) -> DeskView:
         lambda view: (
             *(proposal.marker for proposal in (*view.to_decide, *view.own)),
             *view.provisional,
+            *(marker for _, marker in view.feedback),
             *view.overdue,
             *view.due,
         ),
@@ -205,7 +213,11 @@ def _logged(
 ) -> _View:
     """What `look` finds, once the ledger says who was shown which markers, at the positions it was found at."""
     for _ in range(_TRIES):
-        at = {"markers": services.index.position, "proposals": services.proposals.position}
+        at = {
+            "markers": services.index.position,
+            "proposals": services.proposals.position,
+            "feedback": services.feedback.position,
+        }
         view = look()
         shown = {marker.marker_id: marker.version for marker in markers(view)}
         records = tuple(RecordSeen(marker_id, version, None, _LISTED) for marker_id, version in shown.items())

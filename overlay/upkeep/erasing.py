@@ -1,4 +1,4 @@
-"""Erasing a marker: its record, its history and every proposal about it; ids and dates stay in the ledger alone.
+"""Erasing a marker: its record, its history, every proposal and word about it; ids and dates stay in the ledger alone.
 
 Data Protection Act 2018 s.47 and s.62(1)(f). The register outside the store is written first: should the store be
 restored from an older backup, what was erased is erased again.
@@ -14,6 +14,7 @@ import structlog
 from markers.ledger import LedgerEntry, Operation, RecordSeen
 from markers.lifecycle import LifecycleRefused, erasable
 from markers.store import Commit, VersionConflict, Write
+from overlay import feedback
 from overlay.proposals import COLLECTION
 from overlay.roles import Actor
 from overlay.services import Services
@@ -67,6 +68,10 @@ def _traces(services: Services, marker_id: str, version: int) -> tuple[Write, ..
         *(
             Write(COLLECTION, proposal.proposal_id, held, None)
             for proposal, held in services.proposals.of_marker(marker_id)
+        ),
+        *(
+            Write(feedback.COLLECTION, said.feedback_id, held, None)
+            for said, held in services.feedback.of_marker(marker_id)
         ),
     )
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import math
 import uuid
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 
 from markers import lifecycle
+from markers.address import read_address
+from markers.cells import POSITIONS_AGREE_M
 from markers.ledger import Operation
 from markers.lifecycle import LifecycleRefused, Proposal, Step
-from markers.model import Marker
+from markers.model import Marker, Place, Premises
+from markers.resolve import resolve
 from overlay.roles import Actor
 from overlay.services import Services
 from overlay.upkeep.change import (
@@ -34,7 +38,7 @@ def propose(services: Services, actor: Actor, step: Step, wanted: Marker, why: s
     Raises LifecycleRefused, Outdated, Doubled, NotAllowedAnyMore, DeskBusy, `StoreUnavailable`.
     """
     proposal_id = str(uuid.uuid4())
-    placed = place_on_gazetteer(services, wanted)
+    placed = placed_as_one(services, wanted)
     made: list[Proposal] = []
 
     def plan() -> Planned:
@@ -105,7 +109,7 @@ def turn_down(services: Services, actor: Actor, proposal_id: str, why: str, now:
 def add_provisional(services: Services, actor: Actor, wanted: Marker, why: str, now: datetime) -> Marker:
     """A marker that warns at once and lapses unless public protection keeps it. Raises as `propose`."""
     lasts = services.desk.provisional
-    marker = lifecycle.provisional(place_on_gazetteer(services, wanted), person(actor), lasts, now)
+    marker = lifecycle.provisional(placed_as_one(services, wanted), person(actor), lasts, now)
 
     def plan() -> Planned:
         current = services.index.get(marker.marker_id)
@@ -142,6 +146,41 @@ def confirm(services: Services, actor: Actor, marker_id: str, version: int, evid
         return lifecycle.confirm(marker, category, version, person(actor), now)
 
     return _changed(services, actor, marker_id, "confirmed", evidence, now, confirmed)
+
+
+def placed_as_one(services: Services, wanted: Marker) -> Marker:
+    """The marker on its known home, once everything that was typed of its place means that one.
+
+    A UPRN or position left over from another address would leave the marker on that other home: LifecycleRefused.
+    """
+    place = wanted.place
+    read = home_of(services, place)
+    known = services.gazetteer.by_uprn(place.uprn) if place.uprn else None
+    if known is not None and read is not None and known.premises_id != read.premises_id:
+        raise LifecycleRefused(
+            "uprn",
+            f"UPRN {place.uprn} is {known.address}, and the address reads as {read.address}. "
+            "Correct one of them, or leave the UPRN empty.",
+        )
+    home = read or known
+    if home is not None and home.point is not None and place.point is not None and not place.radius_m:
+        apart = math.dist((home.point.easting, home.point.northing), (place.point.easting, place.point.northing))
+        if apart > POSITIONS_AGREE_M:
+            raise LifecycleRefused(
+                "easting",
+                f"That position is {apart:,.0f} m from {home.address}. Correct one of them, or leave it empty.",
+            )
+    marker = place_on_gazetteer(services, wanted)
+    if home is not None and marker.place.uprn is None and marker.place.premises_id == home.premises_id:
+        marker = replace(marker, place=replace(marker.place, uprn=home.uprn))
+    return marker
+
+
+def home_of(services: Services, place: Place) -> Premises | None:
+    """The known home that a place's written address means, if it surely means one."""
+    if not place.address:
+        return None
+    return resolve(read_address(place.address, place.postcode), services.gazetteer, services.index.homes).home
 
 
 def marker_of(services: Services, marker_id: str) -> Marker:

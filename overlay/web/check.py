@@ -96,6 +96,7 @@ def _blank(form: CheckForm) -> CheckPage:
         may_check=services.roles.may(actor, "checks.make"),
         may_open_markers=services.roles.may(actor, "markers.read"),
         may_open_incidents=services.roles.may(actor, "incidents.work"),
+        may_tell=services.roles.may(actor, "feedback.give"),
     )
 
 

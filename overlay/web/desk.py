@@ -22,6 +22,7 @@ from overlay.upkeep import desk as reads
 from overlay.upkeep import steps
 from overlay.upkeep.change import DeskBusy, Doubled
 from overlay.upkeep.history import version_of
+from overlay.upkeep.looking_back import looking_back
 from overlay.web import marker_form
 from overlay.web.chrome import chrome_for
 from overlay.web.desk_views import (
@@ -136,7 +137,9 @@ def amend(marker_id: str) -> ResponseReturnValue:
     """The form of a change, filled with what stands."""
     category = _changeable(steps.marker_of(security.services(), marker_id).category)
     marker = reads.open_marker(*_by(), marker_id, security.now())
-    return _form(f"/markers/{marker_id}/amend", marker_form.of_marker(category, marker), marker, None, 200)
+    return _form(
+        f"/markers/{marker_id}/amend", marker_form.of_marker(security.services(), category, marker), marker, None, 200
+    )
 
 
 @pages.post("/markers/<marker_id>/amend")
@@ -311,6 +314,8 @@ def _proposal(proposal_id: str, wrong: tuple[Wrong, ...], status: int) -> Respon
         _titles(),
         own=own,
         may_decide=services.roles.may(actor, "markers.approve") and not own,
+        may_open_incidents=services.roles.may(actor, "incidents.read"),
+        back=looking_back(services, view.proposal.marker, now),
         wrong=wrong,
         why=request.form.get("why", ""),
     )

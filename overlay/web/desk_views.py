@@ -10,8 +10,10 @@ from overlay.web.marker_form import Wrong
 
 if TYPE_CHECKING:
     from markers.model import Category, Marker
+    from overlay.feedback import Feedback
     from overlay.upkeep.desk import DeskView, ListView, ProposalView
     from overlay.upkeep.history import Page
+    from overlay.upkeep.looking_back import LookingBack
     from overlay.viewing import MarkerView
     from overlay.web.marker_form import Typed
     from overlay.web.views import Chrome
@@ -84,6 +86,8 @@ class ProposalPage:
     titles: dict[str, str]
     own: bool
     may_decide: bool
+    may_open_incidents: bool
+    back: LookingBack
     wrong: tuple[Wrong, ...] = ()
     why: str = ""
 
@@ -110,3 +114,16 @@ class MarkerPage:
     wrong: tuple[Wrong, ...]
     typed: dict[str, str]
     done: str | None
+    feedback: tuple[Feedback, ...]
+    may_open_incidents: bool
+    back: LookingBack | None
+
+    @property
+    def reported(self) -> int:
+        """How often it was said to be wrong or moved."""
+        return sum(said.kind != "still_right" for said in self.feedback)
+
+    @property
+    def matched(self) -> int:
+        """How many of the looks listed were checks that found it."""
+        return sum(look.grade is not None for look in self.view.looks)

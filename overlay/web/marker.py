@@ -18,6 +18,7 @@ from overlay.upkeep import steps
 from overlay.upkeep.change import DeskBusy, Doubled
 from overlay.upkeep.erasing import erase
 from overlay.upkeep.history import Page, history
+from overlay.upkeep.looking_back import looking_back
 from overlay.web.chrome import chrome_for
 from overlay.web.desk import why_of
 from overlay.web.desk_views import MarkerPage
@@ -29,6 +30,8 @@ DONE = {
     "approved": "Approved: checks find it so from now on.",
     "confirmed": "Confirmed. The next review is set.",
     "kept": "Kept: it is provisional no more.",
+    "settled": "Noted.",
+    "not_settled": "Nothing was noted: say in a line what was done, unless somebody has dealt with it already.",
     "dismissed": "Dismissed: it warns nobody any more.",
 }
 _BUSY = "Others are changing this just now. Send it again."
@@ -163,6 +166,9 @@ def _page(marker_id: str, wrong: tuple[Wrong, ...], status: int) -> ResponseRetu
         wrong=wrong,
         typed={name: request.form.get(name, "") for name in ("evidence", "why", "reason", "told")},
         done=DONE.get(request.args.get("done", "")),
+        feedback=tuple(said for said, _ in services.feedback.of_marker(marker_id)) if whole else (),
+        may_open_incidents=services.roles.may(actor, "incidents.read"),
+        back=looking_back(services, marker, now) if whole else None,
     )
     return render_template("pages/marker.html", page=page), status
 
@@ -182,6 +188,7 @@ def _acts(marker: Marker, waiting: str | None) -> frozenset[str]:
         "amend": ("markers.propose", not state.over and waiting is None),
         "end": ("markers.propose", not state.over and waiting is None),
         "confirm": ("markers.confirm", state is State.IN_FORCE),
+        "settle": ("markers.confirm", True),
         "keep": ("markers.approve", state is State.PROVISIONAL and marker.proposer != actor.actor_id),
         "dismiss": ("markers.approve", state is State.PROVISIONAL),
         "erase": ("markers.erase", state.over),

@@ -12,6 +12,7 @@ from markers.tables import Row
 from markers.written import MARKER_COLUMNS, MarkerReader
 from overlay.roles import Actor
 from overlay.services import Services
+from overlay.upkeep.steps import home_of
 from overlay.web.marker_words import field_title
 
 _NO_PLACE = "Say where it is: an address, a UPRN, a position, an area or a telephone number."
@@ -52,12 +53,18 @@ def fresh(category: Category, services: Services, actor: Actor) -> Typed:
     return Typed(category, texts, 0, "")
 
 
-def of_marker(category: Category, marker: Marker) -> Typed:
-    """The form filled with what stands."""
+def of_marker(services: Services, category: Category, marker: Marker) -> Typed:
+    """The form filled with what stands.
+
+    What the gazetteer says of the written address is left out: it would be left over when the address is changed.
+    """
     texts = said(marker)
-    if marker.place.point is not None:
-        texts["easting"] = f"{marker.place.point.easting:.0f}"
-        texts["northing"] = f"{marker.place.point.northing:.0f}"
+    texts.pop("point", None)
+    place, home = marker.place, home_of(services, marker.place)
+    if home is not None and place.uprn == home.uprn:
+        texts.pop("uprn", None)
+    if place.point is not None and (home is None or place.point != home.point):
+        texts |= {"easting": f"{place.point.easting:.2f}", "northing": f"{place.point.northing:.2f}"}
     return Typed(category, texts, marker.version, "")
 
 

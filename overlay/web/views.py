@@ -254,7 +254,7 @@ class CheckPage:
     typed, or why no answer could be given; it is never a `clear`. `field` names the box it is about.
     `may_check` is False for a role that makes no checks: the page then says so and shows no form. `glass` is set when
     this role could break the glass for what the answer withholds. `not_opened` is why no incident was opened of this
-    check, and the box that is about.
+    check, and the box that is about. `may_tell` is set for whoever may tell a marker's owner what the room knows.
     """
 
     chrome: Chrome
@@ -267,6 +267,7 @@ class CheckPage:
     glass: GlassForm | None = None
     may_open_markers: bool = False
     may_open_incidents: bool = False
+    may_tell: bool = False
     not_opened: tuple[str, str | None] | None = None
 
 

@@ -30,12 +30,16 @@ _TO_DO = ("Ask ", "Give ", "Ring ", "Correct ")
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """The markers of one place. `loud` is the part in capitals; `ask` what a person must settle first."""
+    """The markers of one place. `loud` is the part in capitals; `ask` what a person must settle first.
+
+    `numbers` are where the matches stand in the answer.
+    """
 
     shape: str
     loud: str
     ask: str
     matches: tuple[Shown, ...]
+    numbers: tuple[int, ...] = ()
 
     @property
     def heading(self) -> str:
@@ -135,11 +139,14 @@ def _last_known(answer: Answer) -> str | None:
 
 def _cards(answer: Answer) -> tuple[tuple[Card, ...], tuple[Card, ...]]:
     """Matches grouped by the place they speak of, in the order they came: what may be here, then what is elsewhere."""
-    groups: dict[tuple[bool, str, str, str], list[Shown]] = {}
-    for shown in answer.matches:
+    groups: dict[tuple[bool, str, str, str], list[tuple[Shown, int]]] = {}
+    for number, shown in enumerate(answer.matches):
         elsewhere = _is_elsewhere(shown, answer)
-        groups.setdefault((elsewhere, *_called(shown, elsewhere=elsewhere)), []).append(shown)
-    cards = [(key[0], Card(*key[1:], tuple(found))) for key, found in groups.items()]
+        groups.setdefault((elsewhere, *_called(shown, elsewhere=elsewhere)), []).append((shown, number))
+    cards = [
+        (key[0], Card(*key[1:], tuple(shown for shown, _ in found), tuple(number for _, number in found)))
+        for key, found in groups.items()
+    ]
     return tuple(card for aside, card in cards if not aside), tuple(card for aside, card in cards if aside)
 
 

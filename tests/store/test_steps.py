@@ -12,19 +12,22 @@ import pytest
 
 from markers.ledger import Operation
 from markers.lifecycle import LifecycleRefused, Outdated, Proposal, Step
-from markers.model import Marker, State, Status
+from markers.model import Marker, Place, Point, State, Status
+from markers.store import Commit, Write
+from overlay.feedback import Feedback, NoSuchFeedback
 from overlay.listing import Search
 from overlay.lookup import Asked, check
-from overlay.room.attending import ATTENDANT
+from overlay.room.attending import ATTENDANT, rematch
 from overlay.services import Services
 from overlay.settings import Settings
-from overlay.upkeep import steps
+from overlay.upkeep import feedback, steps
 from overlay.upkeep.change import HISTORIES, Doubled, page_id
 from overlay.upkeep.desk import view_desk, view_list, view_proposal
 from overlay.upkeep.erasing import erase, erase_again
 from overlay.upkeep.history import history, version_of
+from overlay.upkeep.looking_back import looking_back
 from overlay.viewing import NoSuchMarker
-from tests.store.room import CASEY, DOMESTIC, HOME, NUMBER, ROBIN, Room, person
+from tests.store.room import CASEY, DOMESTIC, HOME, NUMBER, OFFENDER, QUIET, ROBIN, Room, person
 
 PRIYA, MORGAN = person("Priya", "ppu_officer"), person("Morgan", "ppu_supervisor")
 NEW = replace(DOMESTIC, version=0, subject="victim")
@@ -307,3 +310,117 @@ def test_a_list_says_what_is_doubled_and_leaves_reviews_and_endings_alone(room: 
     assert plan_import(room.services, own).doubled == (("N-1", "N-0"),)
     over = replace(NUMBER, marker_id="n2", reference="N-2", ends_on=room.now.date() - timedelta(days=1))
     assert plan_import(room.services, [own[0], over]).doubled == ()
+
+
+def test_looking_back_tells_who_asked_here_before_and_what_is_open_now(room: Room) -> None:
+    check(room.services, CASEY, Asked(HOME, "CAD-3"), room.now)
+    check(room.services, CASEY, Asked(QUIET, "CAD-4"), room.now)
+    incident = room.open("CAD-5")
+    marker = in_force(room)
+    back = looking_back(room.services, marker, room.now)
+    assert [(look.incident, look.role) for look in back.look_ups] == [
+        ("CAD-5", "Call handler"), ("CAD-3", "Call handler"),
+    ]  # fmt: skip
+    assert back.open_incidents == ()
+    assert rematch(room.services, room.now) == 1
+    assert looking_back(room.services, marker, room.now).open_incidents == ((incident.incident_id, "CAD-5"),)
+    assert looking_back(room.services, marker, room.later(days=91)).look_ups == ()
+    assert looking_back(room.services, replace(marker, place=Place(zone_wkt="POINT (1 1)")), room.now).look_ups == ()
+
+
+def test_a_brief_says_what_is_not_confirmed(room: Room) -> None:
+    incident = room.open("CAD-6")
+    steps.add_provisional(room.services, ROBIN, NEW, "", room.now)
+    rematch(room.services, room.now)
+    told = room.look(incident).brief.not_on_open_channel
+    assert "Provisional: public protection has not confirmed it." in told
+    room.later(hours=73)
+    assert rematch(room.services, room.now) == 1
+    assert room.get(incident).checked.status == "clear"  # type: ignore[union-attr]
+
+
+class TestPlace:
+    def test_what_is_left_over_from_another_address_is_refused(self, room: Room) -> None:
+        marker = in_force(room)
+        assert marker.place.uprn is not None
+        elsewhere = replace(marker.place, address="18 Tallow Yard", postcode="EC9A 1AB", premises_id=None, point=None)
+        with pytest.raises(LifecycleRefused, match="the address reads as 18 Tallow Yard") as error:
+            propose(room, replace(marker, place=elsewhere), Step.AMEND)
+        assert error.value.field == "uprn"
+        far = replace(elsewhere, uprn=None, point=Point(1_000, 1_000))
+        with pytest.raises(LifecycleRefused, match="m from 18 Tallow Yard") as error:
+            propose(room, replace(marker, place=far), Step.AMEND)
+        assert error.value.field == "easting"
+        moved = propose(room, replace(marker, place=replace(elsewhere, uprn=None)), Step.AMEND)
+        assert moved.marker.place.premises_id not in (None, marker.place.premises_id)
+        assert moved.marker.place.uprn == moved.marker.place.premises_id
+
+    def test_a_place_no_gazetteer_has_keeps_what_was_typed(self, room: Room) -> None:
+        nowhere = Place(address="Flat 9, 9 Nowhere Row", uprn="123", point=Point(1_000, 1_000))
+        place = propose(room, replace(NEW, place=nowhere)).marker.place
+        assert place == nowhere
+
+
+class TestFeedback:
+    def told(self, room: Room, kind: str = "moved", word: str = "neighbour says so", number: int = 0) -> Feedback:
+        answer = check(room.services, CASEY, Asked(HOME, "CAD-9"), room.now)
+        return feedback.give(room.services, CASEY, answer.check_id, number, kind, word, room.now)
+
+    def test_it_lands_on_the_desk_with_who_said_it_and_of_which_version(self, room: Room) -> None:
+        marker = in_force(room)
+        said = self.told(room)
+        assert (said.marker_id, said.version, said.incident) == (marker.marker_id, 1, "CAD-9")
+        assert [one.word for one, _ in view_desk(room.services, MORGAN, room.now).feedback] == ["neighbour says so"]
+        entry = next(entry for entry in room.ledger() if entry.reason == "feedback_moved")
+        assert (entry.actor_id, entry.incident) == ("casey", "CAD-9")
+        assert b"neighbour" not in entry.canonical()
+        feedback.settle(room.services, PRIYA, said.feedback_id, "moved it", room.now)
+        assert view_desk(room.services, MORGAN, room.now).feedback == ()
+        with pytest.raises(LifecycleRefused, match="Priya has dealt with it"):
+            feedback.settle(room.services, MORGAN, said.feedback_id, "again", room.now)
+
+    def test_a_kind_that_is_withheld_is_told_of_without_being_named(self, room: Room) -> None:
+        room.mark(OFFENDER)
+        answer = check(room.services, CASEY, Asked(HOME), room.now)
+        assert answer.matches[0].marker_id is None
+        assert feedback.give(room.services, CASEY, answer.check_id, 0, "wrong_place", "", room.now).marker_id == "rso-1"
+
+    def test_only_ones_own_check_and_what_it_showed_can_be_spoken_of(self, room: Room) -> None:
+        in_force(room)
+        answer = check(room.services, CASEY, Asked(HOME), room.now)
+        for actor, check_id, number in (
+            (ROBIN, answer.check_id, 0),
+            (CASEY, "made up", 0),
+            (CASEY, answer.check_id, 1),
+            (CASEY, answer.check_id, -1),
+        ):
+            with pytest.raises(LifecycleRefused, match="not known any more"):
+                feedback.give(room.services, actor, check_id, number, "moved", "", room.now)
+
+    def test_what_can_not_be_kept_is_refused(self, room: Room) -> None:
+        in_force(room)
+        with pytest.raises(LifecycleRefused, match="Choose"):
+            self.told(room, kind="made up")
+        with pytest.raises(LifecycleRefused, match="301 characters"):
+            self.told(room, word="x" * 301)
+        said = self.told(room)
+        with pytest.raises(LifecycleRefused, match="what was done"):
+            feedback.settle(room.services, PRIYA, said.feedback_id, "", room.now)
+        with pytest.raises(NoSuchFeedback):
+            feedback.settle(room.services, PRIYA, "none", "done", room.now)
+
+    def test_it_goes_with_its_marker(self, room: Room) -> None:
+        marker = in_force(room)
+        self.told(room)
+        room.later(days=500)
+        erase(room.services, MORGAN, marker.marker_id, "over", room.now)
+        assert room.services.feedback.of_marker(marker.marker_id) == ()
+        assert room.services.store.load("feedback").records == ()
+
+    def test_a_record_that_can_not_be_read_stops_nothing(self, room: Room) -> None:
+        for collection in ("feedback", "proposals"):
+            write = Write(collection, "odd", 0, b"{}")
+            room.services.store.commit(Commit(f"odd-{collection}", {}, (write,), ()))
+            room.services.catch_up(collection)
+        assert room.services.feedback.waiting() == ()
+        assert room.services.proposals.waiting() == ()

@@ -19,11 +19,11 @@ UPKEEP = {
     *("markers.count", "markers.read", "markers.propose", "markers.confirm", "disclosures.read", "break_glass.told"),
 }
 EXPECTED = {
-    "call_handler": SEEING | WORKING | {"break_glass.open"},
-    "dispatcher": SEEING | DISPATCHING | {"break_glass.open"},
+    "call_handler": SEEING | WORKING | {"feedback.give", "break_glass.open"},
+    "dispatcher": SEEING | DISPATCHING | {"feedback.give", "break_glass.open"},
     "control_room_supervisor": SEEING
     | DISPATCHING
-    | {"raises.take", "markers.count", "markers.provisional"}
+    | {"feedback.give", "raises.take", "markers.count", "markers.provisional"}
     | {"break_glass.told", "break_glass.review", "room.supervise"},
     "ppu_officer": SEEING | UPKEEP,
     "ppu_supervisor": SEEING | UPKEEP | {"markers.import", "markers.approve", "markers.erase", "break_glass.review"},

@@ -263,3 +263,27 @@ def test_who_is_not_shown_a_kind_whole_changes_none_of_it(console: Console) -> N
         visitor.get("/account")
         assert visitor.get("/desk").status_code == 403
         assert visitor.post("/markers/new", fresh()).status_code == 403
+
+
+def test_one_press_on_a_match_tells_its_owner_who_deals_with_it(
+    officer: Visitor, supervisor: Visitor, handler: Visitor
+) -> None:
+    form = fresh()
+    marker = approved(supervisor, proposed(officer, form))
+    answer = check(handler, form["address"])
+    sent = dict(re.findall(r'type="hidden" name="(check|number)" value="([^"]*)"', answer))
+    told = handler.post("/feedback", {**sent, "kind": "moved", "word": "Gone <b>since</b> May"})
+    assert "Told its owner: moved away." in told.text
+    part = handler.post("/feedback", {**sent, "kind": "still_right"}, headers={"HX-Request": "true"})
+    assert part.text.lstrip().startswith('<div class="feedback"')
+    odd = handler.post("/feedback", {**sent, "number": "x", "kind": "moved"})
+    assert (odd.status_code, "not known any more" in odd.text) == (422, True)
+    desk = officer.get("/desk").text
+    assert "Gone &lt;b&gt;since&lt;/b&gt; May" in desk
+    page = officer.get(marker).text
+    assert "said to be wrong or moved 1 time" in page
+    settle = re.search(r'action="(/feedback/[^"]+/settle)"', page)
+    assert settle
+    assert officer.post(settle[1], {"why": ""}).headers["Location"].endswith("?done=not_settled")
+    assert officer.post(settle[1], {"why": "Rang; proposed the change"}).headers["Location"].endswith("?done=settled")
+    assert "Rang; proposed the change" in officer.get(marker).text

@@ -23,6 +23,7 @@ from overlay.app import create_app
 from overlay.auditing import ProofFailed
 from overlay.errors import BodyRefused, FieldError
 from overlay.feed import TooManyStreams
+from overlay.feedback import NoSuchFeedback
 from overlay.glass import GlassRefused, NoSuchGlass
 from overlay.incidents.book import NoSuchIncident
 from overlay.lookup import NotAllowedAnyMore, NothingDisclosed
@@ -140,6 +141,7 @@ EVERY = [
     NoSuchGlass(),
     NoSuchMarker(),
     NoSuchProposal(),
+    NoSuchFeedback(),
     NoSuchIncident(),
     RoomRefused("call_sign", "Give a call sign like C123."),
     AlreadyOpen("CAD-1", None),

@@ -22,12 +22,13 @@ from markers.location import RawLocation
 from markers.model import Place
 from overlay import glass, identity
 from overlay.app import create_app
+from overlay.lookup import Asked, check
 from overlay.roles import ROLES, Actor, Roles
 from overlay.room import closing, opening
 from overlay.security import Guard, guard_of
 from overlay.services import Services
 from overlay.settings import SHIPPED_CONFIG, Settings
-from overlay.upkeep import steps
+from overlay.upkeep import feedback, steps
 from tests.conftest import Console
 from tests.web.conftest import TIMEOUT_S, Visitor
 
@@ -97,6 +98,8 @@ ROUTES: dict[tuple[str, str], Route] = {
     ("POST", "/markers/<marker_id>/keep"): Route("markers.approve", ends=UNSAID),
     ("POST", "/markers/<marker_id>/dismiss"): Route("markers.approve", ends=UNSAID),
     ("POST", "/markers/<marker_id>/erase"): Route("markers.erase", {"sure": ""}, UNSAID),
+    ("POST", "/feedback"): Route("feedback.give", {"kind": "moved", "check": "none", "number": "0"}, {"": 422}),
+    ("POST", "/feedback/<feedback_id>/settle"): Route("markers.confirm", {"why": ""}, {"open": 303, "absent": 404}),
     ("GET", "/proposals/<proposal_id>"): Route("markers.read", ends={"open": 200, "decided": 200, "absent": 404}),
     ("POST", "/proposals/<proposal_id>/approve"): Route("markers.approve", ends={"decided": 422, "absent": 404}),
     ("POST", "/proposals/<proposal_id>/turn-down"): Route(
@@ -242,7 +245,10 @@ def records(services: Services) -> dict[str, dict[str, str]]:
         for n in range(2)
     ]  # fmt: skip
     steps.turn_down(services, handler, proposed[1], "", now)
+    found = check(services, handler, Asked(RawLocation(address="Flat 3, 14 Tallow Yard, EC9A 1AB")), now)
+    said = feedback.give(services, handler, found.check_id, 0, "moved", "", now)
     return {
+        "feedback_id": {"open": said.feedback_id, "absent": "0" * 32},
         "proposal_id": {"open": proposed[0], "decided": proposed[1], "absent": "0" * 32},
         "incident_id": {"open": worked[0], "closed": worked[1], "absent": "0" * 32},
         "account_id": {"open": by.actor_id, "disabled": leaver.account_id, "absent": "0" * 32},
