@@ -6,9 +6,10 @@ Holds markers of every state: which of them are in force is asked at the moment 
 from __future__ import annotations
 
 import threading
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Iterable
 from datetime import date, datetime
+from typing import Final
 
 from shapely import Point as ShapelyPoint
 from shapely import from_wkt
@@ -17,6 +18,8 @@ from markers.homes import MarkedHomes
 from markers.model import LONDON, Marker, Premises
 from markers.shapes import Shapes
 from markers.shelved import Readings
+
+_REMEMBERED: Final = 10_000
 
 
 class MarkerIndex:
@@ -44,6 +47,8 @@ class MarkerIndex:
         self.unaddressed = Shapes()
         self.without_position: set[str] = set()
         self._lapsing: dict[str, datetime] = {}
+        self._news: deque[tuple[int, str]] = deque(maxlen=_REMEMBERED)
+        self._news_from = self.position
 
     def __len__(self) -> int:
         return len(self._markers)
@@ -54,6 +59,14 @@ class MarkerIndex:
     def all(self) -> tuple[Marker, ...]:
         with self.lock:
             return tuple(self._markers.values())
+
+    def changed_since(self, position: int) -> frozenset[str] | None:
+        """Ids of markers that changed after a position this copy was at; None when that is no longer remembered."""
+        with self.lock:
+            whole = len(self._news) < _REMEMBERED or self._news[0][0] <= position
+            if position < self._news_from or not whole:
+                return None
+            return frozenset(marker_id for at, marker_id in self._news if at > position)
 
     def period(self, now: datetime) -> tuple[date, int]:
         """The day in London and how many provisional markers have lapsed: while it is the same, no state changes."""
@@ -84,7 +97,7 @@ class MarkerIndex:
                 if marker.place.address:
                     homes[marker.marker_id] = _premises(marker)
             self.homes.fill(homes, readings)
-            self.position = position
+            self.position = self._news_from = position
 
     def apply(self, position: int, changes: Iterable[tuple[str, Marker | None]]) -> None:
         """Take in the newest state of changed markers; None for one that was deleted. Older news is ignored."""
@@ -95,6 +108,7 @@ class MarkerIndex:
                 self._remove(marker_id)
                 if marker is not None:
                     self._put(marker)
+                self._news.append((position, marker_id))
             self.position = position
 
     def _put(self, marker: Marker) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from bisect import bisect_left, insort
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -10,6 +11,7 @@ from markers.index import MarkerIndex
 from markers.model import Marker, State
 
 PAGE = 50
+_ONE_BY_ONE = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,54 +25,90 @@ class Search:
     page: int = 1
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Row:
-    """One marker and the words it is found by."""
+    """One marker, the words it is found by, and the state it is in in the listing's period."""
 
     marker: Marker
     words: str
+    owner: str
+    state: State
+
+    @property
+    def key(self) -> tuple[date, str, str]:
+        return self.marker.review_on, self.marker.reference, self.marker.marker_id
 
 
 class Listing:
-    """Rows of all markers, put in order again when markers have changed. Safe to share between threads."""
+    """Rows of all markers, the one due first in front. Safe to share between threads.
+
+    States change with the markers and with `MarkerIndex.period` alone, so they are computed then and not when asked.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._rows: dict[str, Row] = {}
         self._ordered: list[Row] = []
-        self._of: tuple[int, int] | None = None
+        self._index: MarkerIndex | None = None
+        self._position = -1
+        self._period: tuple[date, int] | None = None
 
-    def rows(self, index: MarkerIndex) -> list[Row]:
-        """All of them, the one due first in front."""
+    def rows(self, index: MarkerIndex, now: datetime) -> list[Row]:
+        """All of them as they are now; the list is not to be changed."""
         with self._lock:
-            of = (id(index), index.position)
-            if of != self._of:
-                with index.lock:
-                    markers, of = index.all(), (id(index), index.position)
-                known = self._rows
-                self._rows = {
-                    marker.marker_id: row
-                    if (row := known.get(marker.marker_id)) is not None and row.marker is marker
-                    else Row(marker, _words(marker))
-                    for marker in markers
-                }
-                self._ordered = sorted(self._rows.values(), key=_due)
-                self._of = of
+            period = index.period(now)
+            with index.lock:
+                position = index.position
+                changed = index.changed_since(self._position) if self._index is index else None
+                if changed is None or len(changed) > _ONE_BY_ONE:
+                    self._fill(index.all(), now)
+                elif changed:
+                    self._take_in({marker_id: index.get(marker_id) for marker_id in changed}, now)
+            if period != self._period:
+                for row in self._ordered:
+                    row.state = row.marker.state_at(now)
+            self._index, self._position, self._period = index, position, period
             return self._ordered
 
+    def _fill(self, markers: tuple[Marker, ...], now: datetime) -> None:
+        known = self._rows
+        self._rows = {
+            marker.marker_id: row
+            if (row := known.get(marker.marker_id)) is not None and row.marker is marker
+            else _row(marker, now)
+            for marker in markers
+        }
+        self._ordered = sorted(self._rows.values(), key=_key)
 
-def found(rows: list[Row], search: Search, now: datetime, today: date) -> list[Marker]:
+    def _take_in(self, changed: dict[str, Marker | None], now: datetime) -> None:
+        ordered = self._ordered.copy()  # whoever was given the old list goes on reading it
+        for marker_id, marker in changed.items():
+            old = self._rows.pop(marker_id, None)
+            if old is not None:
+                del ordered[bisect_left(ordered, _key(old), key=_key)]
+            if marker is not None:
+                self._rows[marker_id] = row = _row(marker, now)
+                insort(ordered, row, key=_key)
+        self._ordered = ordered
+
+
+def found(rows: list[Row], search: Search, today: date) -> list[Marker]:
     """The markers a search finds, in the order of the rows."""
-    words = search.words.casefold().split()
-    owner = search.owner.casefold()
-    return [
-        row.marker
-        for row in rows
-        if (not search.category or row.marker.category == search.category)
-        and all(word in row.words for word in words)
-        and (not owner or row.marker.owner.casefold() == owner)
-        and _in_state(row.marker, search.state, now, today)
-    ]
+    state = search.state
+    if state == "live":
+        rows = [row for row in rows if not row.state.over]
+    elif state == "due":
+        rows = [row for row in rows if row.state is State.IN_FORCE and overdue(row.marker, today)]
+    elif state:
+        rows = [row for row in rows if row.state.value == state]
+    if search.category:
+        rows = [row for row in rows if row.marker.category == search.category]
+    if search.owner:
+        owner = search.owner.casefold()
+        rows = [row for row in rows if row.owner == owner]
+    for word in search.words.casefold().split():
+        rows = [row for row in rows if word in row.words]
+    return [row.marker for row in rows]
 
 
 def overdue(marker: Marker, today: date) -> bool:
@@ -78,25 +116,15 @@ def overdue(marker: Marker, today: date) -> bool:
     return marker.review_on < today
 
 
-def _in_state(marker: Marker, state: str, now: datetime, today: date) -> bool:
-    if not state:
-        return True
-    stands = marker.state_at(now)
-    if state == "live":
-        return not stands.over
-    if state == "due":
-        return stands is State.IN_FORCE and overdue(marker, today)
-    return stands.value == state
+def _key(row: Row) -> tuple[date, str, str]:
+    return row.key
 
 
-def _due(row: Row) -> tuple[date, str]:
-    return row.marker.review_on, row.marker.reference
-
-
-def _words(marker: Marker) -> str:
+def _row(marker: Marker, now: datetime) -> Row:
     place = marker.place
     parts = (
         *(marker.reference, marker.category.replace("_", " "), marker.headline, marker.owner),
         *(place.address, place.postcode, place.uprn, place.phone),
     )
-    return "\n".join(part for part in parts if part).casefold()
+    words = "\n".join(part for part in parts if part).casefold()
+    return Row(marker, words, marker.owner.casefold(), marker.state_at(now))

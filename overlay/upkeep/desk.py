@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import takewhile
 from typing import Final, TypeVar
 
 from markers.ledger import RecordSeen, Via
@@ -74,17 +76,21 @@ def view_desk(services: Services, actor: Actor, now: datetime) -> DeskView:
     soon = today.toordinal() + services.desk.due_days
 
     def look() -> DeskView:
-        rows = services.listing.rows(services.index)
-        live = [m for m in _shown(services, actor, [row.marker for row in rows]) if not m.state_at(now).over]
-        standing = [marker for marker in live if marker.state_at(now) is State.IN_FORCE]
-        late = [marker for marker in standing if overdue(marker, today)]
-        due = [m for m in standing if not overdue(m, today) and m.review_on.toordinal() <= soon]
         whole = frozenset(code for code in services.categories if may_see_whole(services, actor, code))
+        withheld = frozenset(services.categories) - whole
+        live = [
+            row
+            for row in services.listing.rows(services.index, now)
+            if not row.state.over and row.marker.category not in withheld
+        ]
+        standing = [row.marker for row in live if row.state is State.IN_FORCE]
+        late = list(takewhile(lambda marker: overdue(marker, today), standing))
+        due = list(takewhile(lambda marker: marker.review_on.toordinal() <= soon, standing[len(late) :]))
         waiting = [proposal for proposal in services.proposals.waiting() if proposal.marker.category in whole]
         return DeskView(
             to_decide=tuple(p for p in waiting if p.by.actor_id != actor.actor_id),
             own=tuple(p for p in waiting if p.by.actor_id == actor.actor_id),
-            provisional=tuple(m for m in live if m.provisional_until is not None),
+            provisional=tuple(row.marker for row in live if row.state is State.PROVISIONAL),
             feedback=tuple(
                 (said, marker)
                 for said in services.feedback.waiting()
@@ -118,7 +124,7 @@ def view_list(services: Services, actor: Actor, search: Search, now: datetime) -
     today = now.astimezone(LONDON).date()
 
     def look() -> ListView:
-        markers = _shown(services, actor, found(services.listing.rows(services.index), search, now, today))
+        markers = _shown(services, actor, found(services.listing.rows(services.index, now), search, today))
         pages = max(1, -(-len(markers) // PAGE))
         page = min(max(1, search.page), pages)
         shown = tuple(markers[(page - 1) * PAGE : page * PAGE])
@@ -193,13 +199,9 @@ def _shown(services: Services, actor: Actor, markers: list[Marker]) -> list[Mark
 
 def _workload(standing: list[Marker], late: list[Marker]) -> tuple[tuple[str, int, int], ...]:
     """Each owner's markers in force and how many are overdue, the one with most overdue in front."""
-    have: dict[str, int] = {}
-    behind: dict[str, int] = {}
-    for marker in standing:
-        have[marker.owner] = have.get(marker.owner, 0) + 1
-    for marker in late:
-        behind[marker.owner] = behind.get(marker.owner, 0) + 1
-    rows = ((owner, count, behind.get(owner, 0)) for owner, count in have.items())
+    have = Counter(marker.owner for marker in standing)
+    behind = Counter(marker.owner for marker in late)
+    rows = ((owner, count, behind[owner]) for owner, count in have.items())
     return tuple(sorted(rows, key=lambda row: (-row[2], -row[1], row[0])))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from overlay import security
+from overlay.feedback import KINDS
 from overlay.viewing import place_words
 from overlay.web.marker_words import STATES, STEPS, field_text, field_title, not_told
 from overlay.web.room_words import raise_words
@@ -18,9 +19,15 @@ if TYPE_CHECKING:
 def register(app: Flask) -> None:
     """Give every template of the application these filters and functions."""
     app.jinja_env.filters.update(
-        clock=clock, day=day, moment=moment, review_words=review_words, raise_words=raise_words
-    )
-    app.jinja_env.filters.update(
-        place_words=place_words, state_words=STATES.__getitem__, step_words=STEPS.__getitem__, field_text=field_text
+        clock=clock,
+        day=day,
+        moment=moment,
+        review_words=review_words,
+        raise_words=raise_words,
+        place_words=place_words,
+        state_words=STATES.__getitem__,
+        step_words=STEPS.__getitem__,
+        said_words=KINDS.__getitem__,
+        field_text=field_text,
     )
     app.jinja_env.globals.update(words_of=words_of, now=security.now, field_title=field_title, not_told=not_told)

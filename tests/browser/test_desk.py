@@ -1,5 +1,5 @@
 """A marker's life at the desk by keyboard: proposed, approved by another, found by a call handler, reviewed, changed,
-ended, erased."""
+reported moved, ended, erased."""
 
 from __future__ import annotations
 
@@ -98,6 +98,15 @@ def test_a_markers_whole_life_by_keyboard(open_screen: Open, console: Console) -
     push(supervisor, "Approve")
     handler.check(home)
     assert "two children" in handler.page.inner_text("#answer")
+    handler.picture("desk-6-found")
+    sound(handler)
+    handler.press("Alt+m")
+    handler.page.wait_for_selector(".feedback__told")
+    assert "Told its owner: moved away" in handler.page.inner_text("#answer")
+    follow(officer, "/desk")
+    assert f"{reference}\tmoved away" in officer.page.inner_text("main")
+    sound(officer)
+    officer.picture("desk-7-from-the-room")
 
     follow(officer, marker)
     officer.page.focus("summary:has-text('Propose that it ends')")

@@ -139,6 +139,8 @@ def test_the_bar_names_the_pages_a_role_may_open_and_no_other(signed_in: Callabl
         return set(re.findall(r'href="([^"]+)"', bar[0])) if bar else set()
 
     assert paths_of("call_handler") == {"/", "/board"}
-    assert paths_of("control_room_supervisor") == {"/", "/board", "/control-room", "/broken-glass"}
-    assert paths_of("ppu_officer") == {"/", "/disclosures"}
-    assert paths_of("ppu_supervisor") == {"/", "/disclosures", "/broken-glass"}
+    assert paths_of("control_room_supervisor") == {
+        *("/", "/board", "/control-room", "/markers/provisional", "/broken-glass"),
+    }
+    assert paths_of("ppu_officer") == {"/", "/desk", "/markers", "/disclosures"}
+    assert paths_of("ppu_supervisor") == {"/", "/desk", "/markers", "/disclosures", "/broken-glass"}
