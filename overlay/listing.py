@@ -27,12 +27,13 @@ class Search:
 
 @dataclass(slots=True)
 class Row:
-    """One marker, the words it is found by, and the state it is in in the listing's period."""
+    """One marker, the words it is found by, and the state it is in in the listing's period (`over` is the state's)."""
 
     marker: Marker
     words: str
     owner: str
     state: State
+    over: bool
 
     @property
     def key(self) -> tuple[date, str, str]:
@@ -67,6 +68,7 @@ class Listing:
             if period != self._period:
                 for row in self._ordered:
                     row.state = row.marker.state_at(now)
+                    row.over = row.state.over
             self._index, self._position, self._period = index, position, period
             return self._ordered
 
@@ -96,11 +98,13 @@ def found(rows: list[Row], search: Search, today: date) -> list[Marker]:
     """The markers a search finds, in the order of the rows."""
     state = search.state
     if state == "live":
-        rows = [row for row in rows if not row.state.over]
+        rows = [row for row in rows if not row.over]
     elif state == "due":
-        rows = [row for row in rows if row.state is State.IN_FORCE and overdue(row.marker, today)]
+        late = rows[: bisect_left(rows, (today, "", ""), key=_key)]
+        rows = [row for row in late if row.state is State.IN_FORCE]
     elif state:
-        rows = [row for row in rows if row.state.value == state]
+        wanted = State(state)
+        rows = [row for row in rows if row.state is wanted]
     if search.category:
         rows = [row for row in rows if row.marker.category == search.category]
     if search.owner:
@@ -127,4 +131,5 @@ def _row(marker: Marker, now: datetime) -> Row:
         *(place.address, place.postcode, place.uprn, place.phone),
     )
     words = "\n".join(part for part in parts if part).casefold()
-    return Row(marker, words, marker.owner.casefold(), marker.state_at(now))
+    state = marker.state_at(now)
+    return Row(marker, words, marker.owner.casefold(), state, state.over)

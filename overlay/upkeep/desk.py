@@ -81,7 +81,7 @@ def view_desk(services: Services, actor: Actor, now: datetime) -> DeskView:
         live = [
             row
             for row in services.listing.rows(services.index, now)
-            if not row.state.over and row.marker.category not in withheld
+            if not row.over and row.marker.category not in withheld
         ]
         standing = [row.marker for row in live if row.state is State.IN_FORCE]
         late = list(takewhile(lambda marker: overdue(marker, today), standing))
