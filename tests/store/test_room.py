@@ -121,6 +121,8 @@ def test_a_moved_location_asks_for_a_new_brief_and_a_new_assessment(room: Room) 
     units.add_unit(room.services, DEVON, incident.incident_id, "C123", room.now)
     script, _ = briefing.brief(room.services, DEVON, incident.incident_id, room.now)
     briefing.hand_off(room.services, DEVON, incident.incident_id, "read_out", ("C123",), script.fingerprint, room.now)
+    briefing.hand_off(room.services, DEVON, incident.incident_id, "read_back", ("C123",), script.fingerprint, room.now)
+    assert _standing(room, incident).units[0].read_back_at == room.now
     moved, answer = opening.move(
         room.services,
         CASEY,
@@ -130,6 +132,7 @@ def test_a_moved_location_asks_for_a_new_brief_and_a_new_assessment(room: Room) 
     )
     assert answer.status.value == "hit"
     assert _standing(room, moved).units[0].why == "what is marked there changed since"
+    assert _standing(room, moved).units[0].read_back_at is None
     assert room.point(moved, "thrive", "when_it_happened").again == "the location moved"
     with pytest.raises(briefing.BriefMoved):
         briefing.hand_off(

@@ -102,6 +102,7 @@ def test_a_whole_life(room: Room) -> None:
     assert before is not None
     assert before.headline == DOMESTIC.headline
     erase(services, MORGAN, marker.marker_id, "kept too long", room.now)
+    assert services.erased.all() == {marker.marker_id: room.now}
     assert services.index.get(marker.marker_id) is None
     assert services.proposals.of_marker(marker.marker_id) == ()
     names = [page_id(marker.marker_id, number) for number in range(1, 6)]
@@ -123,7 +124,7 @@ def test_one_live_marker_a_place_and_kind_whatever_comes_at_once(room: Room) -> 
             return ""
 
     with ThreadPoolExecutor(20) as pool:
-        made = [reference for reference in pool.map(one, range(200)) if reference]
+        made = [reference for reference in pool.map(one, range(100, 300)) if reference]
     live = [m for m in room.services.index.all() if not m.state_at(room.now).over]
     assert [marker.reference for marker in live] == made
     assert len(made) == 1
