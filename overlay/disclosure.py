@@ -111,6 +111,11 @@ def shows_all(role: str, category: Category | None) -> bool:
     return category is not None and category.disclosure.get(role) == LEVELS[_SOURCE]
 
 
+def names_it(role: str, category: Category | None) -> bool:
+    """Whether a role is told what kind of marker one of a category is."""
+    return category is not None and LEVELS.index(category.disclosure.get(role, LEVELS[0])) >= _HEADLINE
+
+
 def gives_away(action: str, category: Category) -> bool:
     """Whether an action names what its category is: a word of the title or headline that says something."""
     return _names(action, f"{category.title} {category.headline}")

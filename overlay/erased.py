@@ -12,6 +12,8 @@ import threading
 from datetime import datetime
 from pathlib import Path
 
+from markers.model import Marker
+
 _FILE = "erased.jsonl"
 
 
@@ -24,12 +26,8 @@ class Erased:
         self._read_to = 0
         self._ids: dict[str, datetime] = {}
 
-    def __contains__(self, marker_id: str) -> bool:
-        self._refresh()
-        return marker_id in self._ids
-
     def all(self) -> dict[str, datetime]:
-        """Ids of erased markers, and when."""
+        """Ids of erased markers, and when each was erased last."""
         self._refresh()
         with self._lock:
             return dict(self._ids)
@@ -62,3 +60,12 @@ class Erased:
                 except (KeyError, TypeError, ValueError):
                     continue  # a line cut off by a full disk; the whole one follows it
             self._read_to = len(text)
+
+
+def was_erased(marker: Marker, erased: dict[str, datetime]) -> bool:
+    """Whether this is what was erased, come back with a restored store; one recorded since is another marker.
+
+    `erased` is `Erased.all()`.
+    """
+    at = erased.get(marker.marker_id)
+    return at is not None and marker.recorded_at <= at

@@ -7,12 +7,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Final, Self
 
-import structlog
-
-from markers.store import Record
-from overlay.following import Following
-
-log = structlog.get_logger()
+from overlay.following import Records
 
 COLLECTION: Final = "feedback"
 KINDS: Final = {"wrong_place": "wrong place", "moved": "moved away", "still_right": "still right"}
@@ -60,42 +55,18 @@ class Feedback:
         return cls(feedback_id=feedback_id, **plain)
 
 
-class FeedbackBook(Following):
+class FeedbackBook(Records[Feedback]):
     """Feedback as of `position`, with the version of each record."""
 
     def __init__(self) -> None:
-        super().__init__()
-        self._kept: dict[str, tuple[Feedback, int]] = {}
-
-    def _clear(self) -> None:
-        self._kept.clear()
-
-    def _take(self, record: Record) -> None:
-        if record.plain is None:
-            self._kept.pop(record.record_id, None)
-            return
-        try:
-            self._kept[record.record_id] = Feedback.from_plain(record.record_id, record.plain), record.version
-        except (KeyError, TypeError, ValueError) as error:
-            self._kept.pop(record.record_id, None)
-            log.error("feedback_not_read", feedback=record.record_id, kind=type(error).__name__)
-
-    def get(self, feedback_id: str) -> tuple[Feedback, int]:
-        """The feedback and the version of its record. Raises NoSuchFeedback."""
-        with self._lock:
-            found = self._kept.get(feedback_id)
-        if found is None:
-            raise NoSuchFeedback
-        return found
+        super().__init__(Feedback.from_plain, NoSuchFeedback)
 
     def waiting(self) -> tuple[Feedback, ...]:
         """What nobody has dealt with, the oldest in front."""
-        with self._lock:
-            kept = [feedback for feedback, _ in self._kept.values() if feedback.settled_at is None]
+        kept = [feedback for feedback, _ in self.all() if feedback.settled_at is None]
         return tuple(sorted(kept, key=lambda feedback: feedback.at))
 
     def of_marker(self, marker_id: str) -> tuple[tuple[Feedback, int], ...]:
         """All that was said of one marker, the newest in front, with the versions of the records."""
-        with self._lock:
-            kept = [one for one in self._kept.values() if one[0].marker_id == marker_id]
+        kept = [one for one in self.all() if one[0].marker_id == marker_id]
         return tuple(sorted(kept, key=lambda one: one[0].at, reverse=True))

@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from threading import RLock
+from typing import Generic, TypeVar
+
+import structlog
 
 from markers.store import Changes, Record
+
+log = structlog.get_logger()
+
+T = TypeVar("T")
 
 
 class Following(ABC):
@@ -49,3 +57,40 @@ class Following(ABC):
     @abstractmethod
     def _take(self, record: Record) -> None:
         """One record in its newest state; `plain` is None when it was erased."""
+
+
+class Records(Following, Generic[T]):
+    """Every record of a collection as a value, with the version of its record.
+
+    One that can't be read is left out and logged: one bad record may stop neither checks nor a page.
+    """
+
+    def __init__(self, read: Callable[[str, bytes], T], missing: type[Exception]) -> None:
+        super().__init__()
+        self._read, self._missing = read, missing
+        self._kept: dict[str, tuple[T, int]] = {}
+
+    def get(self, record_id: str) -> tuple[T, int]:
+        """The value and the version of its record. Raises the error of this collection for one that is not there."""
+        with self._lock:
+            found = self._kept.get(record_id)
+        if found is None:
+            raise self._missing
+        return found
+
+    def all(self) -> tuple[tuple[T, int], ...]:
+        """All of them, in no order."""
+        with self._lock:
+            return tuple(self._kept.values())
+
+    def _clear(self) -> None:
+        self._kept.clear()
+
+    def _take(self, record: Record) -> None:
+        self._kept.pop(record.record_id, None)
+        if record.plain is None:
+            return
+        try:
+            self._kept[record.record_id] = self._read(record.record_id, record.plain), record.version
+        except (KeyError, TypeError, ValueError) as error:
+            log.error("record_not_read", record=record.record_id, kind=type(error).__name__)

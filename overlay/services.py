@@ -38,7 +38,7 @@ from overlay.area import Area, load_area, load_geocoders
 from overlay.area_file import area_part
 from overlay.desk import DeskRules, load_desk
 from overlay.disclosure import check_table
-from overlay.erased import Erased
+from overlay.erased import Erased, was_erased
 from overlay.feed import Feed, Mark, Sight
 from overlay.feedback import FeedbackBook
 from overlay.folders import anchors_of, data_folders, key_ring, ledger_index_of
@@ -309,7 +309,8 @@ class Services:
             if news.reload:
                 self._load(collection)
             elif collection == "markers":
-                self.index.apply(news.position, [(r.record_id, self._marker(r)) for r in news.records])
+                erased = self.erased.all() if news.records else {}
+                self.index.apply(news.position, [(r.record_id, _standing(r, erased)) for r in news.records])
             else:
                 self._book(collection).apply(news)
             if news.reload or news.records:
@@ -372,7 +373,7 @@ class Services:
         incidents, wordings, proposals = IncidentBook(), Wordings(self.definitions), ProposalBook()
         feedback = FeedbackBook()
         news = self.fence.store.load("markers")
-        index.replace(news.position, [marker for r in news.records if (marker := self._marker(r)) is not None])
+        index.replace(news.position, _all_standing(news, self.erased))
         access.replace(self.fence.store.load("access"))
         glass.replace(self.fence.store.load("break_glass"))
         presence.replace(self.fence.store.load("presence"))
@@ -399,14 +400,10 @@ class Services:
     def _load(self, collection: str) -> None:
         news = self.store.load(collection)
         if collection == "markers":
-            markers = [marker for r in news.records if (marker := self._marker(r)) is not None]
+            markers = _all_standing(news, self.erased)
             self.index.replace(news.position, markers, self.gazetteer)
         else:
             self._book(collection).replace(news)
-
-    def _marker(self, record: Record) -> Marker | None:
-        """None for one that was erased, also where a restored store still has it."""
-        return None if record.plain is None or record.record_id in self.erased else _marker(record)
 
     def _book(self, collection: str) -> Following:
         return self._books()[collection]
@@ -511,6 +508,19 @@ def _marker(record: Record) -> Marker:
         return Marker.from_dict(json.loads(record.plain or b""))
     except (KeyError, TypeError, ValueError) as error:
         raise VaultError(f"marker {record.record_id} is written in a form this version does not know") from error
+
+
+def _standing(record: Record, erased: dict[str, datetime]) -> Marker | None:
+    """None for one that was erased, also where a restored store still has it."""
+    if record.plain is None:
+        return None
+    marker = _marker(record)
+    return None if was_erased(marker, erased) else marker
+
+
+def _all_standing(news: Changes, register: Erased) -> list[Marker]:
+    erased = register.all()
+    return [marker for record in news.records if (marker := _standing(record, erased)) is not None]
 
 
 def _rules(settings: Settings) -> Rules:

@@ -70,6 +70,13 @@ def markers_import(
                 f"One live marker a place and category: {rows_of(len(plan.doubled), 'doubled')}, nothing was loaded. "
                 "Take them out of the list, or use --skip-bad-rows."
             )
+        if plan.ended:
+            click.echo(f"Ended here, so they warn nobody although the list has them: {some(plan.ended)}", err=True)
+        if plan.ended and not skip_bad_rows and not dry_run:
+            raise click.ClickException(
+                f"A list does not bring back what was ended: {rows_of(len(plan.ended), 'ended')}, nothing was loaded. "
+                "Give those that are needed again a reference of their own, or use --skip-bad-rows."
+            )
         written = 0
         if not dry_run:
             with progress_bar("Writing", len(plan.new) + len(plan.changed)) as step:
@@ -86,6 +93,7 @@ def _say_plan(plan: Plan, errors: list[RowError], written: int, *, dry_run: bool
         "not_in_gazetteer": len(plan.unplaced),
         "unfindable": len(plan.unfindable),
         "doubled": len(plan.doubled),
+        "ended": len(plan.ended),
         "written": written,
     }
     if as_json:

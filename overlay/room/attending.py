@@ -30,7 +30,7 @@ from overlay.room.change import Planned, change, person
 from overlay.room.opening import checked, with_runs
 from overlay.services import Services
 from overlay.settings import Settings
-from overlay.upkeep.erasing import erase_again
+from overlay.upkeep.erasing import erase_again, purge_proposals
 
 log = structlog.get_logger()
 
@@ -130,9 +130,10 @@ def attend(services: Services) -> None:
                 count = purge(services, now)
                 if count:
                     log.info("incidents_purged", count=count)
+                purged_at = time.monotonic()  # what is refused below is tried again in a minute
                 erase_again(services, ATTENDANT, now)
+                purge_proposals(services, ATTENDANT, now)
                 log_written = _without_erased(services, log_written)
-                purged_at = time.monotonic()
         except (StoreError, VaultError) as error:
             log.warning("attendant_waits", kind=type(error).__name__)
         time.sleep(_EACH_S)

@@ -11,10 +11,11 @@ from typing import Final
 
 from markers.address import local_id
 from markers.ledger import LedgerEntry, Operation, RecordSeen
-from markers.lifecycle import Person, Proposal
+from markers.lifecycle import LifecycleRefused, Person, Proposal
 from markers.model import Marker
 from markers.store import Commit, Committed, NotUnique, VersionConflict, Write
 from overlay import feedback, proposals
+from overlay.erased import was_erased
 from overlay.lookup import NotAllowedAnyMore
 from overlay.roles import Actor
 from overlay.services import Services
@@ -75,6 +76,8 @@ def change(services: Services, actor: Actor, now: datetime, plan: Callable[[], P
             freed = tuple(one for one in freed if one.writes[0].record_id != conflict.record_id)
             continue
         except NotUnique as held:
+            for collection in _FOLLOWED:
+                services.catch_up(collection)
             freed = (*freed, let_go(services, actor, held, now))
             continue
         if isinstance(done, Committed):
@@ -90,8 +93,11 @@ def marker_writes(
 ) -> tuple[Write, ...]:
     """The marker's record, holding its place while it is live, and its page of history.
 
-    `what` is a short code of the step, `why` a person's word.
+    `what` is a short code of the step, `why` a person's word. LifecycleRefused where it would be taken for one that was
+    erased: a clock that was set back must not make a marker that no check finds.
     """
+    if was_erased(marker, services.erased.all()):
+        raise LifecycleRefused("reference", "A marker of this reference was erased this moment. Look at the clock.")
     content = marker.as_dict()
     page = {"what": what, "by": [actor.actor_id, actor.name], "at": now.isoformat(), "why": why, "marker": content}
     return (

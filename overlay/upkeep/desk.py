@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import takewhile
@@ -12,12 +13,14 @@ from typing import Final, TypeVar
 from markers.ledger import RecordSeen, Via
 from markers.lifecycle import Change, Proposal, Step, differences, said
 from markers.model import LONDON, Grade, Marker, Match, State
-from overlay.disclosure import Shown, for_actor, shows_all
+from overlay.disclosure import Shown, for_actor, names_it, shows_all
 from overlay.feedback import Feedback
 from overlay.listing import PAGE, Search, found, overdue
 from overlay.lookup import NothingDisclosed
+from overlay.proposals import NoSuchProposal
 from overlay.roles import Actor
 from overlay.services import Services
+from overlay.upkeep.change import Doubled
 from overlay.viewing import NoSuchMarker, look_logged
 
 _TRIES = 8
@@ -184,6 +187,29 @@ def seen_as(services: Services, marker: Marker, now: datetime) -> Iterable[tuple
                 ask=services.roles.asks.get(role, ""),
             )
             yield title, item.shown
+
+
+def log_taken(services: Services, actor: Actor, doubled: Doubled, now: datetime) -> None:
+    """That somebody is told what has a place they asked for: a look like any other, so that nobody tries homes unseen.
+
+    Raises NotAllowedAnyMore, NothingDisclosed, `StoreUnavailable`: then nothing is told.
+    """
+    marker_id, version = doubled.marker_id, 1
+    if doubled.proposal_id is not None:
+        with suppress(NoSuchProposal):
+            marker_id = services.proposals.get(doubled.proposal_id)[0].marker.marker_id
+    if marker_id is not None and (marker := services.index.get(marker_id)) is not None:
+        version = marker.version
+    records = () if marker_id is None else (RecordSeen(marker_id, version, None, ("existence", "reference")),)
+    for _ in range(_TRIES):
+        if look_logged(services, actor, "place_taken", records, {}, now):
+            return
+    raise NothingDisclosed("Accounts are changing faster than this page can follow. Send it again.")
+
+
+def may_name(services: Services, actor: Actor, category: str) -> bool:
+    """Whether this person's role is told by name what kind a marker of a category is."""
+    return names_it(actor.role, services.categories.get(category))
 
 
 def may_see_whole(services: Services, actor: Actor, category: str) -> bool:

@@ -6,6 +6,7 @@ restored from an older backup, what was erased is erased again.
 
 from __future__ import annotations
 
+import json
 import uuid
 from datetime import datetime
 
@@ -13,8 +14,10 @@ import structlog
 
 from markers.ledger import LedgerEntry, Operation, RecordSeen
 from markers.lifecycle import LifecycleRefused, erasable
+from markers.model import Marker
 from markers.store import Commit, VersionConflict, Write
 from overlay import feedback
+from overlay.erased import was_erased
 from overlay.proposals import COLLECTION
 from overlay.roles import Actor
 from overlay.services import Services
@@ -22,6 +25,8 @@ from overlay.upkeep.change import HISTORIES, Planned, change, page_id
 from overlay.upkeep.steps import marker_of
 
 log = structlog.get_logger()
+
+_MOST_PURGED = 200
 
 
 def erase(services: Services, actor: Actor, marker_id: str, reason: str, now: datetime) -> None:
@@ -46,7 +51,10 @@ def erase(services: Services, actor: Actor, marker_id: str, reason: str, now: da
 def erase_again(services: Services, actor: Actor, now: datetime) -> int:
     """Erase what the register says was erased and a restored store still holds; returns how many."""
     done = 0
-    for record in services.store.records("markers", sorted(services.erased.all())):
+    erased = services.erased.all()
+    for record in services.store.records("markers", sorted(erased)):
+        if not was_erased(Marker.from_dict(json.loads(record.plain or b"")), erased):
+            continue  # another marker of that reference, recorded since
         writes = (
             Write("markers", record.record_id, record.version, None),
             *_traces(services, record.record_id, record.version),
@@ -59,6 +67,25 @@ def erase_again(services: Services, actor: Actor, now: datetime) -> int:
         log.warning("marker_erased_again", marker_id=record.record_id)
         done += 1
     return done
+
+
+def purge_proposals(services: Services, actor: Actor, now: datetime) -> int:
+    """Erase proposals decided longer ago than the configuration keeps them; returns how many."""
+    kept_from = now - services.desk.decided_kept
+    old = [
+        found for found in services.proposals.decided() if found.decision is not None and found.decision.at < kept_from
+    ][:_MOST_PURGED]
+    for proposal in old:
+        _, version = services.proposals.get(proposal.proposal_id)
+        entry = _entry(actor, proposal.proposal_id, version + 1, now, "retention")
+        write = Write(COLLECTION, proposal.proposal_id, version, None)
+        try:
+            services.commit(Commit(entry.entry_id, {}, (write,), (entry.canonical(),)), now)
+        except VersionConflict:
+            continue  # another attendant was first
+    if old:
+        services.catch_up(COLLECTION)
+    return len(old)
 
 
 def _traces(services: Services, marker_id: str, version: int) -> tuple[Write, ...]:

@@ -14,6 +14,7 @@ from typing import TypeVar
 from markers.address import read_address
 from markers.index import MarkerIndex
 from markers.ledger import Operation
+from markers.lifecycle import LifecycleRefused
 from markers.model import Marker
 from markers.parents import without_a_row
 from markers.resolve import resolve
@@ -53,7 +54,8 @@ class Plan:
     `unplaced` are references whose address the gazetteer does not surely know: they are found by their own text.
     `unfindable` give nothing but a UPRN that the gazetteer lacks: no written address could ever meet them, so
     they are not written. `doubled` are references whose place has a live marker of that kind already, in the store or
-    further up in the list, each with the reference that has it: they are not written either.
+    further up in the list, each with the reference that has it: they are not written either. `ended` are references
+    that were ended here: a list does not bring them back, so they warn nobody although it has them.
     """
 
     new: tuple[Marker, ...]
@@ -62,6 +64,7 @@ class Plan:
     unplaced: tuple[str, ...]
     unfindable: tuple[str, ...]
     doubled: tuple[tuple[str, str], ...]
+    ended: tuple[str, ...]
 
 
 def plan_import(services: Services, markers: Iterable[Marker]) -> Plan:
@@ -71,6 +74,7 @@ def plan_import(services: Services, markers: Iterable[Marker]) -> Plan:
     unplaced: list[str] = []
     unfindable: list[str] = []
     doubled: list[tuple[str, str]] = []
+    ended: list[str] = []
     taken: dict[str, str] = {}
     unchanged = 0
     for given in markers:
@@ -81,6 +85,10 @@ def plan_import(services: Services, markers: Iterable[Marker]) -> Plan:
             continue
         if place.address and place.premises_id is None:
             unplaced.append(marker.reference)
+        known = services.index.get(marker.marker_id)
+        if known is not None and known.ending is not None:
+            ended.append(marker.reference)
+            continue
         versioned = _against(services.index, marker)
         if versioned is None:
             unchanged += 1
@@ -92,7 +100,7 @@ def plan_import(services: Services, markers: Iterable[Marker]) -> Plan:
             new.append(versioned)
         else:
             changed.append(versioned)
-    return Plan(tuple(new), tuple(changed), unchanged, tuple(unplaced), tuple(unfindable), tuple(doubled))
+    return Plan(tuple(new), tuple(changed), unchanged, tuple(unplaced), tuple(unfindable), tuple(doubled), tuple(ended))
 
 
 def import_markers(
@@ -106,16 +114,16 @@ def import_markers(
 
     Rows are atomic: an import that is killed leaves whole rows, and the same list run again finishes it.
     A store that is away is waited for, at most 15 s. Raises UpkeepError, saying how far it came, when the store
-    stays away or others keep changing the same markers.
+    stays away, others keep changing the same markers, or somebody took a row's place meanwhile.
     """
     written = 0
     rows_to_write = (*plan.new, *plan.changed)
     for rows in _chunks(rows_to_write, _ROWS_A_COMMIT):
         try:
             written += _write(services, actor, rows, now)
-        except (StoreUnavailable, _Contended) as error:
+        except (StoreUnavailable, _Contended, Doubled, LifecycleRefused) as error:
             raise UpkeepError(
-                f"{error}. Of {len(rows_to_write):,} rows {written:,} were surely written; "
+                f"{str(error).rstrip('.')}. Of {len(rows_to_write):,} rows {written:,} were surely written; "
                 "import the same list again to finish."
             ) from error
         progress(len(rows))
@@ -182,10 +190,7 @@ def _write(services: Services, actor: Actor, rows: tuple[Marker, ...], now: date
             continue
         except NotUnique as held_by:
             _catch_up(services)
-            try:
-                freed = (*freed, let_go(services, actor, held_by, now))
-            except Doubled as doubled:
-                raise UpkeepError(f"{doubled} Somebody added it meanwhile") from doubled
+            freed = (*freed, let_go(services, actor, held_by, now))
             continue
         if isinstance(done, Committed):
             _catch_up(services)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from urllib.parse import urlencode
 
 from flask import Blueprint, abort, redirect, render_template, request
 from flask.typing import ResponseReturnValue
@@ -71,23 +70,31 @@ def show() -> ResponseReturnValue:
 @pages.get("/markers")
 @requires("markers.read")
 def markers() -> ResponseReturnValue:
-    """Markers, searched and paged, the one due first in front."""
+    """The live markers, or those of a state; the one due first in front."""
+    return _list({"state": request.args.get("state", "live")})
+
+
+@pages.post("/markers")
+@requires("markers.read")
+def search() -> ResponseReturnValue:
+    """Markers, searched and paged. What is searched for, an address as a rule, travels in the body, in no URL."""
+    return _list(request.form)
+
+
+def _list(asked: Mapping[str, str]) -> ResponseReturnValue:
     services, actor, now = security.services(), security.actor(), security.now()
-    asked = request.args
     state = asked.get("state", "live")
     number = asked.get("page", "1")
-    search = Search(
+    wanted = Search(
         words=asked.get("words", "")[:200],
         category=asked.get("category", ""),
         owner=asked.get("owner", "")[:120],
         state="" if state == "all" else state if state in dict(STATES) else "live",
         page=int(number) if number.isdecimal() and len(number) < 7 else 1,
     )
-    view = reads.view_list(services, actor, search, now)
-    query = urlencode({k: v for k, v in asked.items(multi=False) if k in ("words", "category", "owner", "state") and v})
+    view = reads.view_list(services, actor, wanted, now)
     may = services.roles.may(actor, "markers.propose")
-    page = MarkersPage(chrome_for(actor), now, view, _titles(), STATES, may, query)
-    return render_template("pages/markers.html", page=page)
+    return render_template("pages/markers.html", page=MarkersPage(chrome_for(actor), now, view, _titles(), STATES, may))
 
 
 @pages.get("/markers/new")
@@ -121,12 +128,12 @@ def provisional() -> ResponseReturnValue:
 @requires("markers.provisional")
 def add_provisional() -> ResponseReturnValue:
     """Add a marker that warns at once and lapses unless public protection keeps it."""
-    category = _category(request.form.get("category", ""))
+    category = _nameable(request.form.get("category", ""))
     typed = marker_form.sent(request.form, category)
 
     def do(marker: Marker) -> str:
         added = steps.add_provisional(*_by(), marker, typed.why, security.now())
-        return f"/markers/provisional?added={added.reference}"
+        return f"/markers/provisional?added={added.version}"
 
     return _sent("/markers/provisional", typed, None, _hours(), do)
 
@@ -240,6 +247,14 @@ def _changeable(code: str) -> Category:
     return _category(code)
 
 
+def _nameable(code: str) -> Category:
+    """A category this role is told by name: else trying to add one would tell where they are. Raises Forbidden."""
+    services, actor = _by()
+    if code in services.categories and not reads.may_name(services, actor, code):
+        raise security.Forbidden(services.roles.title(actor.role), "markers.provisional")
+    return _category(code)
+
+
 def _begin(at: str, *, provisional: bool) -> ResponseReturnValue:
     services, actor = _by()
     code = request.args.get("category")
@@ -247,11 +262,11 @@ def _begin(at: str, *, provisional: bool) -> ResponseReturnValue:
         kinds = tuple(
             category
             for category in services.categories.values()
-            if provisional or reads.may_see_whole(services, actor, category.code)
+            if (reads.may_name if provisional else reads.may_see_whole)(services, actor, category.code)
         )
         page = ChooseCategoryPage(chrome_for(actor), at, kinds, provisional, request.args.get("added"))
         return render_template("pages/marker_kind.html", page=page)
-    category = _category(code) if provisional else _changeable(code)
+    category = _nameable(code) if provisional else _changeable(code)
     typed = marker_form.fresh(category, services, actor)
     return _form(at, typed, None, _hours() if provisional else None, 200)
 
@@ -273,6 +288,7 @@ def _sent(
     except LifecycleRefused as refused:
         return _form(at, replace(typed, wrong=(Wrong(refused.field, refused.reason),)), standing, hours, 422)
     except Doubled as doubled:
+        reads.log_taken(services, actor, doubled, security.now())
         typed = replace(typed, wrong=(Wrong("address", str(doubled)),))
         return _form(at, typed, standing, hours, 409, _holder(doubled))
     except (StoreUnavailable, DeskBusy) as error:
@@ -282,7 +298,7 @@ def _sent(
 
 def _against(typed: Typed, outdated: Outdated) -> Typed:
     """The form again, now against what stands, with what the other person changed said field by field."""
-    current = outdated.current
+    current = reads.open_marker(*_by(), outdated.current.marker_id, security.now())  # a look at what stands now
     looked_at = version_of(security.services(), current.marker_id, typed.version)
     changed = differences(looked_at, current) if looked_at is not None else ()
     told = tuple(Wrong(change.field, f"Somebody changed this to: {change.after or 'nothing'}.") for change in changed)
@@ -329,6 +345,7 @@ def _decided(proposal_id: str, do: Callable[[str], str]) -> ResponseReturnValue:
         status = 409 if isinstance(refused, Outdated) else 422
         return _proposal(proposal_id, (Wrong("why", refused.reason),), status)
     except Doubled as doubled:
+        reads.log_taken(*_by(), doubled, security.now())
         return _proposal(proposal_id, (Wrong("why", str(doubled)),), 409)
     except DeskBusy:
         return _proposal(proposal_id, (Wrong("why", _BUSY),), 503)

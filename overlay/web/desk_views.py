@@ -42,13 +42,12 @@ class MarkersPage:
     titles: dict[str, str]
     states: tuple[tuple[str, str], ...]
     may_propose: bool
-    query: str
 
 
 @dataclass(frozen=True, slots=True)
 class ChooseCategoryPage:
     """`pages/marker_kind.html`: which kind of marker is to be added. `provisional` adds it at once; `added` is
-    the reference of the one just added."""
+    set once one was."""
 
     chrome: Chrome
     at: str

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
@@ -13,6 +14,7 @@ import pytest
 from markers.ledger import Operation
 from markers.lifecycle import LifecycleRefused, Outdated, Proposal, Step
 from markers.model import Marker, Place, Point, State, Status
+from markers.sealed import SealedStore
 from markers.store import Commit, Write
 from overlay.feedback import Feedback, NoSuchFeedback
 from overlay.listing import Search
@@ -23,7 +25,7 @@ from overlay.settings import Settings
 from overlay.upkeep import feedback, steps
 from overlay.upkeep.change import HISTORIES, Doubled, page_id
 from overlay.upkeep.desk import view_desk, view_list, view_proposal
-from overlay.upkeep.erasing import erase, erase_again
+from overlay.upkeep.erasing import erase, erase_again, purge_proposals
 from overlay.upkeep.history import history, version_of
 from overlay.upkeep.looking_back import looking_back
 from overlay.viewing import NoSuchMarker
@@ -271,7 +273,54 @@ class TestErasing:
             again.close()
 
     def test_the_log_of_the_store_is_written_without_it(self, room: Room) -> None:
-        assert room.services.store.rewrite_log() in (True, False)
+        marker, data = in_force(room), room.services.settings.data
+        store = SealedStore(room.services.store_url, "quill", room.services.vault)
+        sealed = next(kept.blob for page in store.kept("markers") for kept in page)
+        store.close()
+
+        def in_the_log() -> bool:
+            files = [path for path in (data / "store" / "appendonlydir").iterdir() if path.suffix != ".manifest"]
+            return any(sealed in path.read_bytes() for path in files)
+
+        room.later(days=500)
+        erase(room.services, MORGAN, marker.marker_id, "over", room.now)
+        assert in_the_log()
+        until = time.monotonic() + 10
+        while not room.services.store.rewrite_log() or in_the_log():
+            assert time.monotonic() < until
+            time.sleep(0.2)
+
+    def test_a_marker_of_the_same_reference_recorded_since_is_found(self, room: Room) -> None:
+        old = in_force(room)
+        room.later(days=500)
+        erase(room.services, MORGAN, old.marker_id, "over", room.now)
+        anew = replace(NEW, starts_on=room.now.date(), review_on=room.now.date(), ends_on=room.later(days=1).date())
+        in_force(room, anew)
+        assert status(room) is Status.HIT
+        assert erase_again(room.services, ATTENDANT, room.now) == 0
+        again = Services.start(Settings(data=room.services.settings.data), follow=False)
+        try:
+            again.gazetteer = room.services.gazetteer
+            assert status(room, again) is Status.HIT
+        finally:
+            again.close()
+
+    def test_a_clock_set_back_makes_no_marker_that_nobody_would_find(self, room: Room) -> None:
+        old = in_force(room)
+        room.later(days=500)
+        erase(room.services, MORGAN, old.marker_id, "over", room.now)
+        room.later(days=-499)
+        with pytest.raises(LifecycleRefused, match="clock"):
+            in_force(room)
+
+    def test_proposals_go_when_their_time_is_over(self, room: Room) -> None:
+        first = propose(room)
+        steps.turn_down(room.services, MORGAN, first.proposal_id, "wrong flat", room.now)
+        assert purge_proposals(room.services, ATTENDANT, room.later(days=30)) == 0
+        waiting = propose(room)
+        assert purge_proposals(room.services, ATTENDANT, room.later(days=1)) == 1
+        assert [kept.proposal_id for kept, _ in room.services.proposals.all()] == [waiting.proposal_id]
+        assert (room.ledger()[-1].operation, room.ledger()[-1].reason) == (Operation.ERASURE, "retention")
 
 
 def test_lists_show_what_a_search_asks_for(room: Room) -> None:
@@ -301,7 +350,11 @@ def test_lists_show_what_a_search_asks_for(room: Room) -> None:
 def test_a_list_says_what_is_doubled_and_leaves_reviews_and_endings_alone(room: Room, tmp_path: Path) -> None:
     from overlay.upkeep.lists import plan_import
 
-    room.mark(DOMESTIC)
+    room.mark(DOMESTIC, replace(NUMBER, marker_id="n9", reference="N-9", place=Place(phone="+447700900999")))
+    ending = steps.propose_ending(room.services, PRIYA, "n9", 1, "moved", "told", "", room.now)
+    steps.approve(room.services, MORGAN, ending.proposal_id, "", room.now)
+    back = plan_import(room.services, [replace(NUMBER, marker_id="n9", reference="N-9")])
+    assert (back.ended, back.new, back.changed, back.unchanged) == (("N-9",), (), (), 0)
     steps.confirm(room.services, PRIYA, "da-1", 1, "rang", room.now)
     again = plan_import(room.services, [replace(DOMESTIC, headline="from the list")])
     assert again.changed[0].confirmed_by == "Priya"

@@ -9,6 +9,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from markers.ledger import LedgerEntry, Operation
+from overlay.services import Services
 from tests.conftest import Console
 from tests.web.conftest import Visitor
 
@@ -205,7 +207,8 @@ def test_the_control_room_adds_one_that_warns_at_once_until_somebody_decides(
     for form in (kept, dropped):
         reply = room.post("/markers/provisional", form)
         assert reply.status_code == 303, reply.text
-        assert form["reference"] in room.get(reply.headers["Location"]).text
+        assert form["reference"] not in reply.headers["Location"]
+        assert "Added: it warns from now on" in room.get(reply.headers["Location"]).text
     assert "provisional: public protection has not confirmed it" in check(handler, kept["address"])
     desk = supervisor.get("/desk").text
     listed = {
@@ -221,17 +224,33 @@ def test_the_control_room_adds_one_that_warns_at_once_until_somebody_decides(
     assert "MARKER AT THIS HOME" not in check(handler, dropped["address"])
 
 
-def test_the_list_is_searched_and_paged(officer: Visitor) -> None:
+def test_the_list_is_searched_and_paged_and_what_is_asked_is_in_no_url(officer: Visitor) -> None:
     everything = officer.get("/markers").text
     assert "page 1 of" in everything
-    assert 'rel="next"' in everything
-    assert 'rel="prev"' in officer.get("/markers?page=2").text
-    assert "No markers" in officer.get("/markers?words=nothing+like+this").text
-    assert "QM-0001" in officer.get("/markers?words=qm-0001").text
-    overdue = officer.get("/markers?state=due").text
-    assert overdue.count("unconfirmed since") >= 9
-    for odd in ("page=99999", "page=-1", "page=x", "state=odd", "category=%00"):
-        assert officer.get(f"/markers?{odd}").status_code == 200, odd
+    assert "Later page" in everything
+    assert "Earlier page" not in everything
+    assert "Earlier page" in officer.post("/markers", {"page": "2"}).text
+    assert "No markers" in officer.post("/markers", {"words": "nothing like this"}).text
+    found = officer.post("/markers", {"words": "qm-0001"})
+    assert (found.status_code, "QM-0001" in found.text) == (200, True)
+    assert "words=" not in everything + found.text
+    assert officer.get("/markers?state=due").text.count("unconfirmed since") >= 9
+    for odd in ({"page": "99999"}, {"page": "-1"}, {"page": "x"}, {"state": "odd"}, {"category": "odd"}):
+        assert officer.post("/markers", odd).status_code == 200, odd
+
+
+def test_being_told_what_has_a_place_is_a_look_like_any_other(
+    officer: Visitor, signed_in: Callable[[str], Visitor], services: Services
+) -> None:
+    taken = fresh(address="Flat 12, Octavo Tower", postcode="")
+    told = officer.post("/markers/new", taken)
+    assert told.status_code == 409
+    entry = LedgerEntry.from_bytes(next(iter(services.store.ledger(services.store.ledger_end() - 1))).entry)
+    assert (entry.operation, entry.reason) == (Operation.CONSULTATION, "place_taken")
+    assert entry.records[0].record_id in told.text
+    room = signed_in("control_room_supervisor")
+    room.get("/markers/provisional")
+    assert room.post("/markers/provisional", taken).status_code == 409
 
 
 def test_a_change_of_nothing_and_a_word_too_long_are_refused(officer: Visitor, supervisor: Visitor) -> None:

@@ -87,6 +87,7 @@ ROUTES: dict[tuple[str, str], Route] = {
     ("GET", "/disclosures"): Route("disclosures.read"),
     ("GET", "/desk"): Route("markers.read"),
     ("GET", "/markers"): Route("markers.read"),
+    ("POST", "/markers"): Route("markers.read", {"words": "x"}),
     ("GET", "/markers/new"): Route("markers.propose"),
     ("POST", "/markers/new"): Route("markers.propose", {"category": "court_order"}, {"": 422}),
     ("GET", "/markers/provisional"): Route("markers.provisional"),
