@@ -1,78 +1,90 @@
-"""The `overlay` command itself: what every part shares of refusing."""
+"""The `overlay` command itself: its parts, each loaded only when it is asked for, and what they share of refusing."""
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Any
 
 import click
 
-from checklists.definition import DefinitionError
-from markers.anchors import AnchorsFailed
-from markers.categories import CategoryError
-from markers.checkpoints import KeyRefused
-from markers.exchange import TableError
-from markers.gazetteer import GazetteerError
-from markers.ledger_export import ExportRefused
-from markers.ledger_pieces import HelperGone
-from markers.ledger_verify import NotAnExport
-from markers.location import LocationError
-from markers.server import ServerError
-from markers.store import StoreError
-from markers.vault import VaultError
-from overlay import identity, logs
-from overlay.accepting import NotAccepted
-from overlay.bench.peer import PeerError
-from overlay.bench.scale import ScaleError
+from overlay import logs
 from overlay.cli.tell import one_line
-from overlay.disclosure import DisclosureError
-from overlay.lookup import NothingDisclosed
-from overlay.rekeying import StillSealed
-from overlay.roles import RolesError
-from overlay.run import CannotRun
-from overlay.settings import SettingsError
-from overlay.upkeep.lists import UpkeepError
 
-_REFUSALS = (
-    AnchorsFailed,
-    CannotRun,
-    CategoryError,
-    DefinitionError,
-    DisclosureError,
-    ExportRefused,
-    GazetteerError,
-    HelperGone,
-    KeyRefused,
-    LocationError,
-    NotAccepted,
-    NotAnExport,
-    NothingDisclosed,
-    PeerError,
-    RolesError,
-    ScaleError,
-    ServerError,
-    SettingsError,
-    StillSealed,
-    StoreError,
-    TableError,
-    UpkeepError,
-    VaultError,
-    identity.IdentityError,
+# The name of each part and where it is: a check need not wait for what only a measurement uses.
+PARTS = {
+    "bench": "overlay.cli.bench:bench",
+    "check": "overlay.cli.check:check_command",
+    "checklists": "overlay.cli.checklists:checklists",
+    "gazetteer": "overlay.cli.gazetteer:gazetteer",
+    "keys": "overlay.cli.keys:keys",
+    "ledger": "overlay.cli.ledger:ledger",
+    "markers": "overlay.cli.markers:markers",
+    "run": "overlay.cli.run:run",
+    "tokens": "overlay.cli.tokens:tokens",
+    "users": "overlay.cli.users:users",
+}
+
+# What the application refuses on purpose, by name: what was not loaded did not refuse.
+REFUSALS = frozenset(
+    {
+        "checklists.definition.DefinitionError",
+        "markers.anchors.AnchorsFailed",
+        "markers.categories.CategoryError",
+        "markers.checkpoints.KeyRefused",
+        "markers.filing.GazetteerError",
+        "markers.ledger_export.ExportRefused",
+        "markers.ledger_pieces.HelperGone",
+        "markers.ledger_verify.NotAnExport",
+        "markers.lines.TableError",
+        "markers.model.LocationError",
+        "markers.server.ServerError",
+        "markers.store.StoreError",
+        "markers.vault.VaultError",
+        "overlay.accepting.NotAccepted",
+        "overlay.bench.peer.PeerError",
+        "overlay.bench.scale.ScaleError",
+        "overlay.disclosure.DisclosureError",
+        "overlay.identity.changes.IdentityError",
+        "overlay.lookup.NothingDisclosed",
+        "overlay.rekeying.StillSealed",
+        "overlay.roles.RolesError",
+        "overlay.run.CannotRun",
+        "overlay.settings.SettingsError",
+        "overlay.upkeep.lists.UpkeepError",
+    }
 )
+
+
+def refuses(error: BaseException) -> bool:
+    """Whether the application raised it on purpose: its text is the reason, in a line a person reads."""
+    return any(f"{kind.__module__}.{kind.__qualname__}" in REFUSALS for kind in type(error).__mro__)
 
 
 class _Commands(click.Group):
     """Turns everything the application refuses on purpose into one line and exit 1."""
 
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        return sorted(PARTS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in PARTS:
+            return None
+        module, name = PARTS[cmd_name].split(":")
+        part: click.Command = getattr(import_module(module), name)
+        return part
+
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
-        except _REFUSALS as error:
-            raise click.ClickException(one_line(str(error))) from error
-        except BrokenPipeError:
-            raise  # whoever read our output has seen enough; click ends quietly
+        except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
+            raise  # of a pipe: whoever read our output has seen enough; click ends quietly
         except OSError as error:
             where = f"{error.filename}: " if error.filename else ""
             raise click.ClickException(one_line(f"{where}{error.strerror or error}")) from error
+        except Exception as error:
+            if not refuses(error):
+                raise
+            raise click.ClickException(one_line(str(error))) from error
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})

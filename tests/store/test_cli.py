@@ -35,7 +35,10 @@ def commands(command: click.Command = main, path: tuple[str, ...] = ()) -> Itera
     if not isinstance(command, click.Group):
         yield path, command
         return
-    for name, below in command.commands.items():
+    context = click.Context(command)
+    for name in command.list_commands(context):
+        below = command.get_command(context, name)
+        assert below is not None
         yield from commands(below, (*path, name))
 
 

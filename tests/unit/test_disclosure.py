@@ -9,7 +9,7 @@ import pytest
 from markers.categories import load_categories
 from markers.ledger import Via
 from markers.model import Category, Grade, Marker, Match, Place, SubBuilding
-from overlay.disclosure import LEVELS, DisclosureError, Shown, check_table, for_actor, gives_away
+from overlay.disclosure import LEVELS, DisclosureError, Shown, check_table, for_actor, gives_away, names_it, shows_all
 from overlay.roles import Actor, Roles
 
 CONFIG = Path(__file__).resolve().parents[2] / "config"
@@ -125,6 +125,17 @@ def test_the_shipped_ladder_cell_by_cell(category: str, role: str) -> None:
     assert (shown.ask is None) == (level >= LEVELS.index("headline"))
     assert shown.detail == ("shown" if level >= LEVELS.index("headline") else "withheld")
     assert (shown.review is None) == (level == 0)
+
+
+@pytest.mark.parametrize("role", ROLES.titles)
+@pytest.mark.parametrize("category", sorted(CATEGORIES))
+def test_the_desk_names_and_shows_what_the_ladder_allows(category: str, role: str) -> None:
+    level = LEVELS.index(SHIPPED[category][role])
+    assert names_it(role, CATEGORIES[category]) == (level >= LEVELS.index("headline"))
+    assert shows_all(role, CATEGORIES[category]) == (level == LEVELS.index("source"))
+    assert not names_it("no such role", CATEGORIES[category])
+    assert not names_it(role, None)
+    assert not shows_all(role, None)
 
 
 @pytest.mark.parametrize("role", sorted(CHECKING))

@@ -27,7 +27,9 @@ def test_a_command_in_the_readme_can_be_given(command: str) -> None:
     words = shlex.split(command)[1:]
     step: click.Command = main
     while isinstance(step, click.Group):
-        step = step.commands[words.pop(0)]
+        below = step.get_command(click.Context(step), words.pop(0))
+        assert below is not None
+        step = below
     options = {name for parameter in step.params for name in parameter.opts if name.startswith("--")}
     assert {word for word in words if word.startswith("--")} <= options
 

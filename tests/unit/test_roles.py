@@ -85,6 +85,12 @@ def test_a_token_does_what_its_role_and_its_own_scopes_both_allow() -> None:
     assert not roles.may(replace(bridge, scopes=frozenset({"ledger.search"})), "ledger.search")
 
 
+def test_every_role_has_a_title_that_people_read() -> None:
+    roles = Roles.load(SHIPPED)
+    assert [roles.title(role) for role in EXPECTED] == [roles.titles[role] for role in EXPECTED]
+    assert roles.title("ppu_officer") == "Public protection officer"
+
+
 def test_a_missing_table_is_refused(tmp_path: Path) -> None:
     with pytest.raises(RolesError, match=r"roles\.toml: the table of roles can't be read"):
         Roles.load(tmp_path / "roles.toml")
