@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -163,6 +163,14 @@ class Cell:
         if not self.open:
             return ()
         return self.due_at() if self.need.mandatory else None, self.silent_at()
+
+    def is_changed_by(self, at: datetime) -> bool:
+        """Whether time alone may have done anything to it by `at`."""
+        return any(moment is not None and moment <= at for moment in self.moments())
+
+    def copy(self) -> Cell:
+        """One that may be changed while this stays as it is."""
+        return replace(self, raises=dict(self.raises))
 
     def as_it_stands(self, seen: datetime, *, closed: bool) -> PointState:
         """`seen` is the latest moment that has been let pass over it."""

@@ -25,7 +25,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime
-from operator import le
 
 from checklists.cell import Cell, Need
 from checklists.compiled import Compiled, CompiledPoint, compiled
@@ -33,7 +32,7 @@ from checklists.definition import Definition
 from checklists.record import Answer, Entry, Event, Happened
 from checklists.states import PointState, Progress, Raise, RaiseKind, State
 
-__all__ = ["PointState", "Progress", "Raise", "RaiseKind", "State", "progress"]
+__all__ = ["Fold", "PointState", "Progress", "Raise", "RaiseKind", "State", "progress"]
 
 
 def progress(definition: Definition, opened_at: datetime, happened: Sequence[Entry], now: datetime) -> Progress:
@@ -43,28 +42,28 @@ def progress(definition: Definition, opened_at: datetime, happened: Sequence[Ent
     `now` may lie before the last of them: nothing is undone by it. Raises KeyError for an answer to a point that the
     definition does not have.
     """
-    fold = _Fold(compiled(definition), opened_at, happened, now)
-    for entry in happened:
-        fold.number += 1
-        if isinstance(entry, Answer):
-            fold.answer(entry)
-        else:
-            fold.event(entry)
-    return fold.at_last(definition)
+    fold = Fold(definition, opened_at)
+    fold.add(happened)
+    return fold.at(now)
 
 
-class _Fold:
-    """All points, while entries are gone through. `times` are those of the opening, of each entry, and `now`."""
+class Fold:
+    """A checklist as far as it has been gone through: more entries may be added, and it may be asked at any time.
+
+    `at(now)` is what `progress` makes of everything added so far, and changes nothing: a moment asked about has not
+    come to pass for what is added later. One thread at a time.
+    """
 
     __slots__ = (
-        "cells", "closed", "closing", "compiled", "forward", "joined", "missed", "needs", "number",
+        "cells", "closed", "closing", "compiled", "definition", "forward", "joined", "missed", "needs", "number",
         "present", "times",
     )  # fmt: skip
 
-    def __init__(self, ready: Compiled, opened_at: datetime, happened: Sequence[Entry], now: datetime) -> None:
-        self.compiled = ready
-        self.times = [opened_at, *[entry.at for entry in happened], now]
-        self.forward = all(map(le, self.times, self.times[1:]))
+    def __init__(self, definition: Definition, opened_at: datetime) -> None:
+        ready = compiled(definition)
+        self.definition, self.compiled = definition, ready
+        self.times = [opened_at]  # of the opening and of each entry; `forward` while none lies before another
+        self.forward = True
         self.number = 0
         self.closing = self.closed = False
         self.missed: list[Event] = []
@@ -77,7 +76,40 @@ class _Fold:
         ]
         self._begin(ready.once.on_call, opened_at)
 
-    def answer(self, answer: Answer) -> None:
+    def add(self, happened: Iterable[Entry]) -> None:
+        """What happened next. Raises KeyError for an answer to a point that the definition does not have."""
+        for entry in happened:
+            self.forward = self.forward and self.times[-1] <= entry.at
+            self.times.append(entry.at)
+            self.number += 1
+            if isinstance(entry, Answer):
+                self._answer(entry)
+            else:
+                self._event(entry)
+
+    def at(self, now: datetime) -> Progress:
+        """What it has come to at `now`."""
+        states: list[PointState] = []
+        raises: list[Raise] = []
+        until: datetime | None = None
+        forward, closed, times = self.forward and self.times[-1] <= now, self.closed, self.times
+        for point, by_unit, need in zip(self.compiled.points, self.cells, self.needs, strict=True):
+            nobody = point.per_unit and not self.joined and None not in by_unit
+            for cell in (Cell(point, None, need), *by_unit.values()) if nobody else by_unit.values():
+                seen, stands = now if forward else max(now, *times[cell.looked :]), cell
+                if not closed and (cell.answer is None or point.repeat is not None):
+                    if cell.is_changed_by(seen):
+                        stands = cell.copy()
+                        stands.settle(seen)
+                    for moment in stands.moments():
+                        if moment is not None and moment > seen and (until is None or moment < until):
+                            until = moment
+                states.append(stands.as_it_stands(seen, closed=closed))
+                if stands.raises:
+                    raises += stands.raises.values()
+        return Progress(self.definition, tuple(states), tuple(raises), until)
+
+    def _answer(self, answer: Answer) -> None:
         point = self.compiled.by_id[answer.point]
         unit = (answer.unit or None) if point.per_unit else None
         cell = self.cells[point.place].get(unit) or self._new(point, unit)
@@ -89,7 +121,7 @@ class _Fold:
         if point.dependents:
             self._weigh(point, answer.at)
 
-    def event(self, event: Event) -> None:
+    def _event(self, event: Event) -> None:
         match event.what:
             case Happened.UNIT_ADDED:
                 self._unit_added(event.unit, event.at)
@@ -116,27 +148,6 @@ class _Fold:
             else:
                 self._ask_again(event, event.at)
 
-    def at_last(self, definition: Definition) -> Progress:
-        """What it has come to at `now`."""
-        states: list[PointState] = []
-        raises: list[Raise] = []
-        until: datetime | None = None
-        self.number += 1
-        now, forward, closed = self.times[-1], self.forward, self.closed
-        for point, by_unit, need in zip(self.compiled.points, self.cells, self.needs, strict=True):
-            nobody = point.per_unit and not self.joined and None not in by_unit
-            for cell in (Cell(point, None, need), *by_unit.values()) if nobody else by_unit.values():
-                seen = now if forward else self._seen(cell)
-                if not closed and (cell.answer is None or point.repeat is not None):
-                    cell.settle(seen)
-                    for moment in cell.moments():
-                        if moment is not None and moment > seen and (until is None or moment < until):
-                            until = moment
-                states.append(cell.as_it_stands(seen, closed=closed))
-                if cell.raises:
-                    raises += cell.raises.values()
-        return Progress(definition, tuple(states), tuple(raises), until)
-
     def _new(self, point: CompiledPoint, unit: str | None) -> Cell:
         cell = self.cells[point.place][unit] = Cell(point, unit, self.needs[point.place], looked=self.number)
         return cell
@@ -146,7 +157,7 @@ class _Fold:
 
     def _seen(self, cell: Cell) -> datetime:
         """The latest time since the cell was last looked at, that of the entry then included."""
-        return self.times[self.number] if self.forward else max(self.times[cell.looked : self.number + 1])
+        return self.times[-1] if self.forward else max(self.times[cell.looked :])
 
     def _settle(self, cell: Cell) -> None:
         if not self.closed:

@@ -8,7 +8,7 @@ from datetime import datetime
 from threading import Lock
 
 from checklists.definition import Definition
-from checklists.progress import Progress, progress
+from checklists.progress import Fold, Progress
 from markers.model import Category, Grade
 from overlay.disclosure import LEVELS
 from overlay.incidents.entries import Checked
@@ -86,29 +86,56 @@ def visible(run: Run, known: frozenset[str]) -> bool:
     return any(not why.startswith(MARKER) or why.removeprefix(MARKER) in known for why in run.because)
 
 
+@dataclass(frozen=True, slots=True)
+class _Followed:
+    """A checklist and what came of going through all that happened to it."""
+
+    run: Run
+    fold: Fold
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    version: int
+    made_at: datetime
+    until: datetime | None
+    states: tuple[RunState, ...]
+
+
 class Standings:
-    """How far the checklists of each incident have come, kept until the incident or the clock changes them."""
+    """How far the checklists of each incident have come, kept until the incident or the clock changes them.
+
+    A checklist is gone through once: what was added since is added to it. Whoever goes on with it takes it out
+    meanwhile, so that two threads never work on one; the other begins anew.
+    """
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._kept: dict[str, tuple[int, datetime, datetime | None, tuple[RunState, ...]]] = {}
+        self._kept: dict[str, _Kept] = {}
+        self._followed: dict[str, dict[str, _Followed]] = {}
 
     def of(self, incident: Incident, wordings: Mapping[str, Definition], now: datetime) -> tuple[RunState, ...]:
         """In the order they were opened. A checklist whose wording is not at hand is left out: `lacking` says so."""
         with self._lock:
             kept = self._kept.get(incident.incident_id)
-        if kept is not None:
-            version, made_at, until, states = kept
-            if version == incident.version and made_at <= now and (until is None or now < until):
-                return states
-        states = tuple(
-            RunState(run, progress(wordings[run.definition], run.opened_at, run.happened, now))
+            if (
+                kept is not None
+                and kept.version == incident.version
+                and kept.made_at <= now
+                and (kept.until is None or now < kept.until)
+            ):
+                return kept.states
+            followed = self._followed.pop(incident.incident_id, {})
+        going_on = {
+            run.run_id: _gone_through(run, followed.get(run.run_id), wordings[run.definition])
             for run in incident.runs
             if run.definition in wordings
-        )
+        }
+        states = tuple(RunState(one.run, one.fold.at(now)) for one in going_on.values())
         until = min((s.progress.until for s in states if s.progress.until is not None), default=None)
         with self._lock:
-            self._kept[incident.incident_id] = incident.version, now, until, states
+            self._kept[incident.incident_id] = _Kept(incident.version, now, until, states)
+            self._followed[incident.incident_id] = going_on
         return states
 
     def forget(self, there: frozenset[str]) -> None:
@@ -116,6 +143,22 @@ class Standings:
         with self._lock:
             for gone in [incident_id for incident_id in self._kept if incident_id not in there]:
                 del self._kept[gone]
+                self._followed.pop(gone, None)
+
+
+def _gone_through(run: Run, before: _Followed | None, definition: Definition) -> _Followed:
+    """The checklist with everything that happened: from where it was left, if that is how this one began."""
+    there = 0 if before is None else len(before.run.happened)
+    if before is None or (before.run.definition, before.run.opened_at, before.run.happened) != (
+        run.definition,
+        run.opened_at,
+        run.happened[:there],
+    ):
+        there, fold = 0, Fold(definition, run.opened_at)
+    else:
+        fold = before.fold
+    fold.add(run.happened[there:])
+    return _Followed(run, fold)
 
 
 def lacking(incident: Incident, wordings: Mapping[str, Definition]) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
 from checklists.definition import Trigger
-from checklists.progress import PointState, Progress, RaiseKind, State, progress
+from checklists.progress import Fold, PointState, Progress, RaiseKind, State, progress
 from checklists.record import Answer, Entry, Event, Happened
 from tests.unit.runs import OPENED, checklist, point
 
@@ -55,6 +55,7 @@ class Machine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.happened: list[Entry] = []
+        self.kept = Fold(DEFINITION, OPENED)
         self.at = self.now = OPENED
         self.before: Progress | None = None
         self.before_now = OPENED
@@ -66,6 +67,7 @@ class Machine(RuleBasedStateMachine):
         self.at = entry.at
         self.last = entry
         self.happened.append(entry)
+        self.kept.add([entry])
         self.wait = timedelta(minutes=wait)
 
     def later(self, minutes: int) -> datetime:
@@ -127,6 +129,8 @@ class Machine(RuleBasedStateMachine):
     def all_of_it(self) -> None:
         now = self.at + self.wait
         found = progress(DEFINITION, OPENED, tuple(self.happened), now)
+        for moment in (now + timedelta(days=1), OPENED, now):
+            assert self.kept.at(moment) == progress(DEFINITION, OPENED, self.happened, moment)
         every_answer_is_somewhere(found, self.happened)
         nothing_is_raised_twice(found)
         states_agree_with_themselves(found, self.happened)
