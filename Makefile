@@ -6,8 +6,10 @@ BIN := .venv/bin
 run: install
 	@$(BIN)/overlay run --demo
 
+# The unit tests alone must reach every branch of what a wrong one would hurt most; the others run without that weight.
 test: install lint browser
-	@$(BIN)/pytest --numprocesses auto --dist worksteal --durations 25 --cov --cov-report=term
+	@$(BIN)/pytest --numprocesses auto --dist worksteal tests/unit --cov --cov-report=term
+	@$(BIN)/pytest --numprocesses auto --dist worksteal --durations 25 --ignore tests/unit
 
 # Which lines of everything the tests reach.
 coverage: install browser

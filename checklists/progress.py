@@ -27,7 +27,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 
 from checklists.cell import Cell, Need
-from checklists.compiled import Compiled, CompiledPoint, compiled
+from checklists.compiled import CompiledPoint, compiled
 from checklists.definition import Definition
 from checklists.record import Answer, Entry, Event, Happened
 from checklists.states import PointState, Progress, Raise, RaiseKind, State

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -35,6 +39,18 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+@cache
+def laid_out() -> Path:
+    """The data folder of a demonstration that was started once and stopped: most tests need not wait for that."""
+    below = Path(tempfile.mkdtemp(prefix="overlay-demo-"))
+    atexit.register(shutil.rmtree, below, ignore_errors=True)
+    first = Console(below / "first", free_port())
+    first.data.mkdir(mode=0o700)
+    first.start()
+    first.stop()
+    return first.data
 
 
 @dataclass
@@ -75,6 +91,9 @@ class Console:
         return {**os.environ, **MANY_REQUESTS, **own, **self.extra}
 
     def start(self) -> None:
+        """Start it; on a folder that is not there yet, over the demonstration as it was laid out once."""
+        if not self.data.exists():
+            shutil.copytree(laid_out(), self.data)
         log = (self.data.parent / f"{self.data.name}.log").open("ab")
         self.process = subprocess.Popen(
             [sys.executable, "-m", "overlay", "run", "--demo"],

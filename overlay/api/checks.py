@@ -19,7 +19,7 @@ _UNKNOWN_TYPE = "The incident's type is not one this service knows: no checklist
 
 @api.post("/checks")
 @requires("checks.make")
-@described.validate(
+@described(
     json=CheckRequest,
     resp=Response(
         HTTP_200=CheckResponse, HTTP_400=ProblemOut, HTTP_401=ProblemOut, HTTP_403=ProblemOut, HTTP_413=ProblemOut,
@@ -27,7 +27,6 @@ _UNKNOWN_TYPE = "The incident's type is not one this service knows: no checklist
     ),
     tags=["checks"],
     operation_id="make_check",
-    skip_validation=True,
 )  # fmt: skip
 def make_check() -> ResponseReturnValue:
     """Check a location for warning markers.

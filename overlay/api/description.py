@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from threading import Lock
 from typing import Any
 
 from flask import Blueprint, jsonify
@@ -16,9 +17,8 @@ from overlay.security import View, requires
 
 api = Blueprint("description", __name__, url_prefix="/api/v1")
 
-# Only describes: reading and refusing bodies is overlay/api/body.py's. Its documentation pages are never
-# registered: they load scripts from other hosts.
-described = SpecTree(
+# Its documentation pages are never registered: they load scripts from other hosts.
+_tree = SpecTree(
     "flask",
     title="Warning marker overlay",
     version="v1",
@@ -35,22 +35,38 @@ described = SpecTree(
 )
 
 
-def described_only(**how: Any) -> Callable[[View], View]:
-    """As `described.validate`, around nothing: that reads an answer to its end, which a stream has not."""
+_waiting: list[tuple[Callable[..., Any], dict[str, Any]]] = []
+_lock = Lock()
+
+
+def described(**how: Any) -> Callable[[View], View]:
+    """How a view stands in the description, as `SpecTree.validate` takes it.
+
+    Written down when the description is first asked for: most processes never are, and it takes a fifth of a second.
+    Nothing is put around the view: reading and refusing bodies is overlay/api/body.py's.
+    """
 
     def describe(view: View) -> View:
-        # spectree looks for what it knows of a view along what the view wraps.
-        view.__wrapped__ = described.validate(**how, skip_validation=True)(lambda: None)  # type: ignore[attr-defined]
+        _waiting.append((view, how))
         return view
 
     return describe
+
+
+def _description() -> dict[str, Any]:
+    with _lock:
+        while _waiting:
+            view, how = _waiting.pop()
+            # spectree looks for what it knows of a view along what the view wraps.
+            view.__wrapped__ = _tree.validate(**how, skip_validation=True)(lambda: None)  # type: ignore[attr-defined]
+        return _with_problems(_tree.spec)
 
 
 @api.get("/openapi.json")
 @requires("api.describe")
 def openapi() -> ResponseReturnValue:
     """The description of every route under /api/v1 and the two health routes."""
-    return jsonify(_with_problems(described.spec))
+    return jsonify(_description())
 
 
 def _with_problems(spec: dict[str, Any]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from flask import Blueprint, request
 from flask.typing import ResponseReturnValue
 from spectree import Response
 
-from overlay.api.description import described_only
+from overlay.api.description import described
 from overlay.api.models import ProblemOut
 from overlay.security import requires
 from overlay.streams import StreamAsked, read, stream
@@ -16,7 +16,7 @@ api = Blueprint("events_api", __name__, url_prefix="/api/v1")
 
 @api.get("/events")
 @requires("incidents.read", by_itself=True)
-@described_only(
+@described(
     query=StreamAsked,
     resp=Response(
         "HTTP_200",

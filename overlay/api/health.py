@@ -17,7 +17,7 @@ api = Blueprint("health", __name__)
 
 @api.get("/healthz")
 @public("says only that the process answers")
-@described.validate(resp=Response(HTTP_200=HealthOut), security=[], tags=["health"], skip_validation=True)
+@described(resp=Response(HTTP_200=HealthOut), security=[], tags=["health"])
 def alive() -> ResponseReturnValue:
     """Whether this process answers at all."""
     return jsonify(status="alive", detail="This process answers.")
@@ -25,9 +25,7 @@ def alive() -> ResponseReturnValue:
 
 @api.get("/readyz")
 @public("says only whether the store answers")
-@described.validate(
-    resp=Response(HTTP_200=HealthOut, HTTP_503=HealthOut), security=[], tags=["health"], skip_validation=True
-)
+@described(resp=Response(HTTP_200=HealthOut, HTTP_503=HealthOut), security=[], tags=["health"])
 def ready() -> ResponseReturnValue:
     """Whether a check would be answered from a current store."""
     services = security.services()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
 
 from flask import Blueprint, Response, current_app, request
 from flask.typing import ResponseReturnValue
@@ -36,12 +35,11 @@ from overlay.incidents.book import COLLECTION
 from overlay.incidents.runs import known_categories
 from overlay.room import answering, briefing, closing, grading, opening, units
 from overlay.room.view import view
-from overlay.security import requires
+from overlay.security import View, requires
 
 api = Blueprint("incidents_api", __name__, url_prefix="/api/v1")
 
 _MOST = 200
-View = TypeVar("View", bound=Callable[..., Any])
 
 
 def _told(
@@ -51,14 +49,12 @@ def _told(
     refusals = dict.fromkeys(
         (f"HTTP_{code}" for code in (400, 401, 403, 404, 409, 413, 415, 422, 500, 503)), ProblemOut
     )
-    described_as: Callable[[View], View] = described.validate(
+    return described(
         json=body,
         resp=Described(**{f"HTTP_{status}": answer}, **refusals),
         tags=["incidents"],
         operation_id=name,
-        skip_validation=True,
     )
-    return described_as
 
 
 @api.post("/incidents")
@@ -118,6 +114,11 @@ def change_one(incident_id: str) -> ResponseReturnValue:
         raise BodyRefused((FieldError("body", "must hold exactly one change."),), malformed=False)
     if body.location is not None:
         opening.move(services, actor, incident_id, _raw(body.location), now)
+    elif body.added_place is not None:
+        added = body.added_place
+        opening.add_place(services, actor, incident_id, _raw(added.location), added.label, now)
+    elif body.removed_place is not None:
+        opening.remove_place(services, actor, incident_id, body.removed_place, "", now)
     elif body.call is not None:
         opening.call_changed(services, actor, incident_id, body.call, body.caller_number, now)
     elif body.note is not None:

@@ -30,10 +30,19 @@ class OpenIncidentIn(_Shape):
     caller_number: Annotated[Text, Field(max_length=40)] | None = None
 
 
+class PlaceIn(_Shape):
+    """A place that concerns the incident beside its own. `label` says what it is."""
+
+    location: LocationIn
+    label: Annotated[Text, Field(max_length=120)] = ""
+
+
 class ChangeIncidentIn(_Shape):
-    """What changed of an incident; exactly one of the parts. All but a note or a linked call check the place again."""
+    """What changed of an incident; exactly one of the parts. Whatever concerns a place checks it again."""
 
     location: LocationIn | None = None
+    added_place: PlaceIn | None = None
+    removed_place: Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")] | None = None
     type: Code | None = None
     call: Literal["connected", "silent", "dropped"] | None = None
     caller_number: Annotated[Text, Field(max_length=40)] | None = None
@@ -204,13 +213,23 @@ class IncidentSummary(_Shape):
     raised: int
 
 
+class PlaceOut(_Shape):
+    """A place that was added to an incident. `changed`: its last check would end otherwise now."""
+
+    place_id: str
+    label: str
+    check: CheckResponse | None
+    changed: bool
+
+
 class IncidentOut(_Shape):
-    """One incident as the asking role may see it. `changed`: its last check would end otherwise now."""
+    """One incident as the asking role may see it. `changed`: the last check of its place would end otherwise now."""
 
     incident: IncidentSummary
     call: str | None
     check: CheckResponse | None
     changed: bool
+    also: tuple[PlaceOut, ...]
     units: tuple[UnitOut, ...]
     runs: tuple[RunOut, ...]
     raises: tuple[RaiseOut, ...]
@@ -225,7 +244,16 @@ class IncidentOut(_Shape):
             ),
             call=incident.call.state if incident.call else None,
             check=CheckResponse.of(seen.answer) if seen.answer else None,
-            changed=seen.shown.changed,
+            changed=seen.shown.place.changed,
+            also=tuple(
+                PlaceOut(
+                    place_id=place.place_id,
+                    label=place.label,
+                    check=CheckResponse.of(answer) if answer else None,
+                    changed=shown.changed,
+                )
+                for place, answer, shown in zip(incident.also, seen.also, seen.shown.also, strict=True)
+            ),
             units=tuple(
                 UnitOut(
                     call_sign=unit.call_sign,

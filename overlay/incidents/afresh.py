@@ -12,15 +12,15 @@ from overlay.incidents.entries import Checked
 
 @dataclass(frozen=True, slots=True)
 class Afresh:
-    """What the incident's place means at a position and in a period of the markers (`MarkerIndex.period`).
+    """What an incident's places mean at a position and in a period of the markers (`MarkerIndex.period`).
 
-    `changed` when its last check says otherwise.
+    Its own place first, then the added ones; `changed` where the last check of one says otherwise, without an
+    outcome where it can't be read any more.
     """
 
     position: int
     period: tuple[date, int]
-    outcome: Outcome | None
-    changed: bool
+    places: tuple[tuple[Outcome | None, bool], ...]
 
 
 class Kept:

@@ -113,14 +113,14 @@ def standing_of(
     prompts = [point for run in mine for point in run.progress.points if point.state is State.OPEN]
     first = min(prompts, key=lambda point: (not point.mandatory, point.due_at or _NEVER), default=None)
     waiting = [matter for matter in matters if matter.acknowledged is None]
-    marked = incident.checked is not None and any(seen.applies for seen in incident.checked.seen)
+    is_marked = any(seen.applies for checked in incident.checks for seen in checked.seen)
     need, since = Need.NOTHING, incident.opened.at
     if incident.closed is None:
         if waiting:
             need, since = Need.RAISED, min(matter.at for matter in waiting)
         elif first is not None and first.overdue:
             need, since = Need.OVERDUE, first.due_at or since
-        elif marked and any(unit.why for unit in units):
+        elif is_marked and any(unit.why for unit in units):
             need = Need.BRIEF
         elif first is not None:
             need, since = Need.OPEN, first.due_at or _NEVER

@@ -15,8 +15,8 @@ from datetime import datetime
 from checklists.progress import PointState
 from markers.model import Category, Grade
 from overlay.disclosure import Disclosed, Shown
-from overlay.incidents.entries import HandedOff, Located, UnitAdded
-from overlay.incidents.model import Incident, applying
+from overlay.incidents.entries import HandedOff, Located, PlaceAdded, PlaceRemoved, UnitAdded
+from overlay.incidents.model import Incident, Place, applying, marked
 from overlay.incidents.runs import RunState
 
 _UNSURE = {
@@ -60,13 +60,14 @@ def brief_of(
     incident: Incident,
     states: tuple[RunState, ...],
     shown: tuple[Disclosed, ...],
+    also: tuple[tuple[Place, tuple[Disclosed, ...]], ...],
     categories: Mapping[str, Category],
     grades: Mapping[str, str],
     types: Mapping[str, str],
     said: Mapping[str, str],
 ) -> Brief:
-    """`shown` are the incident's matches as the asking role may see them; `said` the answers that units must hear,
-    title to words."""
+    """`shown` are the matches of the incident's own place as the asking role may see them, `also` those of its other
+    places; `said` are the answers that units must hear, title to words."""
     head = [f"{incident.reference}."]
     if incident.incident_type is not None and incident.incident_type in types:
         head.append(f"{types[incident.incident_type]}.")
@@ -79,20 +80,36 @@ def brief_of(
         say.append(f"Go to: {where or typed}.")
     private: list[str] = []
     for item in shown:
-        if not item.match.applies:
-            continue
-        on_air, off_air = _lines(item.shown, categories.get(item.match.marker.category))
-        say.append(on_air)
-        private += off_air
+        if item.match.applies:
+            on_air, off_air = _lines(item.shown, categories.get(item.match.marker.category))
+            say.append(on_air)
+            private += off_air
+    for place, matches in also:
+        named = where_also(place)
+        say.append(f"Also {named}.")
+        for item in matches:
+            if item.match.applies:
+                on_air, off_air = _lines(item.shown, categories.get(item.match.marker.category))
+                say.append(f"At {named}: {on_air}")
+                private += [f"At {named}: {line}" for line in off_air]
     say += [f"{title}: {words}." for title, words in said.items()]
-    if incident.checked is not None:
-        say += incident.checked.warnings
+    for checked in incident.checks:
+        say += checked.warnings
+    told = (*shown, *(item for _, matches in also for item in matches))
     return Brief(
         fingerprint=fingerprint_of(incident, states),
         say=tuple(dict.fromkeys(say)),
         not_on_open_channel=tuple(dict.fromkeys(private)),
-        markers=tuple((i.match.marker.marker_id, i.match.marker.version) for i in shown if i.match.applies),
+        markers=tuple(
+            dict.fromkeys((i.match.marker.marker_id, i.match.marker.version) for i in told if i.match.applies)
+        ),
     )
+
+
+def where_also(place: Place) -> str:
+    """An added place in words: what it is, and where."""
+    understood = place.checked.understood if place.checked is not None else None
+    return ", ".join(filter(None, (place.label, understood or place.where.address)))
 
 
 def _lines(shown: Shown, category: Category | None) -> tuple[str, tuple[str, ...]]:
@@ -114,6 +131,7 @@ def fingerprint_of(incident: Incident, states: tuple[RunState, ...]) -> str:
     told = {
         "place": checked.understood if checked is not None else None,
         "markers": sorted(applying(checked)) if checked is not None else [],
+        "also": [[where_also(p), sorted(applying(p.checked)) if p.checked is not None else []] for p in incident.also],
         "answers": [[point.point.id, answer.value] for point in to_say(states) for answer in (point.answer,) if answer],
     }
     return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:16]
@@ -155,12 +173,14 @@ def _why(incident: Incident, last: HandedOff | None, fingerprint: str, *, anyone
         return "joined after the others were briefed" if anyone_told else "not briefed yet"
     if last.brief == fingerprint:
         return None
-    checked = incident.checked
-    now = {(marker_id, version) for marker_id, version, _ in applying(checked)} if checked is not None else set()
-    if now != set(last.markers):
+    since = incident.log[incident.log.index(last) :]
+    if any(isinstance(entry, PlaceAdded) for entry in since):
+        return "another place was added since"
+    if {(marker_id, version) for marker_id, version, _ in marked(incident)} != set(last.markers):
         return "what is marked there changed since"
-    moved = any(isinstance(entry, Located) for entry in incident.log[incident.log.index(last) :])
-    return "the location moved since" if moved else "there is more to tell since"
+    if any(isinstance(entry, Located | PlaceRemoved) for entry in since):
+        return "the location moved since"
+    return "there is more to tell since"
 
 
 def _joined(incident: Incident, call_sign: str) -> int:

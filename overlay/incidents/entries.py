@@ -92,6 +92,30 @@ class Checked(Entry):
 
 
 @dataclass(frozen=True, slots=True)
+class PlaceAdded(Entry):
+    """Another place that concerns it, such as where the suspect went. `label` says what it is, and may be empty."""
+
+    place_id: str
+    label: str
+    place: RawLocation
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceChecked(Checked):
+    """One check of an added place."""
+
+    place_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceRemoved(Entry):
+    """An added place concerns it no more. `why` may be empty."""
+
+    place_id: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class Graded(Entry):
     """The grade and why. `supervisor` is who agreed to a lower one."""
 
@@ -208,8 +232,8 @@ class Reopened(Entry):
 KINDS: Final[dict[str, type[Entry]]] = {
     kind.__name__: kind
     for kind in (
-        Opened, Typed, Called, Located, Checked, Graded, RunOpened, Answered, UnitAdded, UnitMoved, UnitLeft, HandedOff,
-        Acknowledged, Linked, Noted, Closing, Closed, Reopened,
+        Opened, Typed, Called, Located, Checked, PlaceAdded, PlaceChecked, PlaceRemoved, Graded, RunOpened, Answered,
+        UnitAdded, UnitMoved, UnitLeft, HandedOff, Acknowledged, Linked, Noted, Closing, Closed, Reopened,
     )
 }  # fmt: skip
 

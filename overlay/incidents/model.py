@@ -43,6 +43,16 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """A place that concerns an incident beside its own, and the last check of it."""
+
+    place_id: str
+    label: str
+    where: RawLocation
+    checked: e.PlaceChecked | None
+
+
+@dataclass(frozen=True, slots=True)
 class Incident:
     """One incident. `log` is everything; the rest follows from it. `version` is the record's in the store."""
 
@@ -55,6 +65,7 @@ class Incident:
     call: e.Called | None
     place: RawLocation | None
     checked: e.Checked | None
+    also: tuple[Place, ...]
     graded: e.Graded | None
     units: tuple[Unit, ...]
     runs: tuple[Run, ...]
@@ -66,6 +77,15 @@ class Incident:
     def present(self) -> tuple[str, ...]:
         """Call signs that are on the incident now."""
         return tuple(unit.call_sign for unit in self.units if unit.left_at is None)
+
+    @property
+    def checks(self) -> tuple[e.Checked, ...]:
+        """The last check of each of its places, its own first."""
+        found = (self.checked, *(place.checked for place in self.also))
+        return tuple(checked for checked in found if checked is not None)
+
+    def other_place(self, place_id: str) -> Place | None:
+        return next((place for place in self.also if place.place_id == place_id), None)
 
     def run(self, run_id: str) -> Run | None:
         return next((run for run in self.runs if run.run_id == run_id), None)
@@ -110,12 +130,20 @@ class _Fold:
     call: e.Called | None = None
     place: RawLocation | None = None
     checked: e.Checked | None = None
+    also: dict[str, Place] = field(default_factory=dict)
     graded: e.Graded | None = None
     closed: e.Closed | None = None
 
     def tell(self, *told: Told) -> None:
         for run in self.runs.values():
             run.happened.extend(told)
+
+    def _marked_otherwise(self, at: datetime) -> None:
+        why = "what is marked there changed"
+        self.tell(
+            Event(Happened.MARKER_MATCH_CHANGED, at, why=why),
+            Event(Happened.BRIEF_CHANGED, at, why=why),
+        )
 
     def take(self, entry: e.Entry) -> None:
         match entry:
@@ -134,15 +162,25 @@ class _Fold:
                         Event(Happened.LOCATION_CHANGED, entry.at, why="the location moved"),
                         Event(Happened.BRIEF_CHANGED, entry.at, why="the location moved"),
                     )
+            case e.PlaceAdded():
+                self.also[entry.place_id] = Place(entry.place_id, entry.label, entry.place, None)
+                self.tell(Event(Happened.BRIEF_CHANGED, entry.at, why="another place was added"))
+            case e.PlaceChecked() if entry.place_id in self.also:
+                place = self.also[entry.place_id]
+                before = applying(place.checked) if place.checked is not None else frozenset()
+                self.also[entry.place_id] = replace(place, checked=entry)
+                if before != applying(entry):
+                    self._marked_otherwise(entry.at)
+            case e.PlaceChecked():
+                pass  # it was removed meanwhile
+            case e.PlaceRemoved():
+                if self.also.pop(entry.place_id, None) is not None:
+                    self.tell(Event(Happened.BRIEF_CHANGED, entry.at, why="a place concerns it no more"))
             case e.Checked():
                 changed = self.checked is not None and applying(self.checked) != applying(entry)
                 self.checked = entry
                 if changed:
-                    why = "what is marked there changed"
-                    self.tell(
-                        Event(Happened.MARKER_MATCH_CHANGED, entry.at, why=why),
-                        Event(Happened.BRIEF_CHANGED, entry.at, why=why),
-                    )
+                    self._marked_otherwise(entry.at)
             case e.Graded():
                 self.graded = entry
                 if entry.lowered:
@@ -219,6 +257,7 @@ def incident_of(incident_id: str, version: int, log: tuple[e.Entry, ...]) -> Inc
         call=fold.call,
         place=fold.place,
         checked=fold.checked,
+        also=tuple(fold.also.values()),
         graded=fold.graded,
         units=tuple(fold.units.values()),
         runs=tuple(
@@ -230,6 +269,11 @@ def incident_of(incident_id: str, version: int, log: tuple[e.Entry, ...]) -> Inc
         acknowledged=fold.acknowledged,
         closed=fold.closed,
     )
+
+
+def marked(incident: Incident) -> frozenset[tuple[str, int, str]]:
+    """What applies at any of its places, as `applying` has it."""
+    return frozenset[tuple[str, int, str]]().union(*map(applying, incident.checks))
 
 
 def applying(checked: e.Checked) -> frozenset[tuple[str, int, str]]:

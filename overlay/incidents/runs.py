@@ -50,15 +50,13 @@ def _because(definition: Definition, incident: Incident) -> tuple[str, ...]:
         because.append(TYPE)
     if rule.silent_or_dropped_from_marked_number and silent_from_marked_number(incident):
         because.append(SILENT)
-    if incident.checked is not None:
-        marked = dict.fromkeys(
-            seen.category
-            for seen in incident.checked.seen
-            if seen.applies
-            and seen.category in rule.marker_categories
-            and (not rule.grades or seen.grade in rule.grades)
-        )
-        because += [MARKER + category for category in marked]
+    marked = dict.fromkeys(
+        seen.category
+        for checked in incident.checks
+        for seen in checked.seen
+        if seen.applies and seen.category in rule.marker_categories and (not rule.grades or seen.grade in rule.grades)
+    )
+    because += [MARKER + category for category in marked]
     return tuple(because)
 
 

@@ -16,18 +16,20 @@ from datetime import date, datetime
 import structlog
 
 from markers.ledger import LedgerEntry, Operation, RecordSeen, Via
+from markers.location import RawLocation
 from markers.server import ServerError
 from markers.store import Commit, StoreError, StoreUnavailable, VersionConflict, Write
 from markers.vault import VaultError
 from overlay import logs
 from overlay.incidents.afresh import differs
 from overlay.incidents.book import COLLECTION
+from overlay.incidents.entries import Checked
 from overlay.incidents.model import Incident
 from overlay.lookup import find
 from overlay.parent import end_with_parent
 from overlay.roles import Actor
 from overlay.room.change import Planned, change, person
-from overlay.room.opening import checked, with_runs
+from overlay.room.opening import checked, of_place, with_runs
 from overlay.services import Services
 from overlay.settings import Settings
 from overlay.upkeep.erasing import erase_again, purge_proposals
@@ -56,21 +58,29 @@ def rematch(services: Services, now: datetime) -> int:
 
 
 def _rematch_one(services: Services, incident: Incident, now: datetime) -> bool:
-    place = incident.place
-    if place is None or incident.checked is None:
+    places = (None, *(place.place_id for place in incident.also))
+    return sum(_rematch_place(services, incident, place_id, now) for place_id in places) > 0
+
+
+def _rematch_place(services: Services, incident: Incident, place_id: str | None, now: datetime) -> bool:
+    place, last = _place(incident, place_id)
+    if place is None or last is None:
         return False
     _, finding = find(services, place, now)
-    if not differs(incident.checked, finding.outcome):
+    if not differs(last, finding.outcome):
         return False
     by = person(ATTENDANT)
     done: list[bool] = []
 
     def plan(current: Incident) -> Planned:
         done[:] = []
-        stands = current.checked is not None and not differs(current.checked, finding.outcome)
-        if current.closed is not None or current.place != place or stands:
+        where, since = _place(current, place_id)
+        stands = since is not None and not differs(since, finding.outcome)
+        if current.closed is not None or where != place or stands:
             return Planned((), "rematched")
         fresh = checked(services, finding, place, by, now)
+        if place_id is not None:
+            fresh = of_place(fresh, place_id)
         after, writes = with_runs(services, current, current.with_entries(fresh), by, now)
         done.append(True)
         records = tuple(RecordSeen(seen.marker_id, seen.version, seen.grade) for seen in fresh.seen)
@@ -79,6 +89,14 @@ def _rematch_one(services: Services, incident: Incident, now: datetime) -> bool:
 
     change(services, ATTENDANT, incident.incident_id, now, plan)
     return bool(done)
+
+
+def _place(incident: Incident, place_id: str | None) -> tuple[RawLocation | None, Checked | None]:
+    """Its own place or an added one, and the last check of it."""
+    if place_id is None:
+        return incident.place, incident.checked
+    other = incident.other_place(place_id)
+    return (None, None) if other is None else (other.where, other.checked)
 
 
 def purge(services: Services, now: datetime) -> int:

@@ -53,7 +53,14 @@ def script(services: Services, actor: Actor, shown: Shown, now: datetime) -> Bri
         if point.answer is not None and point.answer.non_answer is None
     }
     return brief_of(
-        incident, states, shown.matches, services.categories, services.rules.grades, dict(services.incident_types), said
+        incident,
+        states,
+        shown.place.matches,
+        tuple((other, place.matches) for other, place in zip(incident.also, shown.also, strict=True)),
+        services.categories,
+        services.rules.grades,
+        dict(services.incident_types),
+        said,
     )
 
 

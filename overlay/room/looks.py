@@ -10,16 +10,18 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from markers.ledger import Basis, LedgerEntry, Operation, RecordSeen
 from markers.location import LocationError
+from markers.matching import Outcome
 from markers.spool import SpoolFailed
 from markers.store import Commit, Committed, StoreUnavailable
 from markers.vault import VaultError
 from overlay.disclosure import Disclosed, for_actor
 from overlay.incidents.afresh import Afresh, differs
+from overlay.incidents.entries import Checked
 from overlay.incidents.model import Incident
 from overlay.lookup import NotAllowedAnyMore, NothingDisclosed, find
 from overlay.roles import Actor
@@ -29,16 +31,34 @@ _TRIES = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
-    """What one person may see at one incident, as it is marked now.
+class ShownPlace:
+    """What one person may see at one place, as it is marked now; `changed` when its last check told something else."""
 
-    `changed` when its last check told something else; `under_glass` when they broke the glass for it.
+    checked: Checked | None
+    matches: tuple[Disclosed, ...]
+    changed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What one person may see at one incident: at its own place, and in their order at those that were added.
+
+    `under_glass` when they broke the glass for it.
     """
 
     incident: Incident
-    matches: tuple[Disclosed, ...]
-    changed: bool
+    place: ShownPlace
+    also: tuple[ShownPlace, ...]
     under_glass: bool
+
+    @property
+    def matches(self) -> tuple[Disclosed, ...]:
+        """Of all its places."""
+        return tuple(item for place in (self.place, *self.also) for item in place.matches)
+
+    @property
+    def changed(self) -> bool:
+        return any(place.changed for place in (self.place, *self.also))
 
 
 def look(
@@ -81,37 +101,54 @@ def look(
 
 
 def afresh(services: Services, incident: Incident, now: datetime) -> Afresh:
-    """How the incident's place would be checked now. A place that can't be read any more has changed."""
+    """How the incident's places would be checked now. A place that can't be read any more has changed."""
     position, period = services.index.position, services.index.period(now)
     kept = services.afresh.get(incident.incident_id, incident.version, position, period)
     if kept is not None:
         return kept
-    found = Afresh(position, period, None, changed=incident.checked is not None)
-    if incident.checked is not None and incident.place is not None:
-        with suppress(LocationError):
-            at, finding = find(services, incident.place, now)
-            found = Afresh(at, period, finding.outcome, differs(incident.checked, finding.outcome))
+    places: list[tuple[Outcome | None, bool]] = []
+    positions = {position}
+    others = ((other.where, other.checked) for other in incident.also)
+    for where, checked in ((incident.place, incident.checked), *others):
+        outcome, changed = None, checked is not None
+        if checked is not None and where is not None:
+            with suppress(LocationError):
+                at, finding = find(services, where, now)
+                positions.add(at)
+                outcome, changed = finding.outcome, differs(checked, finding.outcome)
+        places.append((outcome, changed))
+    found = Afresh(max(positions), period, tuple(places))
+    if len(positions) > 1:
+        return replace(found, position=-1)  # the markers moved meanwhile: this is of no moment
     services.afresh.keep(incident.incident_id, incident.version, found)
     return found
 
 
 def _shown(
-    services: Services, actor: Actor, incident: Incident, place: Afresh, now: datetime, expect: dict[str, int]
+    services: Services, actor: Actor, incident: Incident, anew: Afresh, now: datetime, expect: dict[str, int]
 ) -> Shown:
     glass = None
     if services.roles.may(actor, "break_glass.open"):
         glass, position = services.glass.open_for(actor, incident.reference, now)
         if glass is not None:
             expect["break_glass"] = position
-    disclosed = for_actor(
-        place.outcome.matches if place.outcome is not None else (),
-        actor,
-        services.categories,
-        now,
-        ask=services.roles.asks[actor.role],
-        glass_broken=glass is not None,
+    checks = (incident.checked, *(other.checked for other in incident.also))
+    place, *also = (
+        ShownPlace(
+            checked,
+            for_actor(
+                outcome.matches if outcome is not None else (),
+                actor,
+                services.categories,
+                now,
+                ask=services.roles.asks[actor.role],
+                glass_broken=glass is not None,
+            ),
+            changed,
+        )
+        for checked, (outcome, changed) in zip(checks, anew.places, strict=True)
     )
-    return Shown(incident, disclosed, place.changed, glass is not None)
+    return Shown(incident, place, tuple(also), glass is not None)
 
 
 def _keys(actor: Actor, shown: Shown) -> tuple[tuple[object, ...], ...]:
@@ -127,7 +164,6 @@ def _keys(actor: Actor, shown: Shown) -> tuple[tuple[object, ...], ...]:
 
 
 def _entry(actor: Actor, shown: Shown, reason: str, now: datetime, basis: Basis) -> LedgerEntry:
-    checked = shown.incident.checked
     return LedgerEntry(
         entry_id=str(uuid.uuid4()),
         at=now,
@@ -138,17 +174,18 @@ def _entry(actor: Actor, shown: Shown, reason: str, now: datetime, basis: Basis)
         incident=shown.incident.reference,
         reason="break_glass" if shown.under_glass else reason,
         store=basis,
-        about=checked.about if checked is not None else (),
+        about=tuple(dict.fromkeys(token for checked in shown.incident.checks for token in checked.about)),
         records=records_of(shown.matches),
     )
 
 
 def records_of(matches: Iterable[Disclosed]) -> tuple[RecordSeen, ...]:
     """What the ledger says of these matches."""
-    return tuple(
+    seen = (
         RecordSeen(i.match.marker.marker_id, i.match.marker.version, i.match.grade.value, i.shown.fields())
         for i in matches
     )
+    return tuple(dict.fromkeys(seen))
 
 
 def _spool(services: Services, actor: Actor, shown: list[Shown], reason: str, now: datetime) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 
 from checklists.load import as_plain, fingerprint
@@ -19,10 +19,11 @@ from overlay.incidents.model import Incident, incident_of
 from overlay.incidents.runs import silent_from_marked_number, wanted
 from overlay.lookup import Along, Answer, Asked, Finding, check
 from overlay.roles import Actor
-from overlay.room.change import Planned, RoomBusy, RoomRefused, being_open, line, logged, person, record
+from overlay.room.change import Planned, RoomBusy, RoomRefused, being_open, change, line, logged, person, record
 from overlay.services import Services
 
 _TRIES = 8
+MOST_PLACES = 8
 CALL_STATES = {"connected": "Connected", "silent": "Silent", "dropped": "Dropped"}
 _REFERENCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,63}")
 _SAY_REFERENCE = (
@@ -109,26 +110,28 @@ def check_again(
     now: datetime,
     news: Callable[[Incident, e.Person], tuple[e.Entry, ...]],
     reason: str,
+    place_id: str | None = None,
 ) -> tuple[Incident, Answer]:
     """Record `news` of an incident, check the place it then has, and open what that asks for, in one commit.
 
-    Raises IncidentClosed, NoSuchIncident, LocationError, NotKept, and what a check and `news` raise.
+    Its own place, or the added one named. Raises IncidentClosed, NoSuchIncident, LocationError, NotKept, RoomRefused
+    for a place that concerns it no more, and what a check and `news` raise.
     """
     by = person(actor)
     for _ in range(_TRIES):
         services.freshen(COLLECTION)
         before = being_open(services.incidents.get(incident_id))
-        place = before.with_entries(*news(before, by)).place or RawLocation()
+        place = _where(before.with_entries(*news(before, by)), place_id)
         made: list[Incident] = []
 
         def along(finding: Finding, place: RawLocation = place, made: list[Incident] = made) -> Along:
             current = being_open(services.incidents.get(incident_id))
             told = current.with_entries(*news(current, by))
-            if told.place != place:
+            if _where(told, place_id) != place:
                 raise _Moved
-            after, wording_writes = with_runs(
-                services, current, told.with_entries(checked(services, finding, place, by, now)), by, now
-            )
+            found = checked(services, finding, place, by, now)
+            entry = found if place_id is None else of_place(found, place_id)
+            after, wording_writes = with_runs(services, current, told.with_entries(entry), by, now)
             after = replace(after, version=current.version + 1)
             made[:] = [after]
             planned = Planned((), reason, ("place", "check"))
@@ -181,9 +184,59 @@ def retype(
     )
 
 
-def recheck(services: Services, actor: Actor, incident_id: str, now: datetime) -> tuple[Incident, Answer]:
-    """Look again at the same place."""
-    return check_again(services, actor, incident_id, now, lambda _i, _by: (), "incident_response")
+def recheck(
+    services: Services, actor: Actor, incident_id: str, now: datetime, place_id: str | None = None
+) -> tuple[Incident, Answer]:
+    """Look again at its place, or at an added one."""
+    return check_again(services, actor, incident_id, now, lambda _i, _by: (), "incident_response", place_id)
+
+
+def add_place(
+    services: Services, actor: Actor, incident_id: str, place: RawLocation, label: str, now: datetime
+) -> tuple[Incident, Answer]:
+    """Another place concerns the incident as well: it is checked, and what is marked there belongs to the incident.
+
+    Raises RoomRefused for a place that it has already, or one too many.
+    """
+    named = line("label", label, "Say in a few words what the place is.", shortest=0)
+    place, place_id = replace(place, phone=None), secrets.token_hex(8)
+
+    def news(incident: Incident, by: e.Person) -> tuple[e.Entry, ...]:
+        if place in (replace(incident.place or RawLocation(), phone=None), *(other.where for other in incident.also)):
+            raise RoomRefused("location", "The incident has that place already: use Check again.")
+        if len(incident.also) >= MOST_PLACES:
+            raise RoomRefused("location", f"An incident has {MOST_PLACES} added places at most: remove one first.")
+        return (e.PlaceAdded(now, by, place_id, named, place),)
+
+    return check_again(services, actor, incident_id, now, news, "place_added", place_id)
+
+
+def remove_place(
+    services: Services, actor: Actor, incident_id: str, place_id: str, why: str, now: datetime
+) -> Incident:
+    """An added place concerns the incident no more; what was recorded of it stays."""
+    reason = line("why", why, "Say why in one line.", shortest=0)
+
+    def plan(incident: Incident) -> Planned:
+        _where(being_open(incident), place_id)
+        return Planned((e.PlaceRemoved(now, person(actor), place_id, reason),), "place_removed", ("place",))
+
+    return change(services, actor, incident_id, now, plan)
+
+
+def _where(incident: Incident, place_id: str | None) -> RawLocation:
+    """Its own place, or an added one. Raises RoomRefused."""
+    if place_id is None:
+        return incident.place or RawLocation()
+    other = incident.other_place(place_id)
+    if other is None:
+        raise RoomRefused("place", "That place concerns the incident no more.")
+    return other.where
+
+
+def of_place(found: e.Checked, place_id: str) -> e.PlaceChecked:
+    """The check of an added place."""
+    return e.PlaceChecked(**{field.name: getattr(found, field.name) for field in fields(found)}, place_id=place_id)
 
 
 def read_reference(text: str) -> str:

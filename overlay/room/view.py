@@ -18,18 +18,20 @@ from overlay.incidents.runs import RunState, known_categories, lacking
 from overlay.lookup import Answer, Understood
 from overlay.roles import Actor
 from overlay.room.briefing import script
-from overlay.room.looks import Shown, look
+from overlay.room.looks import Shown, ShownPlace, look
 from overlay.services import Services
 
 
 @dataclass(frozen=True, slots=True)
 class IncidentView:
-    """An incident for one person. `answer` is its last check, shown as their role may see it now."""
+    """An incident for one person. `answer` is its last check, shown as their role may see it now; `also` those of the
+    places that were added, in their order."""
 
     incident: Incident
     standing: Standing
     shown: Shown
     answer: Answer | None
+    also: tuple[Answer | None, ...]
     brief: Brief
     earlier_calls: int
     lacking: tuple[str, ...]
@@ -57,20 +59,21 @@ def view(services: Services, actor: Actor, incident_id: str, now: datetime, reas
         incident=incident,
         standing=standing,
         shown=shown,
-        answer=answer_of(services, shown, now),
+        answer=answer_of(services, shown.place, now),
+        also=tuple(answer_of(services, place, now) for place in shown.also),
         brief=script(services, actor, shown, now),
         earlier_calls=earlier_calls(incident, services.incidents.all(), now),
         lacking=lacking(incident, services.wordings),
     )
 
 
-def answer_of(services: Services, shown: Shown, now: datetime) -> Answer | None:
-    """The incident's last check in the form of an answer.
+def answer_of(services: Services, shown: ShownPlace, now: datetime) -> Answer | None:
+    """The last check of a place in the form of an answer.
 
     It stands only while it would end the same now, against markers that are current: an earlier check that found
     nothing is never shown as clear of a marker that came since, nor while the store can't be asked.
     """
-    checked = shown.incident.checked
+    checked = shown.checked
     if checked is None:
         return None
     status, reason, store, as_of = Status(checked.status), checked.reason, Basis(checked.store), checked.at

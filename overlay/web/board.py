@@ -13,6 +13,8 @@ from overlay import security
 from overlay.disclosure import Shown as ShownMatch
 from overlay.incidents.board import Standing
 from overlay.incidents.book import COLLECTION
+from overlay.incidents.brief import where_also
+from overlay.incidents.model import Incident
 from overlay.incidents.runs import known_categories
 from overlay.lookup import Answer
 from overlay.room.looks import Shown, look
@@ -71,8 +73,8 @@ def board_page(asked: str) -> BoardPage:
 
 def _row(row: Standing, seen: Shown) -> RowView:
     services, incident = security.services(), row.incident
-    rules, place, graded = services.rules, incident.place, incident.graded
-    shapes = _shapes(answer_of(services, seen, security.now()), seen)
+    rules, graded = services.rules, incident.graded
+    shapes = _shapes(_worst(seen), seen)
     applies = any(item.match.applies for item in seen.matches)
     briefs = {brief.call_sign: brief for brief in row.units}
     units = tuple(
@@ -102,7 +104,7 @@ def _row(row: Standing, seen: Shown) -> RowView:
         grade=graded.grade if graded else None,
         grade_title=rules.grades.get(graded.grade, graded.grade) if graded else None,
         type_title=dict(services.incident_types).get(incident.incident_type or ""),
-        where=where_of(place.address, place.postcode, place.grid_reference) if place else "no address",
+        where=_where(incident),
         opened=incident.opened.at,
         shapes=shapes,
         units=units,
@@ -115,9 +117,27 @@ def _row(row: Standing, seen: Shown) -> RowView:
     )
 
 
+def _where(incident: Incident) -> str:
+    place = incident.place
+    own = where_of(place.address, place.postcode, place.grid_reference) if place else "no address"
+    return " · also ".join((own, *(where_also(other) for other in incident.also)))
+
+
+def _worst(seen: Shown) -> Answer | None:
+    """The answer of its places that says least: one that could not be checked, then a hit, then clear."""
+    services, now = security.services(), security.now()
+    answers = [answer_of(services, place, now) for place in (seen.place, *seen.also)]
+    order = (Status.COULD_NOT_CHECK, Status.HIT, Status.CLEAR)
+    return min(answers, key=lambda answer: -1 if answer is None else order.index(answer.status))
+
+
 def _shapes(answer: Answer | None, seen: Shown) -> tuple[tuple[str, str], ...]:
     """What applies, in shape and words; and how the check ended where nothing does. No marker is said with its time."""
-    shapes = tuple(dict.fromkeys(_shape(item.shown) for item in seen.matches if item.match.applies))
+    own = [_shape(item.shown) for item in seen.place.matches if item.match.applies]
+    for other, place in zip(seen.incident.also, seen.also, strict=True):
+        elsewhere = f"at another place ({other.label or where_also(other)})"
+        own += [_shape(item.shown, elsewhere) for item in place.matches if item.match.applies]
+    shapes = tuple(dict.fromkeys(own))
     match answer.status if answer is not None else Status.COULD_NOT_CHECK:
         case Status.CLEAR if answer is not None:
             return (("circle", f"no marker at {clock(answer.as_of)}"),)
@@ -128,6 +148,9 @@ def _shapes(answer: Answer | None, seen: Shown) -> tuple[tuple[str, str], ...]:
             return (*shapes, ("cross", "changed: check again" if changed else "could not be checked"))
 
 
-def _shape(shown: ShownMatch) -> tuple[str, str]:
+def _shape(shown: ShownMatch, elsewhere: str | None = None) -> tuple[str, str]:
+    """What is marked, and where: at the incident's own place in the grade's words, or at another that is named."""
     shape, where = _SHAPES[shown.grade]
+    if elsewhere is not None:
+        where = elsewhere if shown.grade is Grade.PREMISES else f"{where} {elsewhere}"
     return shape, f"{shown.category_title or 'Detail withheld'}, {where}"

@@ -15,6 +15,7 @@ from markers.address import normalise
 from markers.location import LocationError, RawLocation
 from overlay import metrics, security
 from overlay.incidents.book import COLLECTION, NoSuchIncident
+from overlay.incidents.brief import where_also
 from overlay.incidents.model import Incident
 from overlay.incidents.runs import known_categories
 from overlay.room import answering, briefing, closing, grading, opening, units
@@ -24,7 +25,7 @@ from overlay.security import requires
 from overlay.web.answer_form import value_of
 from overlay.web.check import answered, form_sent
 from overlay.web.chrome import chrome_for
-from overlay.web.room_views import IncidentPage, RunView, UnitView
+from overlay.web.room_views import IncidentPage, PlaceView, RunView, UnitView
 from overlay.web.room_words import left_open_words, runs_of, timeline, where_of
 
 pages = Blueprint("incidents", __name__, url_prefix="/incidents")
@@ -172,6 +173,7 @@ def place(incident_id: str) -> ResponseReturnValue:
     """Another location, type, number or state of the call: checked again at once."""
     form, services, actor, now = request.form, security.services(), security.actor(), security.now()
     act = form.get("act", "place")
+    typed = RawLocation(address=form.get("location", "").strip() or None)
 
     def do() -> Any:
         match act:
@@ -181,10 +183,13 @@ def place(incident_id: str) -> ResponseReturnValue:
                 number = form.get("number", "").strip() or None
                 return opening.call_changed(services, actor, incident_id, form.get("call", ""), number, now)
             case "again":
-                return opening.recheck(services, actor, incident_id, now)
+                return opening.recheck(services, actor, incident_id, now, form.get("place_id") or None)
+            case "also":
+                return opening.add_place(services, actor, incident_id, typed, form.get("label", ""), now)
+            case "remove":
+                return opening.remove_place(services, actor, incident_id, form.get("place_id", ""), "", now)
             case _:
-                where = RawLocation(address=form.get("location", "").strip() or None)
-                return opening.move(services, actor, incident_id, where, now)
+                return opening.move(services, actor, incident_id, typed, now)
 
     return _done(incident_id, "place", do)
 
@@ -320,7 +325,11 @@ def page_of(incident_id: str, refusal: Refusal | None) -> IncidentPage:
         closed=incident.closed.at if incident.closed else None,
         closed_reason=incident.closed.reason if incident.closed else None,
         answer=seen.answer,
-        changed=seen.shown.changed,
+        changed=seen.shown.place.changed,
+        also=tuple(
+            PlaceView(place.place_id, where_also(place), answer, roles.may(actor, "markers.read"))
+            for place, answer in zip(incident.also, seen.also, strict=True)
+        ),
         warnings=incident.checked.warnings if incident.checked else (),
         runs=_with(refusal, runs_of(services, seen, known, actor.name)),
         units=units_of(seen),

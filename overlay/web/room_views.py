@@ -91,6 +91,25 @@ class UnitView:
 
 
 @dataclass(frozen=True, slots=True)
+class PlaceView:
+    """A place that was added to an incident, for `components/answer.html`: glass is broken on the incident's own."""
+
+    place_id: str
+    where: str
+    answer: Answer | None
+    may_open_markers: bool
+    glass: None = None
+
+    @property
+    def mark(self) -> str:
+        """Changes whenever what is shown of it does."""
+        if self.answer is None:
+            return self.place_id
+        how = "changed" if self.answer.reason else "stands"
+        return f"{self.place_id}-{self.answer.check_id}-{self.answer.status}-{self.answer.store}-{how}"
+
+
+@dataclass(frozen=True, slots=True)
 class IncidentPage:
     """`pages/incident.html` and `fragments/work.html`. `refusal`: what was wrong with `form`; `typed`: what it held."""
 
@@ -113,6 +132,7 @@ class IncidentPage:
     closed_reason: str | None
     answer: Answer | None
     changed: bool
+    also: tuple[PlaceView, ...]
     warnings: tuple[str, ...]
     runs: tuple[RunView, ...]
     units: tuple[UnitView, ...]
@@ -159,6 +179,18 @@ class RowView:
     raises: tuple[Raised, ...]
     briefs: tuple[str, ...]
     need: str
+
+    @property
+    def sounds(self) -> tuple[str, ...]:
+        """A name for each thing that needs somebody, the same for as long as it does."""
+        names = [matter.key for matter in self.raises]
+        if self.briefs:
+            untold = (unit.call_sign for unit in self.units if unit.brief is not None and unit.brief.why)
+            names += [f"{self.incident_id}-brief-{call_sign}" for call_sign in untold]
+        prompt = self.next_prompt
+        if prompt is not None and prompt.overdue:
+            names.append(f"{self.incident_id}-{prompt.point.id}-{prompt.unit or ''}")
+        return tuple(names)
 
 
 @dataclass(frozen=True, slots=True)

@@ -128,6 +128,13 @@ def _line(services: Services, incident: Incident, entry: e.Entry) -> tuple[str, 
             return f"Call {CALL_STATES.get(entry.state, entry.state).lower()}", entry.number or ""
         case e.Located():
             return "Location given", where_of(entry.place.address, entry.place.postcode, entry.place.grid_reference)
+        case e.PlaceAdded():
+            where = where_of(entry.place.address, entry.place.postcode, entry.place.grid_reference)
+            return "Place added", ", ".join(filter(None, (entry.label, where)))
+        case e.PlaceRemoved():
+            return "An added place concerns it no more", entry.why
+        case e.PlaceChecked():
+            return f"Added place checked: {_ENDS.get(entry.status, entry.status)}", entry.understood or ""
         case e.Checked():
             return f"Checked: {_ENDS.get(entry.status, entry.status)}", entry.understood or ""
         case e.Graded():

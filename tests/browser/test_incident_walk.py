@@ -216,3 +216,40 @@ def test_pages_of_the_room_have_nothing_serious_and_nothing_spills(
             screen.page.set_viewport_size({"width": width, "height": height})
             assert screen.page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), (name, width)
             screen.picture(f"{name}-{scheme}-{width}")
+
+
+_COUNT_TONES = """() => {
+  window.tones = 0;
+  const start = OscillatorNode.prototype.start;
+  OscillatorNode.prototype.start = function (...at) { window.tones += 1; return start.apply(this, at); };
+}"""
+
+
+def test_a_tone_is_off_at_first_and_sounds_once_for_what_is_new(open_screen: Open, console: Console) -> None:
+    board, caller = open_screen(console, bypass_csp=True), open_screen(console)
+    board.sign_in("dispatcher")
+    board.page.add_init_script(f"({_COUNT_TONES})()")
+    board.page.goto(f"{console.url}/board")
+    board.page.wait_for_selector("#sound:not([hidden])")
+    assert board.page.inner_text("#sound") == "Sound off"
+    caller.sign_in("call_handler")
+    first = open_incident(caller, call="dropped").rpartition("/")[2]
+    board.page.wait_for_selector(f"#row-{first}", timeout=_SLOW_MS)
+    assert board.page.evaluate("window.tones") == 0
+    board.page.focus("#sound")
+    board.press("Enter")
+    board.page.wait_for_function("document.getElementById('sound').textContent === 'Sound on'")
+    board.page.wait_for_function("window.tones === 1")
+    assert board.page.get_attribute("#sound", "aria-pressed") == "true"
+    board.page.evaluate("document.activeElement.blur()")
+    selector = ask(caller, "safe_to_talk")
+    caller.press("5")  # dropped: raised to the supervisor
+    caller.press("Enter")
+    answered(caller, selector)
+    board.page.wait_for_function("window.tones === 2", timeout=_SLOW_MS)
+    board.page.reload()
+    board.page.wait_for_selector("#sound:not([hidden])")
+    assert board.page.inner_text("#sound") == "Sound on after a key"
+    board.press("j")
+    board.page.wait_for_function("document.getElementById('sound').textContent === 'Sound on'")
+    assert board.page.evaluate("window.tones") == 0

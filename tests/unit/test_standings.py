@@ -1,4 +1,4 @@
-"""How far checklists have come is gone through once and continued; it is always what going through it anew would say."""
+"""A checklist is gone through once and continued: always what going through it anew would say."""
 
 from __future__ import annotations
 
@@ -49,6 +49,7 @@ def incident(happened: tuple[Entry, ...], version: int = 0) -> Incident:
         call=None,
         place=None,
         checked=None,
+        also=(),
         graded=None,
         units=(),
         runs=(run,),

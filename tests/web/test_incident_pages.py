@@ -264,3 +264,34 @@ def test_the_board_says_when_nothing_was_found_and_what_could_not_be_checked(
 @pytest.mark.parametrize("page", ["0", "-1", "x", "99999999999999999999", "²"])
 def test_the_board_takes_any_page_number(signed_in: SignedIn, page: str) -> None:
     assert signed_in("dispatcher").get(f"/board?page={page}").status_code == 200
+
+
+def test_another_place_is_added_checked_again_and_removed(handler: Visitor) -> None:
+    path = opened(handler, "8 Foolscap Lane, EC9A 1AP")
+    page = handler.get(path).text
+    assert "Another place concerns it too" in page
+    reply = handler.post(f"{path}/place", {"act": "also", "location": HOME, "label": "Suspect's home"})
+    assert reply.status_code == 303
+    page = handler.get(path).text
+    assert "Also <b>Suspect&#39;s home, Flat 12, Octavo Tower" in page
+    assert "MARKER AT THIS HOME" in page
+    assert "NO MARKER FOR THIS HOME" in page
+    assert "Twenty point domestic abuse plan" in page
+    board = handler.get("/board").text
+    row = re.search(rf'<li class="row[^>]*id="row-{path.rpartition("/")[2]}".*?</li>', board, re.DOTALL)
+    assert row
+    assert "8 Foolscap Lane, EC9A 1AP · also Suspect&#39;s home, Flat 12, Octavo Tower" in row[0]
+    assert "Domestic abuse risk, at another place (Suspect&#39;s home)" in row[0]
+    assert "at this home" not in row[0], "what is marked at another place is never said of this one"
+    place = hidden(page.split('id="also"')[1], "place_id")
+    assert handler.post(f"{path}/place", {"act": "again", "place_id": place}).status_code == 303
+    reply = handler.post(f"{path}/place", {"act": "also", "location": HOME, "label": "Typed words"})
+    assert reply.status_code == 422
+    assert "has that place already" in reply.text
+    assert 'value="Typed words"' in reply.text
+    assert handler.post(f"{path}/place", {"act": "remove", "place_id": place}).status_code == 303
+    page = handler.get(path).text
+    assert "Also <b>" not in page
+    assert "An added place concerns it no more" in page
+    assert handler.post(f"{path}/place", {"act": "again", "place_id": place}).status_code == 422
+    assert handler.post(f"{path}/place", {"act": "remove", "place_id": "../x"}).status_code == 422

@@ -156,3 +156,21 @@ def test_a_withheld_kind_is_in_no_checklist_point_or_raise_of_a_call_handler(ask
 def test_the_checklists_are_listed(ask: Ask) -> None:
     listed = {one["checklist"]: one for one in ask("/checklists").json()["checklists"]}
     assert listed["thrive"]["status"] == "draft"
+
+
+def test_a_place_is_added_and_removed(ask: Ask) -> None:
+    told = opened(ask, location={"address": "8 Foolscap Lane, EC9A 1AP"}, type=None)
+    at = f"/incidents/{told['incident']['incident_id']}/changes"
+    place = {"location": {"address": "Flat 12, Octavo Tower"}, "label": "Suspect's home"}
+    told = ask(at, {"added_place": place}).json()
+    (also,) = told["also"]
+    assert told["check"]["status"] == "clear"
+    assert (also["label"], also["check"]["status"], also["changed"]) == ("Suspect's home", "hit", False)
+    assert any(run["checklist"] == "domestic_abuse_20" for run in told["runs"])
+    twice = ask(at, {"added_place": place})
+    assert twice.status_code == 422
+    assert "has that place already" in twice.text
+    assert ask(at, {"added_place": place, "note": "and this"}).status_code == 422
+    told = ask(at, {"removed_place": also["place_id"]}).json()
+    assert told["also"] == []
+    assert ask(at, {"removed_place": also["place_id"]}).status_code == 422
