@@ -38,7 +38,7 @@ from overlay.web import (
 def create_app(services: Services | None = None) -> Flask:
     """The application over `services`; without them, over those the settings of the environment describe."""
     app = Flask(__name__)
-    app.extensions["overlay"] = services or Services.start(Settings.read())
+    app.extensions["overlay"] = services or _serving()
     app.jinja_loader = ChoiceLoader(
         [
             PackageLoader("overlay"),
@@ -82,3 +82,9 @@ def create_app(services: Services | None = None) -> Flask:
         app.register_blueprint(part)
     app.wsgi_app = proxies.behind(security.services_of(app).settings.trusted, app.wsgi_app)  # type: ignore[method-assign]  # Flask's own way to wrap
     return app
+
+
+def _serving() -> Services:
+    services = Services.start(Settings.read())
+    services.prepare_board(services.now())
+    return services

@@ -60,7 +60,7 @@ from overlay.incidents.board import Board
 from overlay.incidents.book import IncidentBook
 from overlay.incidents.looked import Looks
 from overlay.incidents.rules import Rules, RulesError
-from overlay.incidents.runs import Standings
+from overlay.incidents.runs import Standings, known_categories
 from overlay.incidents.wordings import Wordings
 from overlay.listing import Listing
 from overlay.proposals import ProposalBook
@@ -178,6 +178,15 @@ class Services:
         `follow` starts the thread that keeps them in step. Raises SettingsError, VaultError, ServerError,
         StoreUnavailable, each with one line for the person who started it.
         """
+        if follow:
+            gc.disable()  # what is loaded now stays; `spare_pauses` looks through it once
+        try:
+            return cls._start(settings, follow=follow)
+        finally:
+            gc.enable()
+
+    @classmethod
+    def _start(cls, settings: Settings, *, follow: bool) -> Services:
         known = Configuration.read(settings)
         if settings.store_url:
             _vet(settings.store_url, settings.store_timeout_s)
@@ -396,6 +405,17 @@ class Services:
             self.catch_up(collection)
         except StoreUnavailable as error:
             self.note_trouble(error)
+
+    def prepare_board(self, now: datetime) -> None:
+        """Work out how every open incident stands, as each role may know of it: the first page need not wait for it."""
+        gc.disable()
+        try:
+            reading = [role for role in self.roles.titles if self.roles.allows(role, "incidents.read")]
+            for known in {known_categories(self.categories, role) for role in reading}:
+                self.board.order(self.incidents.open(), self.standings, self.wordings, known, self.rules, now)
+        finally:
+            gc.enable()
+        spare_pauses()
 
     def _load(self, collection: str) -> None:
         news = self.store.load(collection)

@@ -50,6 +50,9 @@ def bench_board(settings: Settings, incidents: int, rounds: int, say: Callable[[
             began = time.perf_counter()
             services.incidents.replace(services.store.load(COLLECTION))
             loaded = time.perf_counter() - began
+            began = time.perf_counter()
+            services.prepare_board(services.now())
+            prepared = time.perf_counter() - began
             client = _signed_in(services)
             began = time.perf_counter()
             _get(client, "/board")
@@ -69,12 +72,16 @@ def bench_board(settings: Settings, incidents: int, rounds: int, say: Callable[[
         finally:
             services.close()
     timings["loading all of them"] = Timing(loaded * 1000, loaded * 1000, loaded * 1000, incidents / loaded)
+    timings["working out how all of them stand"] = Timing(
+        prepared * 1000, prepared * 1000, prepared * 1000, incidents / prepared
+    )
     timings["first page after a start"] = Timing(cold * 1000, cold * 1000, cold * 1000, 1 / cold)
     return Report(
         timings,
         (
             ("p50 of the first page, ms", timings[BOARD].p50, _AIM_MS),
             ("p99 of the first page, ms", timings[BOARD].p99, _AIM_MS),
+            ("first page after a start, ms", timings["first page after a start"].p50, _AIM_MS),
         ),
     )
 

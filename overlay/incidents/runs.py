@@ -14,6 +14,7 @@ from overlay.disclosure import LEVELS
 from overlay.incidents.entries import Checked
 from overlay.incidents.model import Incident, Run
 
+MOST_FOLLOWED = 500  # incidents whose checklists are continued where they were left; the others begin anew
 EVERY, TYPE, SILENT, MARKER = "every", "type", "silent", "marker:"
 SILENT_TYPE = "silent_or_dropped"
 _HEADLINE = LEVELS.index("headline")
@@ -134,6 +135,8 @@ class Standings:
         with self._lock:
             self._kept[incident.incident_id] = _Kept(incident.version, now, until, states)
             self._followed[incident.incident_id] = going_on
+            while len(self._followed) > MOST_FOLLOWED:
+                del self._followed[next(iter(self._followed))]
         return states
 
     def forget(self, there: frozenset[str]) -> None:
