@@ -9,8 +9,9 @@ again another person, keeps it. Only what is over can be erased.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any, Self
 
@@ -225,15 +226,24 @@ def dismiss(marker: Marker, by: Person, reason: str, now: datetime) -> Marker:
     )
 
 
-def confirm(marker: Marker, category: Category, seen_version: int, by: Person, now: datetime) -> Marker:
+def confirm(
+    marker: Marker,
+    category: Category,
+    seen_version: int,
+    by: Person,
+    now: datetime,
+    working: Callable[[date], date] = lambda day: day,
+) -> Marker:
     """The marker as reviewed today and still right: its next review is set by the category, never after its end.
+
+    `working` gives the working day on or before a day: a review that would be due on another is due on that.
 
     Raises Outdated, LifecycleRefused.
     """
     current = _standing(marker, seen_version, now)
     if current.provisional_until is not None:
         raise LifecycleRefused("marker", "It is provisional: keep it or dismiss it. It has no review before that.")
-    next_review = now.astimezone(LONDON).date() + timedelta(days=category.review_days)
+    next_review = working(now.astimezone(LONDON).date() + timedelta(days=category.review_days))
     return replace(
         current,
         version=current.version + 1,

@@ -29,6 +29,7 @@ class Area:
     force: str
     office_hours: str
     on_call: str
+    cover: str
     distances: Distances
     boundary: BaseGeometry | None
 
@@ -51,6 +52,7 @@ def load_area(settings: Settings) -> Area:
             force=area["force"],
             office_hours=contacts["office_hours"],
             on_call=contacts["on_call"],
+            cover=contacts["cover"],
             distances=Distances(**{name: float(value) for name, value in distances.items()}),
             boundary=_read_boundary(folder / boundary) if boundary else None,
         )

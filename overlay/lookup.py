@@ -19,6 +19,7 @@ from markers.store import Commit, Committed, StoreUnavailable, VersionConflict, 
 from markers.vault import VaultError
 from overlay.disclosure import Disclosed, Shown, for_actor
 from overlay.glass import Glass
+from overlay.hours import Contact
 from overlay.incidents.runs import SILENT_TYPE
 from overlay.roles import Actor
 from overlay.services import Services, trouble_words
@@ -59,7 +60,7 @@ class Answer:
 
     `store` is `current`, or `last_known` when the store did not answer; then `status` is always
     could_not_check and `as_of` the moment the copy was last known to be complete. `glass_until` is when the glass
-    broken for this incident is whole again.
+    broken for this incident is whole again. `ring` is whom to ring of public protection at this hour.
     """
 
     check_id: str
@@ -73,6 +74,7 @@ class Answer:
     matches: tuple[Shown, ...]
     prompts: tuple[Prompt, ...]
     ledger_entry: str
+    ring: Contact
     glass_until: datetime | None = None
 
 
@@ -208,6 +210,7 @@ def _compose(
             and any(item.grade is Grade.PHONE for item in shown),
         ),
         ledger_entry=str(uuid.uuid4()),
+        ring=services.ring(now),
         glass_until=glass.until if glass is not None else None,
     )
 

@@ -44,6 +44,7 @@ from overlay.feedback import FeedbackBook
 from overlay.folders import anchors_of, data_folders, key_ring, ledger_index_of
 from overlay.following import Following
 from overlay.glass import GlassBook
+from overlay.hours import COVER, OFFICE, ON_CALL, Contact
 from overlay.identity import (
     AccessBook,
     Counters,
@@ -416,6 +417,13 @@ class Services:
         finally:
             gc.enable()
         spare_pauses()
+
+    def ring(self, now: datetime) -> Contact:
+        """Whom to ring about a marker at this hour."""
+        hours, area = self.desk.hours, self.area
+        which = hours.which(now)
+        words = {OFFICE: area.office_hours, ON_CALL: area.on_call, COVER: area.cover}[which]
+        return Contact(which, words, hours.changes_at(now))
 
     def _load(self, collection: str) -> None:
         news = self.store.load(collection)

@@ -205,6 +205,8 @@ def _say_answer(answer: Answer) -> None:
         ):
             if text:
                 click.echo(f"      {label}{text}")
+    if any(match.owner for match in answer.matches):
+        click.echo(f"  ring now: {answer.ring.words}")
     for prompt in answer.prompts:
         click.echo(f"  opens: {prompt.title} ({prompt.why})")
     click.echo(f"  checked {answer.as_of.astimezone(LONDON):%H:%M:%S}, ledger entry {answer.ledger_entry}")

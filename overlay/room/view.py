@@ -96,4 +96,5 @@ def answer_of(services: Services, shown: ShownPlace, now: datetime) -> Answer | 
         matches=tuple(item.shown for item in shown.matches),
         prompts=(),
         ledger_entry="",
+        ring=services.ring(now),
     )

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from itertools import takewhile
 from typing import Final, TypeVar
 
@@ -31,7 +32,10 @@ _View = TypeVar("_View", "DeskView", "ListView", "ProposalView")
 
 @dataclass(frozen=True, slots=True)
 class DeskView:
-    """What needs somebody now. `own` are this person's proposals that wait for another; counts are of all there are."""
+    """What needs somebody now. `own` are this person's proposals that wait for another; counts are of all there are.
+
+    `escalated` says to whom what was due on a day or before it has gone, `with_whom` how many are with each.
+    """
 
     to_decide: tuple[Proposal, ...]
     own: tuple[Proposal, ...]
@@ -42,6 +46,8 @@ class DeskView:
     overdue_count: int
     due_count: int
     workload: tuple[tuple[str, int, int], ...]
+    escalated: tuple[tuple[date, str], ...]
+    with_whom: tuple[tuple[str, int], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +82,9 @@ class ProposalView:
 def view_desk(services: Services, actor: Actor, now: datetime) -> DeskView:
     """Raises NotAllowedAnyMore, NothingDisclosed, `StoreUnavailable`."""
     today = now.astimezone(LONDON).date()
-    soon = today.toordinal() + services.desk.due_days
+    rules = services.desk
+    soon = rules.hours.days_on(today, rules.due_working_days)
+    escalated = rules.late_since(today)
 
     def look() -> DeskView:
         whole = frozenset(code for code in services.categories if may_see_whole(services, actor, code))
@@ -88,7 +96,7 @@ def view_desk(services: Services, actor: Actor, now: datetime) -> DeskView:
         ]
         standing = [row.marker for row in live if row.state is State.IN_FORCE]
         late = list(takewhile(lambda marker: overdue(marker, today), standing))
-        due = list(takewhile(lambda marker: marker.review_on.toordinal() <= soon, standing[len(late) :]))
+        due = list(takewhile(lambda marker: marker.review_on <= soon, standing[len(late) :]))
         waiting = [proposal for proposal in services.proposals.waiting() if proposal.marker.category in whole]
         return DeskView(
             to_decide=tuple(p for p in waiting if p.by.actor_id != actor.actor_id),
@@ -104,6 +112,8 @@ def view_desk(services: Services, actor: Actor, now: datetime) -> DeskView:
             overdue_count=len(late),
             due_count=len(due),
             workload=_workload(standing, late),
+            escalated=escalated,
+            with_whom=_with_whom(late, escalated),
         )
 
     return _logged(
@@ -221,6 +231,16 @@ def _shown(services: Services, actor: Actor, markers: list[Marker]) -> list[Mark
     """Those of categories that this person's role is shown whole; as a rule all of them."""
     withheld = {code for code in services.categories if not may_see_whole(services, actor, code)}
     return [marker for marker in markers if marker.category not in withheld] if withheld else markers
+
+
+def _with_whom(late: list[Marker], escalated: tuple[tuple[date, str], ...]) -> tuple[tuple[str, int], ...]:
+    """How many overdue reviews are with each to whom they go on, the last of them in front."""
+    with_whom, so_far = [], 0
+    for day, to in escalated:
+        until = bisect_right(late, day, key=lambda marker: marker.review_on)
+        with_whom.append((to, until - so_far))
+        so_far = until
+    return tuple((to, count) for to, count in with_whom if count)
 
 
 def _workload(standing: list[Marker], late: list[Marker]) -> tuple[tuple[str, int, int], ...]:

@@ -15,6 +15,7 @@ from markers.ledger import Operation
 from markers.lifecycle import LifecycleRefused, Proposal, Step
 from markers.model import Marker, Place, Premises
 from markers.resolve import resolve
+from overlay.hours import OFFICE
 from overlay.roles import Actor
 from overlay.services import Services
 from overlay.upkeep.change import (
@@ -107,7 +108,15 @@ def turn_down(services: Services, actor: Actor, proposal_id: str, why: str, now:
 
 
 def add_provisional(services: Services, actor: Actor, wanted: Marker, why: str, now: datetime) -> Marker:
-    """A marker that warns at once and lapses unless public protection keeps it. Raises as `propose`."""
+    """A marker that warns at once and lapses unless public protection keeps it. Raises as `propose`.
+
+    While the office is at work the word with it has to say why it can't wait for them.
+    """
+    ring = services.ring(now)
+    if ring.which == OFFICE and not why:
+        raise LifecycleRefused(
+            "why", f"Public protection is at its desk now: ring {ring.words}. Or say why it can't wait."
+        )
     lasts = services.desk.provisional
     marker = lifecycle.provisional(placed_as_one(services, wanted), person(actor), lasts, now)
 
@@ -143,7 +152,8 @@ def confirm(services: Services, actor: Actor, marker_id: str, version: int, evid
         category = services.categories.get(marker.category)
         if category is None:
             raise LifecycleRefused("marker", "Its category is no longer kept here. Amend the marker, or end it.")
-        return lifecycle.confirm(marker, category, version, person(actor), now)
+        working = services.desk.hours.working_day_before
+        return lifecycle.confirm(marker, category, version, person(actor), now, working)
 
     return _changed(services, actor, marker_id, "confirmed", evidence, now, confirmed)
 

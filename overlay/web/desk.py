@@ -62,6 +62,7 @@ def show() -> ResponseReturnValue:
         _titles(),
         may_propose=services.roles.may(actor, "markers.propose"),
         may_decide=services.roles.may(actor, "markers.approve"),
+        due_working_days=services.desk.due_working_days,
         done="Erased: ids and dates are all that is left of it." if request.args.get("done") == "erased" else None,
     )
     return render_template("pages/desk.html", page=page)

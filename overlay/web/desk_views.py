@@ -29,6 +29,7 @@ class DeskPage:
     titles: dict[str, str]
     may_propose: bool
     may_decide: bool
+    due_working_days: int
     done: str | None
 
 

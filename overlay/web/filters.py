@@ -9,7 +9,7 @@ from overlay.feedback import KINDS
 from overlay.viewing import place_words
 from overlay.web.marker_words import STATES, STEPS, field_text, field_title, not_told
 from overlay.web.room_words import raise_words
-from overlay.web.times import clock, day, moment, review_words
+from overlay.web.times import clock, day, moment, review_words, ring_words
 from overlay.web.wording import words_of
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ def register(app: Flask) -> None:
         day=day,
         moment=moment,
         review_words=review_words,
+        ring_words=ring_words,
         raise_words=raise_words,
         place_words=place_words,
         state_words=STATES.__getitem__,

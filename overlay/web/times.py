@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime
 
 from markers.model import LONDON
+from overlay.hours import Contact
 
 
 def clock(moment: datetime) -> str:
@@ -27,6 +28,12 @@ def moment(value: datetime, today: datetime) -> str:
     local = value.astimezone(LONDON)
     same_day = local.date() == today.astimezone(LONDON).date()
     return f"{local:%H:%M}" if same_day else f"{day(value, today)} {local:%H:%M}"
+
+
+def ring_words(contact: Contact, today: datetime) -> str:
+    """Whom to ring now, and from when somebody else."""
+    until = f" (until {moment(contact.until, today)})" if contact.until is not None else ""
+    return f"{contact.words}{until}"
 
 
 def review_words(review: str | None, today: datetime) -> str:

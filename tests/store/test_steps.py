@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -201,6 +201,15 @@ class TestProvisional:
         with pytest.raises(LifecycleRefused, match="lapsed"):
             steps.keep(room.services, MORGAN, "da-1", "", room.now)
 
+    def test_while_the_office_is_at_work_it_takes_a_word_why_it_can_not_wait(self, room: Room) -> None:
+        room.later(hours=9)  # noon on a Monday
+        with pytest.raises(LifecycleRefused, match="at its desk now: ring PPU desk") as refused:
+            steps.add_provisional(room.services, ROBIN, NEW, "", room.now)
+        assert refused.value.field == "why"
+        assert status(room) is Status.CLEAR
+        steps.add_provisional(room.services, ROBIN, NEW, "nobody answers", room.now)
+        assert status(room) is Status.HIT
+
     def test_public_protection_keeps_it_or_dismisses_it(self, room: Room) -> None:
         steps.add_provisional(room.services, ROBIN, NEW, "", room.now)
         with pytest.raises(LifecycleRefused, match="DA-1 already"):
@@ -216,6 +225,12 @@ class TestProvisional:
 
 
 class TestConfirming:
+    def test_the_next_review_is_on_a_working_day(self, room: Room) -> None:
+        room.now = datetime(2026, 10, 31, 12, tzinfo=UTC)  # 56 days on is Boxing Day, a Saturday after a bank holiday
+        in_force(room)
+        confirmed = steps.confirm(room.services, PRIYA, "da-1", 1, "rang", room.now)
+        assert confirmed.review_on == date(2026, 12, 24)
+
     def test_it_takes_evidence_and_a_known_kind(self, room: Room) -> None:
         marker = in_force(room)
         with pytest.raises(LifecycleRefused, match="what you checked"):
@@ -343,6 +358,8 @@ def test_lists_show_what_a_search_asks_for(room: Room) -> None:
     assert found(state="due") == ["DA-2"]
     desk = view_desk(room.services, MORGAN, room.now)
     assert (desk.overdue_count, [m.reference for m in desk.overdue], desk.workload[0][1:]) == (1, ["DA-2"], (2, 1))
+    assert desk.with_whom == (("Head of public protection", 1),)
+    assert any(day >= desk.overdue[0].review_on for day, _ in desk.escalated)
     looks = [entry for entry in room.ledger() if entry.reason == "marker_list"]
     assert {seen.record_id for seen in looks[0].records} == {"da-1", "da-2"}
 

@@ -196,6 +196,8 @@ class TestConfirm:
         )  # fmt: skip
         short = replace(MARKER, ends_on=TODAY + timedelta(days=3))
         assert lifecycle.confirm(short, KIND, 3, PAT, NOW).review_on == short.ends_on
+        earlier = lifecycle.confirm(MARKER, KIND, 3, PAT, NOW, lambda day: day - timedelta(days=2))
+        assert earlier.review_on == TODAY + timedelta(days=28)
 
     def test_what_changed_since_or_is_provisional_or_over_is_not_confirmed(self) -> None:
         with pytest.raises(Outdated):
