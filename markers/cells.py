@@ -13,13 +13,16 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import TypeVar
 
-from shapely import force_2d, from_wkt
+from shapely import force_2d, from_wkt, get_parts, to_wkt
 from shapely.errors import ShapelyError
+from shapely.geometry import MultiPolygon
 from shapely.geometry.base import BaseGeometry
+from shapely.geometry.polygon import orient
 from shapely.validation import explain_validity
 
 from markers.address import normalise_postcode
 from markers.dates import DateError, read_date
+from markers.geojson import GeoJsonError, read_geojson
 from markers.location import EAST_LIMIT, LONGEST_ADDRESS, NORTH_LIMIT, LocationError, read_phone, to_degrees, to_grid
 from markers.model import Point
 from markers.tables import Row, RowError, shown
@@ -195,8 +198,18 @@ def read_phone_cell(text: str) -> str:
 
 
 def read_zone(text: str) -> str:
-    """A polygon in National Grid metres as well-known text, at most 25 km2. Raises CellError."""
+    """A polygon as well-known text in National Grid metres or as GeoJSON in degrees, at most 25 km2; kept as the first.
+
+    A ring that runs the wrong way round is turned. Raises CellError, LocationError.
+    """
     text = read_text(text, 100_000)
+    if text.startswith("{"):
+        try:
+            drawn = read_geojson(text)
+        except GeoJsonError as error:
+            raise CellError(str(error)) from error
+        _check_zone(drawn)
+        return str(to_wkt(_turned(drawn), rounding_precision=2))
     if srid := _SRID.match(text):
         if srid[1] != "27700":
             raise CellError(f"is in the reference system {srid[1]}. Give National Grid metres (EPSG:27700).")
@@ -211,7 +224,7 @@ def read_zone(text: str) -> str:
             "Write POLYGON ((east north, east north, ...)), the last corner the first again."
         ) from None
     _check_zone(zone)
-    return str(zone.wkt)
+    return str(_turned(zone).wkt)
 
 
 def grid_point(easting: float, northing: float) -> Point:
@@ -241,6 +254,12 @@ def _check_zone(zone: BaseGeometry) -> None:
         raise CellError(
             f"covers {zone.area / 1e6:,.1f} km2, and at most {LARGEST_ZONE_M2 / 1e6:,.0f} are taken. Draw it smaller."
         )
+
+
+def _turned(zone: BaseGeometry) -> BaseGeometry:
+    """Outer rings anticlockwise, holes clockwise (RFC 7946 section 3.1.6): what a ring encloses is never in doubt."""
+    parts = [orient(part) for part in get_parts(zone)]
+    return parts[0] if zone.geom_type == "Polygon" else MultiPolygon(parts)
 
 
 def _read_number(text: str) -> float:

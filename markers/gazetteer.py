@@ -13,11 +13,13 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Iterable
-from functools import lru_cache
+from functools import cache, lru_cache
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import tantivy
 from convertbng.cutil import convert_osgb36_to_ll
 from geopy.geocoders.base import Geocoder
@@ -77,6 +79,7 @@ class Gazetteer(Geocoder):  # type: ignore[misc] # geopy ships no types
         self._far = lru_cache(maxsize=50_000)(self._find_far_spellings)
         self._phrase = lru_cache(maxsize=50_000)(self._find_phrase)
         self._parts = lru_cache(maxsize=2_000)(self._find_children)
+        self._where = cache(self._stand)
         self._word = lru_cache(maxsize=_CACHED_WORDS)(self._find_word)
         generation = _current(folder)
         if generation is None:
@@ -152,6 +155,21 @@ class Gazetteer(Geocoder):  # type: ignore[misc] # geopy ships no types
             return ()
         return self._parts(parent)
 
+    def within(self, west: float, south: float, east: float, north: float) -> list[Place]:
+        """Places of the index of every home that stands in a box of National Grid metres."""
+        where = self._where()
+        held = (where[:, 0] >= west) & (where[:, 0] <= east) & (where[:, 1] >= south) & (where[:, 1] <= north)
+        return [int(at) for at in np.nonzero(held)[0]]
+
+    def _stand(self) -> npt.NDArray[np.float32]:
+        """Where the home of each record stands, read once when a map first asks; NaN where that is not known."""
+        where = np.full((len(self.shelf) if self.shelf is not None else 0, 2), np.nan, dtype=np.float32)
+        for record in range(len(where)):
+            point = self._head(record)[1]
+            if point is not None:
+                where[record] = point.easting, point.northing
+        return where
+
     def in_postcode(self, postcode: str) -> tuple[Premises, ...]:
         """Every home of a full postcode, none for text that is no postcode."""
         whole = normalise_postcode(postcode)
@@ -186,6 +204,13 @@ class Gazetteer(Geocoder):  # type: ignore[misc] # geopy ships no types
     def far_spellings(self, word: str) -> tuple[str, ...]:
         """Known words two slips away from one that has no nearer ones; slow, for when nothing else was found."""
         return self._far(word)
+
+    def words_beginning(self, text: str, limit: int) -> tuple[str, ...]:
+        """Some known words that begin so; none for what is not all letters and figures."""
+        if self._words is None or not text.isalnum():
+            return ()
+        result = self._words.search(tantivy.Query.regex_query(WORDS, "word", f"{text.upper()}.*"), limit, count=False)
+        return tuple(str(self._words.doc(at).get_first("word")) for _, at in result.hits)
 
     def near_words(self, word: str) -> tuple[str, ...]:
         """Every known word that shares a form or the sound with this one."""

@@ -66,6 +66,10 @@ class Shelf:
         self._bodies = (folder / "bodies").open("rb", buffering=0)
         self._ends = array("Q", np.load(folder / "body_ends.npy").tobytes())
 
+    def __len__(self) -> int:
+        """How many records there are."""
+        return len(self._ends) - 1
+
     def body(self, record: int) -> bytes:
         """The packed home of a record."""
         start = self._ends[record]

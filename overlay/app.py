@@ -27,6 +27,8 @@ from overlay.web import (
     ledger,
     lock,
     marker,
+    marker_map,
+    premises,
     problem,
     second_factor,
     sign_in,
@@ -66,7 +68,9 @@ def create_app(services: Services | None = None) -> Flask:
         control_room,
         desk,
         marker,
+        marker_map,
         feedback,
+        premises,
         disclosures,
         ledger,
     )

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from shapely import get_coordinates, intersects_xy, prepare, set_coordinates
+from shapely import get_coordinates, intersects, intersects_xy, prepare, set_coordinates
 from shapely.geometry import shape
 from shapely.geometry.base import BaseGeometry
 
 from markers.geocoders import GeocoderError, Geocoders
-from markers.location import LocationError, to_grid
+from markers.location import EAST_LIMIT, NORTH_LIMIT, LocationError, to_grid
 from markers.matching import Distances
 from markers.model import Point
 from overlay.area_file import code_in, read_area_file
@@ -35,6 +35,16 @@ class Area:
 
     def contains(self, point: Point) -> bool:
         return self.boundary is None or bool(intersects_xy(self.boundary, point.easting, point.northing))
+
+    @property
+    def extent(self) -> tuple[tuple[str, float], ...]:
+        """The sides of the smallest box around it, each with its metres; of all the grid where it has no boundary."""
+        sides = self.boundary.bounds if self.boundary is not None else (0.0, 0.0, EAST_LIMIT, NORTH_LIMIT)
+        return tuple(zip(("west", "south", "east", "north"), sides, strict=True))
+
+    def meets(self, shape: BaseGeometry) -> bool:
+        """Whether any of a shape in National Grid metres is in the area."""
+        return self.boundary is None or bool(intersects(self.boundary, shape))
 
 
 def load_area(settings: Settings) -> Area:

@@ -4,24 +4,38 @@ from __future__ import annotations
 
 import threading
 from bisect import bisect_left, insort
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime
+from heapq import nsmallest
+from typing import Any, Final
 
 from markers.index import MarkerIndex
 from markers.model import Marker, State
 
 PAGE = 50
+_FEW_SORTED = 1_000
+_ORDERS: Final[dict[str, Callable[[Marker], Any]]] = {
+    "reference": lambda marker: (marker.reference.casefold(), marker.marker_id),
+    "kind": lambda marker: (marker.category, marker.review_on, marker.reference),
+    "owner": lambda marker: (marker.owner.casefold(), marker.review_on, marker.reference),
+    "changed": lambda marker: (-marker.recorded_at.timestamp(), marker.reference),
+}
 _ONE_BY_ONE = 500
 
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """What a list is asked for. `words` must all occur; `state` is a state, `live`, `due` or empty for all."""
+    """What a list is asked for. `words` must all occur; `state` is a state, `live`, `due` or empty for all.
+
+    `order` is one of `review`, `reference`, `kind`, `owner` and `changed` (the latest first).
+    """
 
     words: str = ""
     category: str = ""
     owner: str = ""
     state: str = "live"
+    order: str = "review"
     page: int = 1
 
 
@@ -113,6 +127,17 @@ def found(rows: list[Row], search: Search, today: date) -> list[Marker]:
     for word in search.words.casefold().split():
         rows = [row for row in rows if word in row.words]
     return [row.marker for row in rows]
+
+
+def page_of(markers: list[Marker], order: str, page: int) -> tuple[Marker, ...]:
+    """One page of them in an order; they come in that of their review."""
+    begin, end = (page - 1) * PAGE, page * PAGE
+    key = _ORDERS.get(order)
+    if key is None:
+        return tuple(markers[begin:end])
+    # The first pages are what people read: to sort 100,000 for them takes four times as long.
+    ordered = nsmallest(end, markers, key=key) if end <= _FEW_SORTED else sorted(markers, key=key)
+    return tuple(ordered[begin:end])
 
 
 def overdue(marker: Marker, today: date) -> bool:

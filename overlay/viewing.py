@@ -20,7 +20,7 @@ from overlay.services import Services
 LAST = 25
 MOST_IN_A_DAY = 5_000
 _TRIES = 8
-DESK_READS = frozenset(("desk_page", "marker_list", "marker_form", "proposal_page"))
+DESK_READS = frozenset(("desk_page", "marker_list", "marker_form", "proposal_page", "marker_map"))
 _LOOKS = (Operation.CONSULTATION, Operation.DISCLOSURE)
 
 

@@ -16,7 +16,7 @@ from markers.lifecycle import Change, Proposal, Step, differences, said
 from markers.model import LONDON, Grade, Marker, Match, State
 from overlay.disclosure import Shown, for_actor, names_it, shows_all
 from overlay.feedback import Feedback
-from overlay.listing import PAGE, Search, found, overdue
+from overlay.listing import PAGE, Search, found, overdue, page_of
 from overlay.lookup import NothingDisclosed
 from overlay.proposals import NoSuchProposal
 from overlay.roles import Actor
@@ -26,7 +26,7 @@ from overlay.viewing import NoSuchMarker, look_logged
 
 _TRIES = 8
 _MOST_DUE = 25
-_LISTED: Final = ("existence", "reference", "category", "headline", "owner", "place")
+LISTED: Final = ("existence", "reference", "category", "headline", "owner", "place")
 _View = TypeVar("_View", "DeskView", "ListView", "ProposalView")
 
 
@@ -140,7 +140,7 @@ def view_list(services: Services, actor: Actor, search: Search, now: datetime) -
         markers = _shown(services, actor, found(services.listing.rows(services.index, now), search, today))
         pages = max(1, -(-len(markers) // PAGE))
         page = min(max(1, search.page), pages)
-        shown = tuple(markers[(page - 1) * PAGE : page * PAGE])
+        shown = page_of(markers, search.order, page)
         return ListView(search, page, shown, len(markers), pages)
 
     return _logged(services, actor, "marker_list", look, lambda view: view.markers, now)
@@ -268,7 +268,7 @@ def _logged(
         }
         view = look()
         shown = {marker.marker_id: marker.version for marker in markers(view)}
-        records = tuple(RecordSeen(marker_id, version, None, _LISTED) for marker_id, version in shown.items())
+        records = tuple(RecordSeen(marker_id, version, None, LISTED) for marker_id, version in shown.items())
         if look_logged(services, actor, reason, records, at, now):
             return view
     raise NothingDisclosed("Markers are changing faster than this page can follow. Open it again.")

@@ -8,6 +8,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 
+from shapely import from_wkt
+from shapely.geometry import Point as ShapelyPoint
+
 from markers import lifecycle
 from markers.address import read_address
 from markers.cells import POSITIONS_AGREE_M
@@ -180,10 +183,24 @@ def placed_as_one(services: Services, wanted: Marker) -> Marker:
                 "easting",
                 f"That position is {apart:,.0f} m from {home.address}. Correct one of them, or leave it empty.",
             )
+    _in_the_area(services, place)
     marker = place_on_gazetteer(services, wanted)
     if home is not None and marker.place.uprn is None and marker.place.premises_id == home.premises_id:
         marker = replace(marker, place=replace(marker.place, uprn=home.uprn))
     return marker
+
+
+def _in_the_area(services: Services, place: Place) -> None:
+    """Raises LifecycleRefused for a position or an area that lies wholly outside the force's."""
+    title = services.area.title
+    if place.point is not None and not services.area.contains(place.point):
+        reach = place.radius_m or 0.0
+        if not services.area.meets(ShapelyPoint(place.point.easting, place.point.northing).buffer(reach)):
+            raise LifecycleRefused(
+                "easting", f"That position is outside {title}: no check here would meet it. Correct it."
+            )
+    if place.zone_wkt and not services.area.meets(from_wkt(place.zone_wkt)):
+        raise LifecycleRefused("zone_wkt", f"That area is outside {title}: no check here would meet it. Draw it again.")
 
 
 def home_of(services: Services, place: Place) -> Premises | None:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from flask import Blueprint, abort, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
-from markers.lifecycle import LifecycleRefused, Outdated, Step, differences
+from markers.lifecycle import LifecycleRefused, Outdated, Proposal, Step, differences
 from markers.model import Category, Marker
 from markers.store import StoreUnavailable
 from overlay import security
@@ -45,6 +45,13 @@ STATES = (
     ("ended", "Ended"),
     ("all", "All"),
 )
+ORDERS = (
+    ("review", "The one due first in front"),
+    ("reference", "By reference"),
+    ("kind", "By kind"),
+    ("owner", "By owner"),
+    ("changed", "The one changed last in front"),
+)
 _LONGEST_WHY = 1_000
 _AWAY = "The store is not answering, so this was not kept. What you typed is still here: send it again in a moment."
 _BUSY = "Others are changing this just now. What you typed is still here: send it again."
@@ -59,7 +66,7 @@ def show() -> ResponseReturnValue:
         chrome_for(actor),
         now,
         reads.view_desk(services, actor, now),
-        _titles(),
+        titles(),
         may_propose=services.roles.may(actor, "markers.propose"),
         may_decide=services.roles.may(actor, "markers.approve"),
         due_working_days=services.desk.due_working_days,
@@ -82,20 +89,25 @@ def search() -> ResponseReturnValue:
     return _list(request.form)
 
 
-def _list(asked: Mapping[str, str]) -> ResponseReturnValue:
-    services, actor, now = security.services(), security.actor(), security.now()
-    state = asked.get("state", "live")
-    number = asked.get("page", "1")
-    wanted = Search(
+def search_sent(asked: Mapping[str, str]) -> Search:
+    """What a list or a map is asked for; what makes no sense is as if it had been left out."""
+    state, number, order = asked.get("state", "live"), asked.get("page", "1"), asked.get("order", "")
+    return Search(
         words=asked.get("words", "")[:200],
         category=asked.get("category", ""),
         owner=asked.get("owner", "")[:120],
         state="" if state == "all" else state if state in dict(STATES) else "live",
+        order=order if order in dict(ORDERS) else ORDERS[0][0],
         page=int(number) if number.isdecimal() and len(number) < 7 else 1,
     )
-    view = reads.view_list(services, actor, wanted, now)
+
+
+def _list(asked: Mapping[str, str]) -> ResponseReturnValue:
+    services, actor, now = security.services(), security.actor(), security.now()
+    view = reads.view_list(services, actor, search_sent(asked), now)
     may = services.roles.may(actor, "markers.propose")
-    return render_template("pages/markers.html", page=MarkersPage(chrome_for(actor), now, view, _titles(), STATES, may))
+    page = MarkersPage(chrome_for(actor), now, view, titles(), STATES, ORDERS, may)
+    return render_template("pages/markers.html", page=page)
 
 
 @pages.get("/markers/new")
@@ -182,7 +194,7 @@ def proposal(proposal_id: str) -> ResponseReturnValue:
 @requires("markers.approve")
 def approve(proposal_id: str) -> ResponseReturnValue:
     """Put in force what another person proposed."""
-    _changeable(security.services().proposals.get(proposal_id)[0].marker.category)
+    _changeable(_fresh(proposal_id).marker.category)
 
     def do(why: str) -> str:
         return f"/markers/{steps.approve(*_by(), proposal_id, why, security.now()).marker_id}?done=approved"
@@ -195,7 +207,7 @@ def approve(proposal_id: str) -> ResponseReturnValue:
 def turn_down(proposal_id: str) -> ResponseReturnValue:
     """Turn a proposal down, or take one's own back."""
     services, actor = _by()
-    found, _ = services.proposals.get(proposal_id)
+    found = _fresh(proposal_id)
     _changeable(found.marker.category)
     if found.open and found.by.actor_id != actor.actor_id and not services.roles.may(actor, "markers.approve"):
         raise security.Forbidden(services.roles.title(actor.role), "markers.approve")
@@ -217,11 +229,19 @@ def why_of(form_name: str = "why") -> str:
     return text
 
 
+def _fresh(proposal_id: str) -> Proposal:
+    """A proposal that another process may have taken just now. Raises NoSuchProposal."""
+    services = security.services()
+    services.freshen("proposals")
+    return services.proposals.get(proposal_id)[0]
+
+
 def _by() -> tuple[Services, Actor]:
     return security.services(), security.actor()
 
 
-def _titles() -> dict[str, str]:
+def titles() -> dict[str, str]:
+    """The categories by code."""
     return {code: category.title for code, category in security.services().categories.items()}
 
 
@@ -316,7 +336,8 @@ def _holder(doubled: Doubled) -> str | None:
 def _form(
     at: str, typed: Typed, standing: Marker | None, hours: int | None, status: int, doubled: str | None = None
 ) -> ResponseReturnValue:
-    page = MarkerFormPage(chrome_for(security.actor()), at, typed, standing, hours, doubled)
+    extent = security.services().area.extent
+    page = MarkerFormPage(chrome_for(security.actor()), at, typed, standing, hours, extent, doubled)
     return render_template("pages/marker_form.html", page=page), status
 
 
@@ -328,7 +349,7 @@ def _proposal(proposal_id: str, wrong: tuple[Wrong, ...], status: int) -> Respon
         chrome_for(actor),
         now,
         view,
-        _titles(),
+        titles(),
         own=own,
         may_decide=services.roles.may(actor, "markers.approve") and not own,
         may_open_incidents=services.roles.may(actor, "incidents.read"),

@@ -11,6 +11,7 @@ from overlay.web.marker_form import Wrong
 if TYPE_CHECKING:
     from markers.model import Category, Marker
     from overlay.feedback import Feedback
+    from overlay.listing import Search
     from overlay.upkeep.desk import DeskView, ListView, ProposalView
     from overlay.upkeep.history import Page
     from overlay.upkeep.looking_back import LookingBack
@@ -42,7 +43,24 @@ class MarkersPage:
     view: ListView
     titles: dict[str, str]
     states: tuple[tuple[str, str], ...]
+    orders: tuple[tuple[str, str], ...]
     may_propose: bool
+
+    @property
+    def order_words(self) -> str:
+        return dict(self.orders)[self.view.search.order].lower()
+
+
+@dataclass(frozen=True, slots=True)
+class MapPage:
+    """`pages/marker_map.html`. `single`: markers are shown one by one where few are in view, not in figures alone."""
+
+    chrome: Chrome
+    search: Search
+    titles: dict[str, str]
+    states: tuple[tuple[str, str], ...]
+    extent: tuple[tuple[str, float], ...]
+    single: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +79,8 @@ class ChooseCategoryPage:
 class MarkerFormPage:
     """`pages/marker_form.html`. `at` is where it is sent; `standing` what is amended, None for a new marker.
 
-    `provisional_hours` is set where it warns at once. `doubled` is where to find what has its place already.
+    `provisional_hours` is set where it warns at once, `extent` is the map's.
+    `doubled` is where to find what has its place already.
     """
 
     chrome: Chrome
@@ -69,6 +88,7 @@ class MarkerFormPage:
     typed: Typed
     standing: Marker | None
     provisional_hours: int | None
+    extent: tuple[tuple[str, float], ...]
     doubled: str | None = None
 
     @property

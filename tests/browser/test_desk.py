@@ -145,3 +145,64 @@ def test_the_desks_pages_have_nothing_serious_and_nothing_spills(
     room.sign_in("control_room_supervisor")
     follow(room, "/markers/provisional?category=domestic_abuse_risk")
     sound(room)
+
+
+def test_a_home_is_chosen_as_it_is_typed_and_an_area_is_drawn(open_screen: Open, console: Console) -> None:
+    officer = open_screen(console)
+    officer.sign_in("ppu_officer")
+    page = officer.page
+    page.goto(f"{console.url}/markers/new?category=court_order")
+    page.wait_for_selector(".autocomplete__wrapper")
+    page.focus("#address")
+    page.keyboard.type("12 octav", delay=30)
+    page.wait_for_selector(".autocomplete__option")
+    officer.picture("form-homes")
+    assert violations(officer) == []
+    officer.press("ArrowDown")
+    officer.press("Enter")
+    assert page.input_value("#address") == "Flat 12, Octavo Tower, Scriptor Walk, London"
+    assert page.input_value("#postcode") == "EC9A 3AB"
+    assert page.input_value("#uprn")
+    page.focus("#draw summary")
+    officer.press("Enter")
+    page.wait_for_selector("#map .map__street")
+    page.fill("#zone_wkt", "POLYGON ((596000 179000, 596100 179000, 596100 179100, 596000 179100, 596000 179000))")
+    officer.press("Tab")
+    page.wait_for_selector("#map path.map__zone")
+    page.focus("[data-draw=clear]")
+    officer.press("Enter")
+    assert page.input_value("#zone_wkt") == ""
+    page.focus("[data-draw=Polygon]")
+    officer.press("Enter")
+    page.locator("#map").scroll_into_view_if_needed()
+    box = page.locator("#map").bounding_box()
+    assert box
+    for across, down in ((0.3, 0.3), (0.6, 0.3), (0.6, 0.6), (0.3, 0.3)):
+        page.mouse.click(box["x"] + box["width"] * across, box["y"] + box["height"] * down)
+        page.wait_for_timeout(80)
+    drawn = page.input_value("#zone_wkt")
+    assert drawn.startswith("POLYGON ((")
+    assert len(drawn.split(",")) == 4
+    officer.picture("form-drawn")
+    assert violations(officer) == []
+
+
+def test_the_map_is_reached_by_keyboard_and_the_list_is_its_equal(open_screen: Open, console: Console) -> None:
+    officer = open_screen(console)
+    officer.sign_in("ppu_officer")
+    page = officer.page
+    page.goto(f"{console.url}/markers")
+    page.fill("#words", "octavo")
+    page.focus("text=On the map")
+    officer.press("Enter")
+    page.wait_for_selector(".map__dot")
+    assert "markers are in view" in page.inner_text("#map-says")
+    page.focus(".map__dot >> nth=0")
+    officer.press("Enter")
+    page.wait_for_selector(".leaflet-popup a[href^='/markers/']")
+    officer.picture("map")
+    assert violations(officer) == []
+    page.focus("text=As a list")
+    officer.press("Enter")
+    page.wait_for_selector("caption:has-text('Markers found')", state="attached")
+    assert page.input_value("#words") == "octavo"

@@ -427,9 +427,29 @@ class TestPlace:
         assert moved.marker.place.uprn == moved.marker.place.premises_id
 
     def test_a_place_no_gazetteer_has_keeps_what_was_typed(self, room: Room) -> None:
-        nowhere = Place(address="Flat 9, 9 Nowhere Row", uprn="123", point=Point(1_000, 1_000))
+        nowhere = Place(address="Flat 9, 9 Nowhere Row", uprn="123", point=Point(596_000, 179_000))
         place = propose(room, replace(NEW, place=nowhere)).marker.place
         assert place == nowhere
+
+    @pytest.mark.parametrize(
+        ("place", "field"),
+        [
+            (Place(point=Point(1_000, 1_000)), "easting"),
+            (Place(point=Point(530_000, 180_000), radius_m=500.0), "easting"),
+            (Place(zone_wkt="POLYGON ((530000 180000, 530100 180000, 530100 180100, 530000 180000))"), "zone_wkt"),
+        ],
+    )
+    def test_what_lies_wholly_outside_the_area_is_refused(self, room: Room, place: Place, field: str) -> None:
+        with pytest.raises(LifecycleRefused, match="outside Quillmarket") as refused:
+            propose(room, replace(NEW, place=place))
+        assert refused.value.field == field
+
+    def test_what_reaches_into_the_area_is_taken(self, room: Room) -> None:
+        boundary = room.services.area.boundary
+        assert boundary is not None
+        edge, middle = boundary.bounds[0] - 20, (boundary.bounds[1] + boundary.bounds[3]) / 2
+        place = Place(point=Point(edge, middle), radius_m=5_000.0)
+        assert propose(room, replace(NEW, place=place)).marker.place == place
 
 
 class TestFeedback:

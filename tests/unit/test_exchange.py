@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import tracemalloc
 import uuid
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from shapely import from_wkt
+from shapely import from_wkt, get_coordinates
 
 from markers.address import local_id
 from markers.exchange import (
@@ -24,6 +25,7 @@ from markers.exchange import (
     read_markers,
     read_queries,
 )
+from markers.location import to_grid
 from markers.model import Category, Marker, Point, Premises
 from markers.written import MARKER_COLUMNS
 
@@ -433,6 +435,66 @@ def test_zones_that_are_read(listed, wkt):
     zone = one(listed(row(address="", zone_wkt=wkt))).place.zone_wkt
     assert zone is not None
     assert from_wkt(zone).area == 10_000
+
+
+def test_a_ring_that_runs_the_wrong_way_round_is_turned_and_a_hole_stays_one(listed):
+    hole = "(580020 180020, 580040 180020, 580040 180040, 580020 180040, 580020 180020)"
+    wkt = f"POLYGON ((580000 180000, 580000 180100, 580100 180100, 580100 180000, 580000 180000), {hole})"
+    zone = from_wkt(one(listed(row(address="", zone_wkt=wkt))).place.zone_wkt)
+    assert zone.exterior.is_ccw
+    assert not zone.interiors[0].is_ccw
+    assert zone.area == 10_000 - 400
+
+
+LONLAT = [[0.60, 51.50], [0.601, 51.50], [0.601, 51.501], [0.60, 51.50]]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"type": "Polygon", "coordinates": [LONLAT]},
+        {"type": "Polygon", "coordinates": [[[*at, 12.0] for at in LONLAT]]},
+        {"type": "Polygon", "coordinates": [LONLAT[::-1]]},
+        {"type": "MultiPolygon", "coordinates": [[LONLAT]]},
+        {"type": "Feature", "properties": {"name": "x"}, "geometry": {"type": "Polygon", "coordinates": [LONLAT]}},
+        {
+            "type": "FeatureCollection",
+            "features": [
+                {"type": "Feature", "properties": {}, "geometry": {"type": "Polygon", "coordinates": [LONLAT]}}
+            ],
+        },
+    ],
+)
+def test_geojson_is_read_in_degrees_and_kept_in_metres(listed, content):
+    zone = from_wkt(one(listed(row(address="", zone_wkt=json.dumps(content)))).place.zone_wkt)
+    east, north = to_grid(0.60, 51.50).easting, to_grid(0.60, 51.50).northing
+    assert any(abs(x - east) < 0.02 and abs(y - north) < 0.02 for x, y in get_coordinates(zone))
+    assert 3_000 < zone.area < 4_500  # half of 69 m by 111 m
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        ('{"type": "Polygon"', "is not GeoJSON with one polygon"),
+        ("{}", "is not GeoJSON with one polygon"),
+        ('{"type": "Polygon", "coordinates": "here"}', "is not GeoJSON with one polygon"),
+        ('{"type": "FeatureCollection", "features": []}', "is not GeoJSON with one polygon"),
+        ('{"type": "Point", "coordinates": [0.6, 51.5]}', "is a Point. A zone is a POLYGON"),
+        ('{"type": "Polygon", "coordinates": []}', "is an empty polygon"),
+        ('{"type": "Polygon", "coordinates": [[[580000, 180000], [580100, 180000], [580100, 180100]]]}',
+         "is not in longitude and latitude"),
+        ('{"type": "Polygon", "coordinates": [[[51.5, 0.6], [51.5, 0.601], [51.501, 0.601], [51.5, 0.6]]]}', "outside"),
+        ('{"type": "Polygon", "coordinates": [[[0.6, 51.5], [0.61, 51.51], [0.61, 51.5], [0.6, 51.51], [0.6, 51.5]]]}',
+         "crosses itself"),
+        ('{"type": "Polygon", "coordinates": [[[0.6, 51.5], [0.8, 51.5], [0.8, 51.7], [0.6, 51.5]]]}', "at most 25"),
+        ('{"type": ' * 5_000, "is not GeoJSON with one polygon"),
+    ],
+)  # fmt: skip
+def test_geojson_that_is_refused(listed, content, reason):
+    (error,) = markers(listed(row(zone_wkt=content)))
+    assert isinstance(error, RowError)
+    assert error.column in ("zone_wkt", "longitude", "latitude")
+    assert reason in error.reason
 
 
 def test_a_zone_with_heights_loses_them(listed):

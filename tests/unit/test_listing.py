@@ -6,9 +6,11 @@ import random
 from dataclasses import replace
 from datetime import timedelta
 
+import pytest
+
 from markers.index import MarkerIndex
 from markers.model import Marker
-from overlay.listing import Listing, Search, found
+from overlay.listing import PAGE, Listing, Search, found, page_of
 from tests.unit.test_lifecycle import MARKER, NOW, TODAY
 
 
@@ -79,3 +81,28 @@ def test_every_part_of_a_search_narrows_it() -> None:
     assert found(rows, Search(words="r-3", state=""), TODAY) == [m for m in every if m.reference == "R-3"]
     assert all(m.review_on < TODAY for m in found(rows, Search(state="due"), TODAY))
     assert {m.state_at(NOW).value for m in found(rows, Search(state="future"), TODAY)} == {"future"}
+
+
+@pytest.mark.parametrize("page", [1, 2, 20, 21, 24, 25])
+@pytest.mark.parametrize("order", ["review", "reference", "kind", "owner", "changed"])
+def test_a_page_of_an_order_is_the_page_of_everything_in_it(order: str, page: int) -> None:
+    markers = [
+        replace(
+            MARKER,
+            marker_id=f"m{n}",
+            reference=f"R-{n * 7 % 61}",
+            owner="AbC"[n % 3],
+            category=("x", "y")[n % 2],
+            recorded_at=NOW + timedelta(minutes=n * 11 % 97),
+        )
+        for n in range(1_200)
+    ]
+    key = {
+        "review": None,
+        "reference": lambda m: (m.reference.casefold(), m.marker_id),
+        "kind": lambda m: (m.category, m.review_on, m.reference),
+        "owner": lambda m: (m.owner.casefold(), m.review_on, m.reference),
+        "changed": lambda m: (-m.recorded_at.timestamp(), m.reference),
+    }[order]
+    whole = markers if key is None else sorted(markers, key=key)
+    assert list(page_of(markers, order, page)) == whole[(page - 1) * PAGE : page * PAGE]

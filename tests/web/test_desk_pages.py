@@ -306,3 +306,46 @@ def test_one_press_on_a_match_tells_its_owner_who_deals_with_it(
     assert officer.post(settle[1], {"why": ""}).headers["Location"].endswith("?done=not_settled")
     assert officer.post(settle[1], {"why": "Rang; proposed the change"}).headers["Location"].endswith("?done=settled")
     assert "Rang; proposed the change" in officer.get(marker).text
+
+
+def test_a_form_is_offered_homes_and_the_ground_under_its_map(officer: Visitor) -> None:
+    officer.get("/markers/new?category=court_order")
+    homes = officer.post("/premises/complete", {"address": "12 octav"}).json()
+    assert [home["address"] for home in homes] == ["Flat 12, Octavo Tower, Scriptor Walk, London"]
+    assert homes[0]["uprn"]
+    assert officer.post("/premises/complete", {}).json() == []
+    box = {"west": "595900", "south": "178900", "east": "596100", "north": "179100"}
+    told = officer.post("/premises/ground", box).json()
+    assert told["homes"]
+    assert told["streets"]
+    assert len(told["outline"][0]) > 4
+    for wrong in ({"west": "nan"}, {"east": "595900"}, {"north": "x"}, {"east": "9e9"}):
+        assert officer.post("/premises/ground", {**box, **wrong}).status_code == 400
+
+
+def test_the_list_goes_on_to_the_map_with_its_search_and_in_another_order(officer: Visitor) -> None:
+    officer.get("/markers")
+    page = officer.post("/markers/map", {"words": "octavo", "state": "live"})
+    assert page.status_code == 200
+    assert 'value="octavo"' in page.text
+    wide = {"west": "590000", "south": "170000", "east": "600000", "north": "190000"}
+    told = officer.post("/markers/map/view", {**wide, "words": "octavo", "state": "live"}).json()
+    assert told["here"] == len(told["markers"]) > 0
+    assert all("octavo" in one["where"].casefold() for one in told["markers"])
+    by_reference = officer.post("/markers", {"order": "reference", "state": "live"}).text
+    references = re.findall(r'<td><a href="/markers/[^"]+">([^<]+)</a>', by_reference)
+    assert references == sorted(references, key=str.casefold)
+    assert "by reference" in by_reference
+
+
+def test_the_control_room_learns_how_many_stand_where_and_no_more(signed_in: Callable[[str], Visitor]) -> None:
+    supervisor = signed_in("control_room_supervisor")
+    page = supervisor.get("/markers/map").text
+    assert "half-kilometre square" in page
+    assert "As a list" not in page
+    told = supervisor.post("/markers/map/figures", {}).json()
+    assert set(told) == {"clusters"}
+    assert all(one["count"] is None or one["count"] >= 5 for one in told["clusters"])
+    assert all(one["east"] % 500 == 250 for one in told["clusters"])
+    box = {"west": "590000", "south": "170000", "east": "600000", "north": "190000"}
+    assert supervisor.post("/markers/map/view", box).status_code == 403

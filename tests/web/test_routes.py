@@ -36,6 +36,7 @@ from tests.web.conftest import TIMEOUT_S, Visitor
 CHECK = {"location": {"address": "14 Nowhere At All"}}
 LINE = requests.Session()  # one connection, no memory of cookies
 NOWHERE = {"location": "14 Nowhere At All"}
+BOX: dict[str, object] = {"west": 596_000, "south": 178_000, "east": 596_500, "north": 179_500}
 REVIEW = {"finding": "made_up", "note": ""}
 
 
@@ -85,10 +86,16 @@ ROUTES: dict[tuple[str, str], Route] = {
     ("POST", "/incidents/<incident_id>/notes"): Route("incidents.work", {"text": ""}, REFUSED),
     ("POST", "/incidents/<incident_id>/raises"): Route("raises.take", {"key": "?"}, REFUSED),
     ("POST", "/incidents/<incident_id>/close"): Route("incidents.close", {"reason": ""}, REFUSED),
+    ("POST", "/premises/complete"): Route("checks.make", {"address": "14 tall"}),
+    ("POST", "/premises/ground"): Route("checks.make", BOX),
     ("GET", "/disclosures"): Route("disclosures.read"),
     ("GET", "/desk"): Route("markers.read"),
     ("GET", "/markers"): Route("markers.read"),
     ("POST", "/markers"): Route("markers.read", {"words": "x"}),
+    ("GET", "/markers/map"): Route("markers.count"),
+    ("POST", "/markers/map"): Route("markers.read", {"words": "x"}),
+    ("POST", "/markers/map/view"): Route("markers.read", BOX),
+    ("POST", "/markers/map/figures"): Route("markers.count"),
     ("GET", "/markers/new"): Route("markers.propose"),
     ("POST", "/markers/new"): Route("markers.propose", {"category": "court_order"}, {"": 422}),
     ("GET", "/markers/provisional"): Route("markers.provisional"),
