@@ -17,12 +17,11 @@ LONGEST_LINE = 1_000_000
 _CHUNK = 65_536
 _UTF16 = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
 _OTHER_FILES = {
-    b"PK\x03\x04": "an Excel workbook or a zip file",
-    b"\xd0\xcf\x11\xe0": "an old Excel workbook",
+    b"\xd0\xcf\x11\xe0": "an old Excel workbook, or one with a password",
     b"%PDF": "a PDF",
     b"\x1f\x8b": "a compressed file",
 }
-_SAVE_AS_CSV = "Save it as CSV UTF-8 (comma delimited) and load that file."
+_SAVE_AS_CSV = "Save it as an Excel workbook (.xlsx) or CSV UTF-8 (comma delimited) and load that file."
 _SURROGATE = re.compile(rb"\xed[\xa0-\xbf][\x80-\xbf]")  # a half character written as if it were a whole one
 
 Warn = Callable[[str], object]

@@ -96,7 +96,7 @@ class ResultsWriter:
 
     def _write(self, *cells: str) -> None:
         try:
-            self._rows.writerow([_harmless(cell) for cell in cells])
+            self._rows.writerow([harmless(cell) for cell in cells])
         except OSError as error:
             raise self._refuse(error) from error
 
@@ -107,7 +107,7 @@ class ResultsWriter:
         )
 
 
-def _harmless(text: str) -> str:
+def harmless(text: str) -> str:
     """Spreadsheets run a text that begins so as a formula (OWASP, CSV injection)."""
     if text.startswith(("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")) and not _PLAIN_NUMBER.fullmatch(text):
         return "'" + text

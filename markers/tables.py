@@ -1,4 +1,4 @@
-"""Tables of text as people really save them: CSV out of Excel, a database or a text editor, one row at a time.
+"""Tables as people really save them: CSV out of Excel, a database or a text editor, or the workbook; row by row.
 
 Reads UTF-8, Windows-1252 and UTF-16, any line ends, commas, semicolons or tabs, and never holds more than
 one row (at most 1 MB) in memory. Quoting follows RFC 4180; a quotation mark out of place is refused, because
@@ -10,13 +10,14 @@ from __future__ import annotations
 import csv
 import re
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
 from itertools import chain
 from pathlib import Path
 
 from markers.lines import Lines, TableError, Warn, reading
+from markers.workbooks import SIGNATURE, FormulaError, count_rows, workbook_rows
 
 __all__ = ["Row", "RowError", "TableError", "Warn", "count_lines", "read_table", "shown", "squeeze"]
 
@@ -61,13 +62,20 @@ def read_table(
     Raises TableError, also part-way, when the file as a whole can't be read.
     """
     with reading(path) as file:
+        if file.read(len(SIGNATURE)) == SIGNATURE:
+            yield from _sheet_rows(path, set(required), set(optional), warn)
+            return
+        file.seek(0)
         yield from _rows(Lines(file, path.name, warn), set(required), set(optional), warn)
 
 
 def count_lines(path: Path) -> int:
-    """How many lines a file has, counted without reading them as text. Raises TableError."""
+    """How many lines a file has, or a workbook rows, counted without reading them as text. Raises TableError."""
     lines, last = 0, b""
     with reading(path) as file:
+        if file.read(len(SIGNATURE)) == SIGNATURE:
+            return count_rows(path)
+        file.seek(0)
         while chunk := file.read(_CHUNK):
             chunk = chunk.replace(b"\0", b"")  # the other half of a line end in UTF-16
             lines += chunk.count(b"\n") + chunk.count(b"\r") - chunk.count(b"\r\n")
@@ -87,7 +95,7 @@ def _rows(lines: Lines, required: set[str], optional: set[str], warn: Warn) -> I
     header, delimiter = _find_header(lines, required | optional)
     reader = csv.reader(chain([header], lines), delimiter=delimiter, skipinitialspace=True, strict=True)
     try:
-        columns = _name_columns(next(reader), required, optional, lines, warn)
+        columns = _name_columns(next(reader), required, optional, lines.refuse, warn)
     except csv.Error as error:
         raise lines.refuse(f"the header on line {lines.number} can't be read ({error}).") from error
     spaced = _spaces_after_quotes(delimiter)
@@ -107,18 +115,39 @@ def _rows(lines: Lines, required: set[str], optional: set[str], warn: Warn) -> I
                 yield RowError(start, None, _row_trouble(error))
                 continue
             cells = next(csv.reader([lines.last], delimiter=delimiter, skipinitialspace=True))
-        tidied = [_tidy(cell) for cell in cells]
-        if not any(tidied):
-            continue
-        if any(tidied[len(columns) :]):
-            yield RowError(
-                start,
-                None,
-                f"has {len(cells)} cells where the header names {len(columns)} columns. "
-                "Put quotation marks round a text that holds the separator.",
-            )
-            continue
-        yield Row(start, {column: text for column, text in zip(columns, tidied, strict=False) if column and text})
+        row = _row(start, cells, columns, "Put quotation marks round a text that holds the separator.")
+        if row is not None:
+            yield row
+
+
+def _sheet_rows(path: Path, required: set[str], optional: set[str], warn: Warn) -> Iterator[Row | RowError]:
+    """The rows of a workbook; the first with anything in it names the columns."""
+
+    def refuse(reason: str) -> TableError:
+        return TableError(f"{path.name}: {reason}")
+
+    columns: list[str | None] | None = None
+    for line, cells in workbook_rows(path, warn):
+        if isinstance(cells, FormulaError):
+            yield RowError(line, None, str(cells))
+        elif columns is not None:
+            row = _row(line, cells, columns, "Give every column that is filled a name in the first row.")
+            if row is not None:
+                yield row
+        elif any(map(_tidy, cells)):
+            columns = _name_columns(cells, required, optional, refuse, warn)
+    if columns is None:
+        raise refuse("empty. The first row must name the columns.")
+
+
+def _row(line: int, cells: list[str], columns: list[str | None], instead: str) -> Row | RowError | None:
+    """The cells under their columns; None for a blank row."""
+    tidied = [_tidy(cell) for cell in cells]
+    if not any(tidied):
+        return None
+    if any(tidied[len(columns) :]):
+        return RowError(line, None, f"has {len(cells)} cells where the header names {len(columns)} columns. {instead}")
+    return Row(line, {column: text for column, text in zip(columns, tidied, strict=False) if column and text})
 
 
 def _spaces_after_quotes(delimiter: str) -> re.Pattern[str]:
@@ -160,29 +189,29 @@ def _first_line(lines: Lines) -> str:
 
 
 def _name_columns(
-    header: list[str], required: set[str], optional: set[str], lines: Lines, warn: Warn
+    header: list[str], required: set[str], optional: set[str], refuse: Callable[[str], TableError], warn: Warn
 ) -> list[str | None]:
     """A column name for each cell of a row, None for a column that is not ours."""
     written = [_tidy(cell).replace("\n", " ") for cell in header]
     while written and not written[-1]:
         written.pop()
     if len(written) > MOST_COLUMNS:
-        raise lines.refuse(f"has {len(written)} columns. The most that is read is {MOST_COLUMNS}.")
+        raise refuse(f"has {len(written)} columns. The most that is read is {MOST_COLUMNS}.")
     known = {squeeze(name): name for name in required | optional}
     columns = [known.get(squeeze(name)) for name in written]
     if not any(columns):
-        raise lines.refuse(
+        raise refuse(
             f"no header. The first line must name the columns ({', '.join(sorted(required))}), "
             f"and it reads: {shown(', '.join(written), 120)}"
         )
     counts = Counter(column or squeeze(text) or text for column, text in zip(columns, written, strict=True) if text)
     twice = [name for name, count in counts.items() if count > 1]
     if twice:
-        raise lines.refuse(f"the column {shown(twice[0])} is there twice. Keep one.")
+        raise refuse(f"the column {shown(twice[0])} is there twice. Keep one.")
     spare = [text for column, text in zip(columns, written, strict=True) if column is None and text]
     if missing := sorted(required - {column for column in columns if column}):
         hints = "".join(f" Is {shown(near)} meant to be {name}?" for name in missing if (near := _nearest(name, spare)))
-        raise lines.refuse(f"lacks the column {', '.join(missing)}. It has: {shown(', '.join(written), 300)}.{hints}")
+        raise refuse(f"lacks the column {', '.join(missing)}. It has: {shown(', '.join(written), 300)}.{hints}")
     absent = (required | optional) - {column for column in columns if column}
     for text in spare:
         near = _nearest(text, sorted(absent))

@@ -30,10 +30,12 @@ from overlay.web import (
     marker_map,
     premises,
     problem,
+    reconcile,
     second_factor,
     sign_in,
     single_sign_on,
     tokens,
+    uploads,
 )
 
 
@@ -47,6 +49,7 @@ def create_app(services: Services | None = None) -> Flask:
             PrefixLoader({"govuk_frontend_jinja": PackageLoader("govuk_frontend_jinja")}),
         ]
     )
+    uploads.install(app)
     metrics.install(app)
     request_limits.install(app)
     security.install(app)
@@ -67,6 +70,7 @@ def create_app(services: Services | None = None) -> Flask:
         events,
         control_room,
         desk,
+        reconcile,
         marker,
         marker_map,
         feedback,

@@ -34,6 +34,7 @@ PERMISSIONS: Mapping[str, str] = MappingProxyType(
         "markers.confirm": "confirm at review that a marker is still right",
         "markers.provisional": "add a marker at once that lapses unless public protection keeps it",
         "feedback.give": "tell a marker's owner that it is on the wrong place, moved or still right",
+        "markers.export": "take a list of markers out of the system",
         "markers.erase": "erase a marker that is over, and every trace of what it said",
         "disclosures.read": "see to whom markers were shown",
         "incidents.read": "see incidents and their prompts",
@@ -57,6 +58,7 @@ PERMISSIONS: Mapping[str, str] = MappingProxyType(
 _CONTENT = (
     *("checks.make", "markers.import", "markers.count", "markers.read", "disclosures.read", "break_glass.open"),
     *("markers.propose", "markers.approve", "markers.confirm", "markers.provisional", "markers.erase"),
+    "markers.export",
     "feedback.give",
     *("incidents.read", "incidents.work", "incidents.dispatch", "incidents.close", "raises.take"),
 )

@@ -26,6 +26,7 @@ from overlay.services import Services
 View = TypeVar("View", bound=Callable[..., Any])
 
 LARGEST_BODY = 64 * 1024  # bytes
+LARGEST_FILE = 32 * 1024 * 1024  # of a list sent with a form: 100,000 markers are 25 MB as CSV
 DEVICE_LASTS = timedelta(days=90)
 API = "/api/"
 
@@ -73,19 +74,20 @@ class Unguarded(Exception):
 class Guard:
     """What a route asks for: a permission, or nothing for the reason given.
 
-    `by_itself` says that pages ask for it by themselves: it is no sign of a person.
+    `by_itself` says that pages ask for it by themselves: it is no sign of a person; `takes_file` that a list is sent.
     """
 
     permission: str | None
     reason: str | None
     by_itself: bool = False
+    takes_file: bool = False
 
 
-def requires(permission: str, *, by_itself: bool = False) -> Callable[[View], View]:
+def requires(permission: str, *, by_itself: bool = False, takes_file: bool = False) -> Callable[[View], View]:
     """Guard a view by a permission of overlay/roles.py."""
     if permission not in PERMISSIONS:
         raise ValueError(f"unknown permission {permission!r}")
-    return _bearing(Guard(permission, None, by_itself))
+    return _bearing(Guard(permission, None, by_itself, takes_file))
 
 
 def public(reason: str) -> Callable[[View], View]:
@@ -262,6 +264,8 @@ def _admit(app: Flask, csrf: CSRFProtect) -> None:
         roles = services().roles
         if not roles.may(known, guard.permission):
             raise Forbidden(roles.title(known.role), guard.permission)
+    if guard.takes_file:
+        request.max_content_length = LARGEST_FILE  # not before it is known who asks
     if not is_api(request) and request.method not in ("GET", "HEAD"):
         _own_form(csrf)
 

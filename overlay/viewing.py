@@ -20,7 +20,10 @@ from overlay.services import Services
 LAST = 25
 MOST_IN_A_DAY = 5_000
 _TRIES = 8
-DESK_READS = frozenset(("desk_page", "marker_list", "marker_form", "proposal_page", "marker_map"))
+_RECORDS_AN_ENTRY = 1_000
+DESK_READS = frozenset(
+    ("desk_page", "marker_list", "marker_form", "proposal_page", "marker_map", "marker_export", "reconciled")
+)
 _LOOKS = (Operation.CONSULTATION, Operation.DISCLOSURE)
 
 
@@ -178,22 +181,30 @@ def look_logged(
     records: tuple[RecordSeen, ...],
     expect: dict[str, int],
     now: datetime,
+    operation: Operation = Operation.CONSULTATION,
 ) -> bool:
-    """Whether the look is in the ledger, at the positions it was made at. Otherwise the news has been taken in."""
+    """Whether the look is in the ledger, at the positions it was made at. Otherwise the news has been taken in.
+
+    One entry for each 1,000 records, all in one commit. Raises NotAllowedAnyMore, `StoreUnavailable`.
+    """
     standing = services.access.standing(actor, now)
     if standing is None:
         raise NotAllowedAnyMore
-    entry = LedgerEntry(
-        entry_id=str(uuid.uuid4()),
-        at=now,
-        operation=Operation.CONSULTATION,
-        actor_id=actor.actor_id,
-        actor_role=actor.role,
-        via=actor.via,
-        reason=reason,
-        records=records,
+    entries = tuple(
+        LedgerEntry(
+            entry_id=str(uuid.uuid4()),
+            at=now,
+            operation=operation,
+            actor_id=actor.actor_id,
+            actor_role=actor.role,
+            via=actor.via,
+            reason=reason,
+            records=records[first : first + _RECORDS_AN_ENTRY],
+        )
+        for first in range(0, max(1, len(records)), _RECORDS_AN_ENTRY)
     )
-    done = services.commit(Commit(entry.entry_id, {**expect, "access": standing}, (), (entry.canonical(),)), now)
+    written = tuple(entry.canonical() for entry in entries)
+    done = services.commit(Commit(entries[0].entry_id, {**expect, "access": standing}, (), written), now)
     if isinstance(done, Committed):
         return True
     services.take_in(done.changes)

@@ -16,6 +16,8 @@ from overlay.plain_text import is_plain_text
 from overlay.services import running
 from overlay.settings import Settings
 from overlay.upkeep.lists import Plan, import_markers, plan_import
+from overlay.upkeep.reconciling import Reconciled, Theirs, read_homes, reconcile
+from overlay.viewing import place_words
 
 _LONGEST_PERSON = 120
 
@@ -36,7 +38,7 @@ def markers() -> None:
 def markers_import(
     file: Path, by: str, approved_by: str, dry_run: bool, skip_bad_rows: bool, data: Path | None, as_json: bool
 ) -> None:
-    """Load a CSV list of markers; a row whose reference is known changes that marker.
+    """Load a list of markers (CSV or .xlsx); a row whose reference is known changes that marker.
 
     Example: overlay markers import list.csv --by "A Officer" --approved-by "B Supervisor" --dry-run
     """
@@ -82,6 +84,56 @@ def markers_import(
             with progress_bar("Writing", len(plan.new) + len(plan.changed)) as step:
                 written = import_markers(services, operator(), plan, now, step)
     _say_plan(plan, errors, written, dry_run=dry_run, as_json=as_json)
+
+
+@markers.command("reconcile")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--category", default="child_protection_plan", show_default=True, help="Our markers to compare with.")
+@data_option
+@json_option
+def markers_reconcile(file: Path, category: str, data: Path | None, as_json: bool) -> None:
+    """Compare another system's list of homes with our live markers; nothing of it is kept.
+
+    Example: overlay markers reconcile met-cad.csv --category child_protection_plan
+    """
+    with running(Settings.read(data=data)) as services:
+        if category not in services.categories:
+            known = ", ".join(sorted(services.categories))
+            raise click.ClickException(f"There is no category {category}. There are: {known}.")
+        found = reconcile(services, operator(), category, read_homes(services, file, warn), datetime.now(UTC))
+    say_errors(list(found.errors))
+    if as_json:
+        click.echo(json.dumps(_plain(found)))
+        return
+    written, bad = sum(one.written for one in found.both), bad_rows(list(found.errors))
+    click.echo(
+        f"on both {len(found.both):,} (written two ways {written:,})  only there {len(found.theirs):,}  "
+        f"only here {len(found.ours):,}  twice on theirs {len(found.twice):,}  bad rows {bad:,}"
+    )
+    for theirs in found.theirs:
+        sure = "" if theirs.home is not None else "  (not surely one home of the gazetteer)"
+        click.echo(f"only there  line {theirs.line}: {theirs.reference}  {theirs.address}{sure}")
+    for marker in found.ours:
+        click.echo(f"only here   {marker.reference}: {place_words(marker)}")
+    for one in found.both:
+        if one.written:
+            click.echo(f"two ways    {one.marker.reference}: {place_words(one.marker)} | {one.theirs.address}")
+    for theirs in found.twice:
+        click.echo(f"twice       line {theirs.line}: {theirs.reference}  {theirs.address}")
+
+
+def _plain(found: Reconciled) -> dict[str, object]:
+    def row(theirs: Theirs) -> dict[str, object]:
+        home = theirs.home.premises_id if theirs.home is not None else None
+        return {"line": theirs.line, "reference": theirs.reference, "address": theirs.address, "premises_id": home}
+
+    return {
+        "both": [{**row(b.theirs), "marker": b.marker.reference, "written_two_ways": b.written} for b in found.both],
+        "only_there": [row(theirs) for theirs in found.theirs],
+        "only_here": [{"marker": marker.reference, "where": place_words(marker)} for marker in found.ours],
+        "twice": [row(theirs) for theirs in found.twice],
+        "errors": list(map(str, found.errors)),
+    }
 
 
 def _say_plan(plan: Plan, errors: list[RowError], written: int, *, dry_run: bool, as_json: bool) -> None:

@@ -105,8 +105,16 @@ def search_sent(asked: Mapping[str, str]) -> Search:
 def _list(asked: Mapping[str, str]) -> ResponseReturnValue:
     services, actor, now = security.services(), security.actor(), security.now()
     view = reads.view_list(services, actor, search_sent(asked), now)
-    may = services.roles.may(actor, "markers.propose")
-    page = MarkersPage(chrome_for(actor), now, view, titles(), STATES, ORDERS, may)
+    page = MarkersPage(
+        chrome_for(actor),
+        now,
+        view,
+        titles(),
+        STATES,
+        ORDERS,
+        may_propose=services.roles.may(actor, "markers.propose"),
+        may_export=services.roles.may(actor, "markers.export"),
+    )
     return render_template("pages/markers.html", page=page)
 
 

@@ -45,6 +45,7 @@ class MarkersPage:
     states: tuple[tuple[str, str], ...]
     orders: tuple[tuple[str, str], ...]
     may_propose: bool
+    may_export: bool
 
     @property
     def order_words(self) -> str:

@@ -144,6 +144,7 @@ class TestHelpAndUsage:
         runs: dict[tuple[str, ...], tuple[str | Path, ...]] = {
             ("check",): (CLEAR,),
             ("markers", "import"): (marked, "--by", "A", "--approved-by", "B", "--dry-run"),
+            ("markers", "reconcile"): (marked,),
             ("gazetteer", "load"): (premises, "--dry-run"),
             ("tokens", "create"): ("--role", "service", "--name", "json"),
             ("tokens", "list"): (),

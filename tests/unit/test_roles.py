@@ -26,7 +26,9 @@ EXPECTED = {
     | {"feedback.give", "raises.take", "markers.count", "markers.provisional"}
     | {"break_glass.told", "break_glass.review", "room.supervise"},
     "ppu_officer": SEEING | UPKEEP,
-    "ppu_supervisor": SEEING | UPKEEP | {"markers.import", "markers.approve", "markers.erase", "break_glass.review"},
+    "ppu_supervisor": SEEING
+    | UPKEEP
+    | {"markers.import", "markers.export", "markers.approve", "markers.erase", "break_glass.review"},
     "auditor": {"console.open", "ledger.search", "ledger.export"},
     "administrator": {"console.open", "accounts.manage", "tokens.manage", "api.describe", "metrics.read"},
     "service": DISPATCHING | {"checks.make", "api.describe", "metrics.read"},

@@ -156,7 +156,7 @@ def test_unknown_columns_are_reported_with_the_nearest_name(written):
         (b"reference,address\nR1,\0x\n", "line 2 holds NUL bytes"),
         ("reference,address\nR1,x\n".encode("utf-16-le"), "NUL bytes"),
         (b"\xff\xfer\0e\0\x00\xd8", "UTF-16"),
-        (b"PK\x03\x04\x14\0\x06", "this is an Excel workbook"),
+        (b"PK\x03\x04\x14\0\x06", "this workbook can't be read"),
         (b"\xd0\xcf\x11\xe0\xa1\xb1", "old Excel workbook"),
         (b'reference,address\nR1,x\nR2,"Flat 3\nR3,y\nR4,z\n', "the row that starts on line 3 is never closed"),
         (b'reference,address\nR1,x\nR2,"', "line 3 is never closed"),

@@ -12,7 +12,7 @@ import pytest
 from markers.ledger import LedgerEntry, Operation
 from overlay.services import Services
 from tests.conftest import Console
-from tests.web.conftest import Visitor
+from tests.web.conftest import TIMEOUT_S, Visitor
 
 FORM = {
     "category": "domestic_abuse_risk",
@@ -349,3 +349,42 @@ def test_the_control_room_learns_how_many_stand_where_and_no_more(signed_in: Cal
     assert all(one["east"] % 500 == 250 for one in told["clusters"])
     box = {"west": "590000", "south": "170000", "east": "600000", "north": "190000"}
     assert supervisor.post("/markers/map/view", box).status_code == 403
+
+
+def test_another_list_is_compared_and_nothing_of_it_is_kept(officer: Visitor, console: Console) -> None:
+    page = officer.get("/markers/reconcile").text
+    assert "Nothing of it is kept" in page
+    content = b'reference,address,postcode\nMET-1,"Flat 3, 14 Tallow Yard",EC9A 1AB\nMET-2,8 Foolscap Lane,EC9A 1AP\n'
+    sent = {"csrf_token": (None, officer.form_token), "category": (None, "child_protection_plan")}
+    reply = officer.session.post(
+        f"{officer.base}/markers/reconcile", files={**sent, "list": ("met.csv", content)}, timeout=TIMEOUT_S
+    )
+    assert reply.status_code == 200, reply.text
+    assert "<b>1</b> on both" in reply.text
+    assert "MET-2" in reply.text
+    for name, bad, said in (("x.pdf", b"%PDF-1", "this is a PDF"), ("", b"", "No list was chosen")):
+        files = {**sent, **({"list": (name, bad)} if name else {})}
+        refused = officer.session.post(f"{officer.base}/markers/reconcile", files=files, timeout=TIMEOUT_S)
+        assert refused.status_code == 422
+        assert said in refused.text
+    big = officer.session.post(
+        f"{officer.base}/markers/reconcile", files={**sent, "list": ("big.csv", b"x" * 34_000_000)}, timeout=60
+    )
+    assert big.status_code == 413
+    assert not any(b"MET-2" in path.read_bytes() for path in console.data.rglob("*") if path.is_file())
+
+
+def test_a_list_is_taken_out_by_permission(officer: Visitor, supervisor: Visitor) -> None:
+    officer.get("/markers")
+    assert officer.post("/markers/export", {"form": "csv"}).status_code == 403
+    supervisor.get("/markers")
+    reply = supervisor.post("/markers/export", {"form": "csv", "state": "live", "words": "octavo"})
+    assert reply.status_code == 200
+    assert reply.headers["Content-Disposition"].startswith("attachment; filename=OFFICIAL-SENSITIVE-markers-")
+    assert reply.headers["Cache-Control"] == "no-store"
+    rows = reply.content.decode("utf-8-sig").splitlines()
+    assert rows[0].startswith("handling,reference,category,")
+    assert all(row.startswith("OFFICIAL-SENSITIVE,") for row in rows[1:] if row[:1] != " ")
+    assert supervisor.post("/markers/export", {"form": "pdf"}).status_code == 404
+    book = supervisor.post("/markers/export", {"form": "xlsx", "state": "live"})
+    assert book.content.startswith(b"PK")
