@@ -25,6 +25,7 @@ from overlay.feedback import NoSuchFeedback
 from overlay.glass import GlassRefused, NoSuchGlass
 from overlay.identity import AccessBusy, IdentityError, Refused, SignInBusy, SignInRefused, SlowDown, StartAgain
 from overlay.incidents.book import NoSuchIncident
+from overlay.list_plans import NoSuchList
 from overlay.lookup import NotAllowedAnyMore, NothingDisclosed
 from overlay.proposals import NoSuchProposal
 from overlay.room.answering import AnswerMoved
@@ -229,6 +230,7 @@ TABLE: tuple[tuple[type[Exception], Callable[[Any], Problem]], ...] = (
     (NoSuchGlass, _gone),
     (NoSuchMarker, _gone),
     (NoSuchProposal, _gone),
+    (NoSuchList, _gone),
     (NoSuchFeedback, _gone),
     (NoSuchIncident, _gone),
     (RoomRefused, _room),

@@ -63,6 +63,7 @@ from overlay.incidents.looked import Looks
 from overlay.incidents.rules import Rules, RulesError
 from overlay.incidents.runs import Standings, known_categories
 from overlay.incidents.wordings import Wordings
+from overlay.list_plans import ListBook
 from overlay.listing import Listing
 from overlay.proposals import ProposalBook
 from overlay.roles import Roles
@@ -152,6 +153,7 @@ class Services:
     afresh: Kept
     proposals: ProposalBook
     feedback: FeedbackBook
+    lists: ListBook
     listing: Listing
     erased: Erased
     rules: Rules
@@ -242,6 +244,7 @@ class Services:
             afresh=Kept(),
             proposals=ProposalBook(),
             feedback=FeedbackBook(),
+            lists=ListBook(),
             listing=Listing(),
             erased=Erased(settings.data / "erased"),
             rules=known.rules,
@@ -446,6 +449,7 @@ class Services:
             "wordings": self.wordings,
             "proposals": self.proposals,
             "feedback": self.feedback,
+            "lists": self.lists,
         }
 
     def _positions(self) -> dict[str, int]:

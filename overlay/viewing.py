@@ -22,7 +22,16 @@ MOST_IN_A_DAY = 5_000
 _TRIES = 8
 _RECORDS_AN_ENTRY = 1_000
 DESK_READS = frozenset(
-    ("desk_page", "marker_list", "marker_form", "proposal_page", "marker_map", "marker_export", "reconciled")
+    (
+        "desk_page",
+        "marker_list",
+        "marker_form",
+        "proposal_page",
+        "marker_map",
+        "marker_export",
+        "reconciled",
+        "list_page",
+    )
 )
 _LOOKS = (Operation.CONSULTATION, Operation.DISCLOSURE)
 

@@ -33,6 +33,7 @@ from overlay.room.opening import checked, of_place, with_runs
 from overlay.services import Services
 from overlay.settings import Settings
 from overlay.upkeep.erasing import erase_again, purge_proposals
+from overlay.upkeep.list_plans import ListWorker, drop_unfinished, purge_lists
 
 log = structlog.get_logger()
 
@@ -132,6 +133,7 @@ def purge(services: Services, now: datetime) -> int:
 def attend(services: Services) -> None:
     """Go on until killed."""
     seen: tuple[int, tuple[date, int]] | None = None
+    lists = ListWorker()
     purged_at = 0.0
     log_written = 0
     while True:
@@ -149,9 +151,13 @@ def attend(services: Services) -> None:
                 if count:
                     log.info("incidents_purged", count=count)
                 purged_at = time.monotonic()  # what is refused below is tried again in a minute
-                erase_again(services, ATTENDANT, now)
+                if erase_again(services, ATTENDANT, now):
+                    drop_unfinished(services, ATTENDANT, now)
                 purge_proposals(services, ATTENDANT, now)
+                purge_lists(services, ATTENDANT, now)
                 log_written = _without_erased(services, log_written)
+            if lists.step(services):
+                continue  # the next batch at once; open incidents come between
         except (StoreError, VaultError) as error:
             log.warning("attendant_waits", kind=type(error).__name__)
         time.sleep(_EACH_S)

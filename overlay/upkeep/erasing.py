@@ -37,6 +37,9 @@ def erase(services: Services, actor: Actor, marker_id: str, reason: str, now: da
     if not reason:
         raise LifecycleRefused("why", "Say in a line why it is erased; the line itself is not kept.")
 
+    if services.lists.unfinished():
+        raise LifecycleRefused("marker", "A list that was sent in may hold it. Decide that list first, then erase.")
+
     def plan() -> Planned:
         marker = marker_of(services, marker_id)
         erasable(marker, now)

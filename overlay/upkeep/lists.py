@@ -67,15 +67,18 @@ class Plan:
     ended: tuple[str, ...]
 
 
-def plan_import(services: Services, markers: Iterable[Marker]) -> Plan:
-    """Compare a list with the store's copy. Versions are those the write will expect; nothing is written."""
+def plan_import(services: Services, markers: Iterable[Marker], taken: dict[str, str] | None = None) -> Plan:
+    """Compare a list with the store's copy. Versions are those the write will expect; nothing is written.
+
+    `taken` is by which reference each place is taken further up in the list, where it comes in batches.
+    """
     new: list[Marker] = []
     changed: list[Marker] = []
     unplaced: list[str] = []
     unfindable: list[str] = []
     doubled: list[tuple[str, str]] = []
     ended: list[str] = []
-    taken: dict[str, str] = {}
+    taken = {} if taken is None else taken
     unchanged = 0
     for given in markers:
         marker = place_on_gazetteer(services, given)

@@ -12,6 +12,7 @@ from markers.lifecycle import LifecycleRefused, Outdated, Proposal, Step, differ
 from markers.model import Category, Marker
 from markers.store import StoreUnavailable
 from overlay import security
+from overlay.list_plans import ListState
 from overlay.listing import Search
 from overlay.plain_text import is_plain_text
 from overlay.roles import Actor
@@ -70,6 +71,7 @@ def show() -> ResponseReturnValue:
         may_propose=services.roles.may(actor, "markers.propose"),
         may_decide=services.roles.may(actor, "markers.approve"),
         due_working_days=services.desk.due_working_days,
+        lists_waiting=sum(plan.state is ListState.WAITING for plan in services.lists.unfinished()),
         done="Erased: ids and dates are all that is left of it." if request.args.get("done") == "erased" else None,
     )
     return render_template("pages/desk.html", page=page)

@@ -31,6 +31,7 @@ class DeskPage:
     may_propose: bool
     may_decide: bool
     due_working_days: int
+    lists_waiting: int
     done: str | None
 
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +12,7 @@ from flask import Flask, Request, request
 from werkzeug.utils import secure_filename
 
 from markers.tables import TableError
+from overlay.held_file import held_file
 
 
 class InMemory(Request):
@@ -34,20 +33,17 @@ def install(app: Flask) -> None:
     app.request_class = InMemory
 
 
+def sent_file(field: str) -> tuple[str, bytes]:
+    """The name and content of a form's file. Raises TableError when there is none."""
+    sent = request.files.get(field)
+    if sent is None or not sent.filename:
+        raise TableError("No list was chosen. Choose a file: an Excel workbook (.xlsx) or CSV.")
+    return secure_filename(sent.filename)[-80:] or "list", sent.read()
+
+
 @contextmanager
 def uploaded(field: str) -> Iterator[Path]:
     """The file of a form's field under its own name, while it is read. Raises TableError when there is none."""
-    sent = request.files.get(field)
-    content = sent.read() if sent is not None else b""
-    if sent is None or not sent.filename:
-        raise TableError("No list was chosen. Choose a file: an Excel workbook (.xlsx) or CSV.")
-    held = os.memfd_create("list")
-    try:
-        with os.fdopen(os.dup(held), "wb") as file:
-            file.write(content)
-        with tempfile.TemporaryDirectory(prefix="overlay-list-") as folder:
-            path = Path(folder) / (secure_filename(sent.filename)[-80:] or "list")
-            path.symlink_to(f"/proc/{os.getpid()}/fd/{held}")
-            yield path
-    finally:
-        os.close(held)
+    name, content = sent_file(field)
+    with held_file(name, content) as path:
+        yield path

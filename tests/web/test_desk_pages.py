@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
@@ -388,3 +389,62 @@ def test_a_list_is_taken_out_by_permission(officer: Visitor, supervisor: Visitor
     assert supervisor.post("/markers/export", {"form": "pdf"}).status_code == 404
     book = supervisor.post("/markers/export", {"form": "xlsx", "state": "live"})
     assert book.content.startswith(b"PK")
+
+
+def sent_list(visitor: Visitor, rows: str, complete_of: str = "") -> str:
+    """A list's page once it was read."""
+    visitor.get("/lists")
+    files = {
+        "csrf_token": (None, visitor.form_token),
+        "complete_of": (None, complete_of),
+        "list": ("ppu list.csv", f"reference,category,address,subject\n{rows}".encode()),
+    }
+    reply = visitor.session.post(f"{visitor.base}/lists", files=files, allow_redirects=False, timeout=TIMEOUT_S)
+    assert reply.status_code == 303, reply.text
+    path = str(reply.headers["Location"])
+    until_list(visitor, path, "Waits for a second person")
+    return path
+
+
+def until_list(visitor: Visitor, path: str, words: str) -> None:
+    for _ in range(150):
+        if f"<b>{words}</b>" in visitor.get(path).text:
+            return
+        time.sleep(0.1)
+    raise AssertionError(visitor.get(path).text)
+
+
+def test_a_list_is_sent_in_looked_at_and_approved_in_part(
+    officer: Visitor, supervisor: Visitor, handler: Visitor
+) -> None:
+    name = secrets.token_hex(4)
+    home, other = (f"Flat {n}, {int(name, 16) % 900 + 1} Zq{name} Row" for n in (1, 2))
+    marked = ((1, "domestic_abuse_risk", home), (2, "domestic_abuse_risk", other), (3, "no kind", "x"))
+    rows = "".join(f'L-{name}-{number},{kind},"{where}",victim\n' for number, kind, where in marked)
+    path = sent_list(officer, rows)
+    page = officer.get(path).text
+    assert "You sent this in" in page
+    assert "Approve what is chosen" not in page
+    assert "line 4, category" in page
+    assert officer.post(f"{path}/approve", {"parts": "new"}).status_code == 403
+    page = supervisor.get(path).text
+    assert f"L-{name}-2" in page
+    refused = supervisor.post(f"{path}/approve", {"why": "as typed"})
+    assert refused.status_code == 422
+    assert "Choose what of it is to be done" in refused.text
+    assert "as typed" in refused.text
+    left = re.search(
+        rf'name="leave_out" value="([^"]+)"[^>]*> leave out<span class="govuk-visually-hidden"> L-{name}-2', page
+    )
+    assert left
+    assert f"L-{name}-1" not in check(handler, home)
+    assert supervisor.post(f"{path}/approve", {"parts": "new", "leave_out": left[1]}).status_code == 303
+    until_list(supervisor, path, "Done")
+    assert f"L-{name}-1" in check(handler, home)
+    assert f"L-{name}-1" in supervisor.post("/markers", {"words": f"L-{name}-1", "state": "all"}).text
+    assert "No markers" in supervisor.post("/markers", {"words": f"L-{name}-2", "state": "all"}).text
+    progress = supervisor.get(path, headers={"HX-Request": "true"}).text
+    assert progress.lstrip().startswith('<div id="list-progress"')
+    again = sent_list(officer, rows)
+    assert officer.post(f"{again}/turn-down", {"why": ""}).status_code == 303
+    assert "Turned down" in officer.get(again).text

@@ -26,6 +26,7 @@ from overlay.feed import TooManyStreams
 from overlay.feedback import NoSuchFeedback
 from overlay.glass import GlassRefused, NoSuchGlass
 from overlay.incidents.book import NoSuchIncident
+from overlay.list_plans import NoSuchList
 from overlay.lookup import NotAllowedAnyMore, NothingDisclosed
 from overlay.proposals import NoSuchProposal
 from overlay.room.answering import AnswerMoved
@@ -141,6 +142,7 @@ EVERY = [
     NoSuchGlass(),
     NoSuchMarker(),
     NoSuchProposal(),
+    NoSuchList(),
     NoSuchFeedback(),
     NoSuchIncident(),
     RoomRefused("call_sign", "Give a call sign like C123."),

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import cycle
 
 import pytest
@@ -18,7 +19,7 @@ from flask import Flask
 
 from markers.exchange import marker_id
 from markers.ledger import Via
-from markers.lifecycle import Step
+from markers.lifecycle import LifecycleRefused, Step
 from markers.location import RawLocation
 from markers.model import Place
 from overlay import glass, identity
@@ -29,7 +30,7 @@ from overlay.room import closing, opening
 from overlay.security import Guard, guard_of
 from overlay.services import Services
 from overlay.settings import SHIPPED_CONFIG, Settings
-from overlay.upkeep import feedback, steps
+from overlay.upkeep import feedback, list_plans, steps
 from tests.conftest import Console
 from tests.web.conftest import TIMEOUT_S, Visitor
 
@@ -92,6 +93,11 @@ ROUTES: dict[tuple[str, str], Route] = {
     ("GET", "/desk"): Route("markers.read"),
     ("GET", "/markers"): Route("markers.read"),
     ("POST", "/markers"): Route("markers.read", {"words": "x"}),
+    ("GET", "/lists"): Route("markers.read"),
+    ("POST", "/lists"): Route("markers.propose", {"complete_of": ""}, {"": 422}),
+    ("GET", "/lists/<list_id>"): Route("markers.read", ends={"finished": 200, "absent": 404}),
+    ("POST", "/lists/<list_id>/approve"): Route("markers.import", ends={"finished": 422, "absent": 404}),
+    ("POST", "/lists/<list_id>/turn-down"): Route("markers.propose", {"why": ""}, {"finished": 422, "absent": 404}),
     ("GET", "/markers/reconcile"): Route("markers.read"),
     ("POST", "/markers/reconcile"): Route("markers.read", {"category": "court_order"}, {"": 422}),
     ("POST", "/markers/export"): Route("markers.export", {"form": "csv", "words": "nothing so named"}),
@@ -261,6 +267,7 @@ def records(services: Services) -> dict[str, dict[str, str]]:
     said = feedback.give(services, handler, found.check_id, 0, "moved", "", now)
     return {
         "feedback_id": {"open": said.feedback_id, "absent": "0" * 32},
+        "list_id": {"finished": _finished_list(services, now), "absent": "0" * 32},
         "proposal_id": {"open": proposed[0], "decided": proposed[1], "absent": "0" * 32},
         "incident_id": {"open": worked[0], "closed": worked[1], "absent": "0" * 32},
         "account_id": {"open": by.actor_id, "disabled": leaver.account_id, "absent": "0" * 32},
@@ -272,6 +279,14 @@ def records(services: Services) -> dict[str, dict[str, str]]:
             "absent": marker_id("QM-9999"),
         },
     }
+
+
+def _finished_list(services: Services, now: datetime) -> str:
+    officer = Actor("list.officer", "L. Officer", "ppu_officer", Via.CLI)
+    plan = list_plans.lay_down(services, officer, "l.csv", b"", "", now)
+    with suppress(LifecycleRefused):  # the console's attendant may have refused it already
+        list_plans.turn_down(services, officer, plan.list_id, "", now)
+    return plan.list_id
 
 
 def _signed_in(services: Services, username: str, role: str) -> str:

@@ -1,0 +1,220 @@
+"""A list sent in: read, looked at, approved whole or in part by a second person, carried out once whoever is killed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from markers.exchange import marker_id
+from markers.ledger import Operation
+from markers.lifecycle import LifecycleRefused, Step
+from markers.model import Status
+from markers.store import Commit, Write
+from overlay.list_plans import PIECES, ListPlan, ListState, NoSuchList
+from overlay.lookup import Asked, check
+from overlay.room.attending import ATTENDANT
+from overlay.upkeep import list_plans, steps
+from overlay.upkeep.change import person as person_of
+from overlay.upkeep.erasing import erase
+from overlay.upkeep.list_plans import ListWorker, approve, drop_unfinished, lay_down, purge_lists, turn_down
+from overlay.upkeep.list_views import view_plan
+from tests.store.room import CASEY, DOMESTIC, HOME, Room, person
+
+PRIYA, MORGAN = person("Priya", "ppu_officer"), person("Morgan", "ppu_supervisor")
+HEADER = "reference,category,address,postcode,plan_category,plan_started,social_care_contact\n"
+ROWS = [
+    'CP-1,child_protection_plan,"Flat 3, 14 Tallow Yard",EC9A 1AB,neglect,2026-10-01,020 7946 0001\n',
+    "CP-2,child_protection_plan,8 Foolscap Lane,EC9A 1AP,neglect,2026-10-01,020 7946 0001\n",
+]
+BAD = "CP-3,no such kind,1 Nowhere Row,,,,\n"
+
+
+def sent(room: Room, *rows: str, complete_of: str = "", name: str = "list.csv") -> ListPlan:
+    text = (HEADER + "".join(rows)).encode()
+    return lay_down(room.services, PRIYA, name, text, complete_of, room.now)
+
+
+def worked(room: Room, plan: ListPlan) -> ListPlan:
+    worker = ListWorker()
+    while worker.step(room.services):
+        pass
+    return room.services.lists.get(plan.list_id)[0]
+
+
+def pieces(room: Room) -> list[str]:
+    return [r.record_id for r in room.services.store.load(PIECES).records if r.plain is not None]
+
+
+def carried_out(room: Room, plan: ListPlan, *parts: str, left_out: tuple[str, ...] = ()) -> ListPlan:
+    approve(room.services, MORGAN, plan.list_id, parts, left_out, "", room.now)
+    return worked(room, plan)
+
+
+def test_a_list_warns_nobody_before_a_second_person_approved_it_and_then_all_it_names(room: Room) -> None:
+    plan = worked(room, sent(room, *ROWS, BAD))
+    assert plan.state is ListState.WAITING
+    assert (plan.counts["new"], plan.counts["rejected"], plan.total) == (2, 1, 3)
+    assert any("line 4, category" in note for note in plan.notes)
+    assert check(room.services, CASEY, Asked(HOME), room.services.now()).status is Status.CLEAR
+    with pytest.raises(LifecycleRefused, match="second person"):
+        approve(room.services, PRIYA, plan.list_id, ("new",), (), "", room.now)
+    with pytest.raises(LifecycleRefused, match="Choose what"):
+        approve(room.services, MORGAN, plan.list_id, ("missing", "x"), (), "", room.now)
+    done = carried_out(room, plan, "new")
+    assert (done.state, done.done, done.total) == (ListState.DONE, 2, 2)
+    answer = check(room.services, CASEY, Asked(HOME), room.services.now())
+    assert answer.status is Status.HIT
+    written = room.services.index.get(marker_id("CP-1"))
+    assert written is not None
+    assert (written.proposed_by, written.proposer, written.approved_by) == ("Priya", "priya", "Morgan")
+    entries = [(e.reason, e.actor_id, e.operation) for e in room.ledger()]
+    assert ("list_sent_in", "priya", Operation.COLLECTION) in entries
+    assert ("list_approved", "morgan", Operation.ALTERATION) in entries
+    assert ("import", "morgan", Operation.COLLECTION) in entries
+    assert pieces(room) == [], "nothing of its rows stays"
+
+
+def test_what_is_left_out_or_not_chosen_is_not_done(room: Room) -> None:
+    carried_out(room, worked(room, sent(room, ROWS[0])), "new")
+    again = worked(room, sent(room, ROWS[0].replace("neglect", "emotional abuse"), ROWS[1]))
+    assert (again.counts["new"], again.counts["changed"], again.counts["unchanged"]) == (1, 1, 0)
+    view = view_plan(room.services, MORGAN, again.list_id, room.now)
+    assert [m.reference for m in view.new] == ["CP-2"]
+    ((marker, changes),) = view.changed
+    assert marker.reference == "CP-1"
+    assert [(c.field, c.before, c.after) for c in changes if c.field == "plan_category"] == [
+        ("plan_category", "neglect", "emotional abuse")
+    ]
+    assert room.ledger()[-1].reason == "list_page"
+    carried_out(room, again, "new", "changed", left_out=(marker_id("CP-2"),))
+    assert room.services.index.get(marker_id("CP-2")) is None
+    changed = room.services.index.get(marker_id("CP-1"))
+    assert changed is not None
+    assert dict(changed.details)["plan_category"] == "emotional abuse"
+
+
+def test_what_a_complete_list_lacks_is_proposed_to_end_and_not_ended(room: Room) -> None:
+    carried_out(room, worked(room, sent(room, *ROWS)), "new")
+    room.mark(replace(DOMESTIC, marker_id="da-9", reference="DA-9"))
+    plan = worked(room, sent(room, ROWS[0], complete_of="child_protection_plan"))
+    assert (plan.counts["missing"], plan.counts["unchanged"]) == (1, 1)
+    assert [m.reference for m in view_plan(room.services, MORGAN, plan.list_id, room.now).missing] == ["CP-2"]
+    carried_out(room, plan, "missing")
+    (proposal,) = room.services.proposals.waiting()
+    assert (proposal.step, proposal.marker.reference, proposal.by.actor_id) == (Step.END, "CP-2", "priya")
+    assert proposal.why == "Not on the list list.csv."
+    kept = room.services.index.get(marker_id("CP-2"))
+    assert kept is not None
+    assert kept.ending is None
+
+
+def test_an_ending_that_asks_who_was_told_is_left_to_a_person(room: Room) -> None:
+    room.mark(DOMESTIC)
+    plan = carried_out(room, worked(room, sent(room, complete_of="domestic_abuse_risk")), "missing")
+    assert plan.state is ListState.DONE
+    assert room.services.proposals.waiting() == ()
+    assert any("DA-1: its ending was not proposed" in note for note in plan.notes)
+
+
+@pytest.mark.parametrize("content", [b"%PDF-1.7", b"", b"nothing,known\n", b"PK\x03\x04x"])
+def test_what_is_no_list_is_refused_and_nothing_of_it_is_kept(room: Room, content: bytes) -> None:
+    plan = worked(room, lay_down(room.services, PRIYA, "x.xlsx", content, "", room.now))
+    assert plan.state is ListState.REFUSED
+    assert plan.notes[0].startswith("x.xlsx: ")
+    assert pieces(room) == []
+
+
+def test_a_list_is_turned_down_with_a_reason_or_taken_back_and_nothing_is_done(room: Room) -> None:
+    first, second = (worked(room, sent(room, *ROWS)) for _ in range(2))
+    with pytest.raises(LifecycleRefused, match="Say in a line why"):
+        turn_down(room.services, MORGAN, first.list_id, "", room.now)
+    turn_down(room.services, MORGAN, first.list_id, "last month's", room.now)
+    turn_down(room.services, PRIYA, second.list_id, "", room.now)
+    assert pieces(room) == []
+    assert worked(room, first).state is ListState.TURNED_DOWN
+    assert room.services.index.get(marker_id("CP-1")) is None
+    with pytest.raises(LifecycleRefused, match="nothing to decide"):
+        approve(room.services, MORGAN, first.list_id, ("new",), (), "", room.now)
+    with pytest.raises(LifecycleRefused, match="nothing to decide"):
+        turn_down(room.services, MORGAN, first.list_id, "x", room.now)
+
+
+def many(count: int) -> list[str]:
+    return [f"CP-{n},child_protection_plan,{n} Nowhere Row,,neglect,2026-10-01,020 7946 0001\n" for n in range(count)]
+
+
+@pytest.mark.parametrize("steps_done", [1, 2, 3])
+def test_killed_at_any_batch_the_next_attendant_goes_on_and_writes_each_row_once(room: Room, steps_done: int) -> None:
+    plan = sent(room, *many(450))
+    broken_off = ListWorker()
+    for _ in range(steps_done):
+        broken_off.step(room.services)
+    plan = worked(room, plan)
+    assert (plan.state, plan.counts["new"]) == (ListState.WAITING, 450)
+    approve(room.services, MORGAN, plan.list_id, ("new",), (), "", room.now)
+    broken_off = ListWorker()
+    for _ in range(steps_done):
+        broken_off.step(room.services)
+    done = worked(room, plan)
+    assert (done.state, done.done, done.notes) == (ListState.DONE, 450, ())
+    assert sum(m.reference.startswith("CP-") for m in room.services.index.all()) == 450
+    assert {m.version for m in room.services.index.all()} == {1}
+    assert sum(e.reason == "import" for e in room.ledger()) == 450
+    assert pieces(room) == []
+
+
+def test_rows_no_list_needs_and_lists_of_long_ago_are_erased(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> Iterator[None]:
+        raise RuntimeError("killed")
+
+    waiting = worked(room, sent(room, *ROWS))
+    finished = worked(room, sent(room, ROWS[1]))
+    with monkeypatch.context() as patched:
+        patched.setattr(list_plans, "_erase", broken)
+        with pytest.raises(RuntimeError):
+            turn_down(room.services, MORGAN, finished.list_id, "no", room.now)
+    assert len(pieces(room)) == 4
+    assert purge_lists(room.services, ATTENDANT, room.now) == 0
+    assert {piece.partition(".")[0] for piece in pieces(room)} == {waiting.list_id}
+    room.later(days=31)
+    assert purge_lists(room.services, ATTENDANT, room.now) == 1
+    with pytest.raises(NoSuchList):
+        room.services.lists.get(finished.list_id)
+    assert room.services.lists.get(waiting.list_id)[0].state is ListState.WAITING
+
+
+def test_a_list_that_was_not_sent_whole_is_refused_in_the_end(room: Room) -> None:
+    half = ListPlan("l1", "list.csv", person_of(PRIYA), PRIYA.role, room.now, "", 3)
+    room.services.store.commit(Commit("c1", {}, (Write("lists", "l1", 0, half.as_plain()),)))
+    room.services.catch_up("lists")
+    assert worked(room, half).state is ListState.SENDING
+    purge_lists(room.services, ATTENDANT, room.now)
+    assert room.services.lists.get("l1")[0].state is ListState.SENDING
+    room.later(minutes=11)
+    purge_lists(room.services, ATTENDANT, room.now)
+    assert room.services.lists.get("l1")[0].state is ListState.REFUSED
+
+
+def test_nothing_is_erased_while_a_list_may_hold_it_and_a_restore_drops_what_waits(room: Room) -> None:
+    room.mark(replace(DOMESTIC, ends_on=DOMESTIC.starts_on))
+    plan = worked(room, sent(room, *ROWS))
+    with pytest.raises(LifecycleRefused, match="A list that was sent in may hold it"):
+        erase(room.services, MORGAN, "da-1", "asked to", room.now)
+    drop_unfinished(room.services, ATTENDANT, room.now)
+    assert room.services.lists.get(plan.list_id)[0].state is ListState.TURNED_DOWN
+    assert pieces(room) == []
+    erase(room.services, MORGAN, "da-1", "asked to", room.now)
+    assert room.services.index.get("da-1") is None
+
+
+def test_a_place_taken_meanwhile_is_said_and_not_written(room: Room) -> None:
+    plan = worked(room, sent(room, *ROWS))
+    other = 'CP-77,child_protection_plan,"Flat 3, 14 Tallow Yard",EC9A 1AB,neglect,2026-10-01,020 7946 0001\n'
+    carried_out(room, worked(room, sent(room, other)), "new")
+    done = carried_out(room, plan, "new")
+    assert done.notes == ("CP-1: not written, CP-77 has its place by now.",)
+    assert room.services.index.get(marker_id("CP-1")) is None
+    assert room.services.index.get(marker_id("CP-2")) is not None
+    assert steps.marker_of(room.services, marker_id("CP-77")).version == 1
