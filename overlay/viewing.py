@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
@@ -19,6 +20,7 @@ from overlay.services import Services
 
 LAST = 25
 MOST_IN_A_DAY = 5_000
+MOST_COUNTED = 2_000
 _TRIES = 8
 _RECORDS_AN_ENTRY = 1_000
 DESK_READS = frozenset(
@@ -71,7 +73,11 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class MarkerView:
-    """One marker as its reader may see it, and its last looks, newest first."""
+    """One marker as its reader may see it, and its last looks, newest first.
+
+    `matched` is how often checks found it, by grade, of its newest looks as many as are counted; `counted_all` when
+    these are all there were.
+    """
 
     shown: Shown
     place: str
@@ -80,6 +86,8 @@ class MarkerView:
     review_on: date
     ends_on: date
     looks: tuple[Look, ...]
+    matched: tuple[tuple[str, int], ...] = ()
+    counted_all: bool = True
     subject: str = ""
     details: tuple[tuple[str, str], ...] = ()
     provisional_until: datetime | None = None
@@ -127,7 +135,15 @@ def view_marker(services: Services, actor: Actor, marker_id: str, now: datetime)
 
     Raises NoSuchMarker, NotAllowedAnyMore, NothingDisclosed, `StoreUnavailable`.
     """
-    earlier = _looks(services, services.ledger_search.find(marker=marker_id, limit=4 * LAST), marker_id)[:LAST]
+    every = services.ledger_search.find(marker=marker_id, limit=MOST_COUNTED)
+    earlier = _looks(services, every[: 4 * LAST], marker_id)[:LAST]
+    matched = Counter(
+        seen.grade
+        for item in every
+        if item.entry.operation is Operation.CONSULTATION
+        for seen in item.entry.records
+        if seen.record_id == marker_id and seen.grade is not None
+    )
     for _ in range(_TRIES):
         with services.index.lock:
             marker, position = services.index.get(marker_id), services.index.position
@@ -146,6 +162,8 @@ def view_marker(services: Services, actor: Actor, marker_id: str, now: datetime)
                 marker.review_on,
                 marker.ends_on,
                 earlier,
+                tuple(sorted(matched.items(), key=lambda one: (-one[1], one[0]))),
+                len(every) < MOST_COUNTED,
                 marker.subject if whole else "",
                 marker.details if whole else (),
                 marker.provisional_until,

@@ -35,11 +35,18 @@ def shown_marker(services: Services, actor: Actor, check_id: str, number: int) -
 
 def give(services: Services, actor: Actor, check_id: str, number: int, kind: str, word: str, now: datetime) -> Feedback:
     """Tell the owner what this person knows. Raises LifecycleRefused, NoSuchMarker, `StoreUnavailable`."""
+    marker_id, incident = shown_marker(services, actor, check_id, number)
+    return tell(services, actor, marker_id, incident, kind, word, now)
+
+
+def tell(
+    services: Services, actor: Actor, marker_id: str, incident: str | None, kind: str, word: str, now: datetime
+) -> Feedback:
+    """The same of a marker that this person was surely shown. Raises LifecycleRefused, NoSuchMarker."""
     if kind not in KINDS:
         raise LifecycleRefused("kind", "Choose wrong place, moved or still right.")
     if len(word) > LONGEST_WORD:
         raise LifecycleRefused("word", f"That is {len(word):,} characters; up to {LONGEST_WORD:,} can be kept.")
-    marker_id, incident = shown_marker(services, actor, check_id, number)
     feedback_id = str(uuid.uuid4())
     made: list[Feedback] = []
 

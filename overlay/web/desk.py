@@ -166,10 +166,14 @@ def add_provisional() -> ResponseReturnValue:
 def amend(marker_id: str) -> ResponseReturnValue:
     """The form of a change, filled with what stands."""
     category = _changeable(steps.marker_of(security.services(), marker_id).category)
+    services = security.services()
     marker = reads.open_marker(*_by(), marker_id, security.now())
-    return _form(
-        f"/markers/{marker_id}/amend", marker_form.of_marker(security.services(), category, marker), marker, None, 200
-    )
+    typed = marker_form.of_marker(services, category, marker)
+    if feedback_id := request.args.get("feedback"):
+        said, _ = services.feedback.get(feedback_id)
+        if said.marker_id == marker_id:
+            typed = marker_form.as_reported(services, typed, said)
+    return _form(f"/markers/{marker_id}/amend", typed, marker, None, 200)
 
 
 @pages.post("/markers/<marker_id>/amend")

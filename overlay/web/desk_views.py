@@ -144,8 +144,3 @@ class MarkerPage:
     def reported(self) -> int:
         """How often it was said to be wrong or moved."""
         return sum(said.kind != "still_right" for said in self.feedback)
-
-    @property
-    def matched(self) -> int:
-        """How many of the looks listed were checks that found it."""
-        return sum(look.grade is not None for look in self.view.looks)

@@ -9,10 +9,13 @@ from flask import Blueprint, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
 from markers.lifecycle import LifecycleRefused
+from markers.model import Marker
 from markers.store import StoreUnavailable
 from overlay import security
 from overlay.feedback import KINDS
+from overlay.incidents.book import COLLECTION
 from overlay.plain_text import is_plain_text
+from overlay.room.looks import look
 from overlay.security import requires
 from overlay.upkeep import desk as reads
 from overlay.upkeep import feedback, steps
@@ -31,12 +34,24 @@ _TEXT = "That holds characters that can't be kept. Type it again without them."
 
 
 @dataclass(frozen=True, slots=True)
+class About:
+    """Which match somebody speaks of: the place it has in the answer of a check they made, or on an incident's page.
+
+    `mark` is the incident page's, so that a match which has another place by now is not taken for it.
+    """
+
+    check_id: str
+    number: int
+    incident_id: str = ""
+    mark: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class FeedbackPage:
     """`fragments/feedback.html` and `pages/told.html`: what was told, or why it was not."""
 
     chrome: Chrome
-    check_id: str
-    number: int
+    about: About
     told: str = ""
     problem: str = ""
 
@@ -44,22 +59,51 @@ class FeedbackPage:
 @pages.post("/feedback")
 @requires("feedback.give")
 def give() -> ResponseReturnValue:
-    """Tell a marker's owner what this person knows of it."""
+    """Tell a marker's owner what this person knows of it: of a check they made, or of an incident's page."""
     form = request.form
     number = form.get("number", "")
-    at, check = int(number) if number.isdecimal() and len(number) < 5 else -1, form.get("check", "")[:64]
+    asked = About(
+        check_id=form.get("check", "")[:64],
+        number=int(number) if number.isdecimal() and len(number) < 5 else -1,
+        incident_id=form.get("incident", "")[:64],
+        mark=form.get("mark", "")[:64],
+    )
     kind, word = form.get("kind", ""), form.get("word", "").strip()
+    services, actor, now = security.services(), security.actor(), security.now()
     try:
         if word and not is_plain_text(word):
             raise LifecycleRefused("word", _TEXT)
-        feedback.give(security.services(), security.actor(), check, at, kind, word, security.now())
+        if asked.incident_id:
+            marker_id, incident = _on_incident(asked)
+            feedback.tell(services, actor, marker_id, incident, kind, word, now)
+        else:
+            feedback.give(services, actor, asked.check_id, asked.number, kind, word, now)
     except LifecycleRefused as refused:
-        return _told(check, at, problem=refused.reason), 422
+        return _told(asked, problem=refused.reason), 422
     except NoSuchMarker:
-        return _told(check, at, problem=_GONE), 404
+        return _told(asked, problem=_GONE), 404
     except (StoreUnavailable, DeskBusy):
-        return _told(check, at, problem=_AWAY), 503
-    return _told(check, at, told=f"Told its owner: {KINDS[kind]}.")
+        return _told(asked, problem=_AWAY), 503
+    return _told(asked, told=f"Told its owner: {KINDS[kind]}.")
+
+
+def _on_incident(asked: About) -> tuple[str, str]:
+    """The marker that stands where the page showed one, if it is still the same. Raises LifecycleRefused, Forbidden."""
+    services, actor, now = security.services(), security.actor(), security.now()
+    if not services.roles.may(actor, "incidents.read"):
+        raise security.Forbidden(services.roles.title(actor.role), "incidents.read")
+    services.freshen(COLLECTION)
+    (shown,) = look(services, actor, (services.incidents.get(asked.incident_id),), now, "incident")
+    matches = shown.matches
+    if 0 <= asked.number < len(matches) and mark_of(matches[asked.number].match.marker) == asked.mark:
+        return matches[asked.number].match.marker.marker_id, shown.incident.reference
+    raise LifecycleRefused("incident", "What is marked here changed since the page was shown. Look again, then say it.")
+
+
+def mark_of(marker: Marker) -> str:
+    """What a page that may not name a marker says it by, to this person alone."""
+    who = security.actor().actor_id
+    return security.services().vault.token("feedback", f"{who}|{marker.marker_id}|{marker.version}")[:32]
 
 
 @pages.post("/feedback/<feedback_id>/settle")
@@ -80,8 +124,8 @@ def settle(feedback_id: str) -> ResponseReturnValue:
     return redirect(f"/markers/{found.marker_id}?done=settled", 303)
 
 
-def _told(check: str, number: int, *, told: str = "", problem: str = "") -> str:
-    page = FeedbackPage(chrome_for(security.actor()), check, number, told, problem)
+def _told(about: About, *, told: str = "", problem: str = "") -> str:
+    page = FeedbackPage(chrome_for(security.actor()), about, told, problem)
     return render_template(
         "fragments/feedback.html" if "HX-Request" in request.headers else "pages/told.html", page=page
     )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from overlay import security
 from overlay.feedback import KINDS
 from overlay.viewing import place_words
-from overlay.web.marker_words import STATES, STEPS, field_text, field_title, not_told
+from overlay.web.marker_words import GRADES, STATES, STEPS, field_text, field_title, not_told
 from overlay.web.room_words import raise_words
 from overlay.web.times import clock, day, moment, review_words, ring_words
 from overlay.web.wording import words_of
@@ -29,6 +29,7 @@ def register(app: Flask) -> None:
         state_words=STATES.__getitem__,
         step_words=STEPS.__getitem__,
         said_words=KINDS.__getitem__,
+        grade_words=GRADES.__getitem__,
         field_text=field_text,
     )
     app.jinja_env.globals.update(words_of=words_of, now=security.now, field_title=field_title, not_told=not_told)

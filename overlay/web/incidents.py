@@ -20,11 +20,13 @@ from overlay.incidents.model import Incident
 from overlay.incidents.runs import known_categories
 from overlay.room import answering, briefing, closing, grading, opening, units
 from overlay.room.change import IncidentClosed, RoomBusy, RoomRefused
+from overlay.room.looks import ShownPlace
 from overlay.room.view import IncidentView, view
 from overlay.security import requires
 from overlay.web.answer_form import value_of
 from overlay.web.check import answered, form_sent
 from overlay.web.chrome import chrome_for
+from overlay.web.feedback import mark_of
 from overlay.web.room_views import IncidentPage, PlaceView, RunView, UnitView
 from overlay.web.room_words import left_open_words, runs_of, timeline, where_of
 
@@ -326,10 +328,7 @@ def page_of(incident_id: str, refusal: Refusal | None) -> IncidentPage:
         closed_reason=incident.closed.reason if incident.closed else None,
         answer=seen.answer,
         changed=seen.shown.place.changed,
-        also=tuple(
-            PlaceView(place.place_id, where_also(place), answer, roles.may(actor, "markers.read"))
-            for place, answer in zip(incident.also, seen.also, strict=True)
-        ),
+        also=_places(seen),
         warnings=incident.checked.warnings if incident.checked else (),
         runs=_with(refusal, runs_of(services, seen, known, actor.name)),
         units=units_of(seen),
@@ -353,7 +352,35 @@ def page_of(incident_id: str, refusal: Refusal | None) -> IncidentPage:
         form=refusal.form if refusal else None,
         typed=request.form.to_dict() if refusal else None,
         may_open_markers=roles.may(actor, "markers.read"),
+        marks=_marks(seen.shown.place),
     )
+
+
+def _marks(place: ShownPlace) -> tuple[str, ...]:
+    """What each match of a place is said by when somebody tells its owner of it; none for who does not."""
+    if not security.services().roles.may(security.actor(), "feedback.give"):
+        return ()
+    return tuple(mark_of(item.match.marker) for item in place.matches)
+
+
+def _places(seen: IncidentView) -> tuple[PlaceView, ...]:
+    """The places that were added, their matches counted on from those of its own."""
+    may_open = security.services().roles.may(security.actor(), "markers.read")
+    first, found = len(seen.shown.place.matches), []
+    for place, answer, shown in zip(seen.incident.also, seen.also, seen.shown.also, strict=True):
+        found.append(
+            PlaceView(
+                place.place_id,
+                where_also(place),
+                answer,
+                may_open,
+                seen.incident.incident_id,
+                _marks(shown),
+                first,
+            )
+        )
+        first += len(shown.matches)
+    return tuple(found)
 
 
 def units_of(seen: IncidentView) -> tuple[UnitView, ...]:

@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from markers.lifecycle import said
-from markers.model import LONDON, Category, Marker
+from markers.model import LONDON, Category, Marker, Place
 from markers.tables import Row
 from markers.written import MARKER_COLUMNS, MarkerReader
+from overlay.feedback import KINDS, Feedback
 from overlay.roles import Actor
 from overlay.services import Services
 from overlay.upkeep.steps import home_of
@@ -66,6 +67,19 @@ def of_marker(services: Services, category: Category, marker: Marker) -> Typed:
     if place.point is not None and (home is None or place.point != home.point):
         texts |= {"easting": f"{place.point.easting:.2f}", "northing": f"{place.point.northing:.2f}"}
     return Typed(category, texts, marker.version, "")
+
+
+def as_reported(services: Services, typed: Typed, said: Feedback) -> Typed:
+    """The form with what the room said: why, and the home it moved to where the word with it surely means one."""
+    at = said.at.astimezone(LONDON)
+    told = f"{said.by_name} ({said.role}) at {at:%H:%M on %d %b %Y}: {KINDS[said.kind]}."
+    texts = dict(typed.texts)
+    home = home_of(services, Place(address=said.word)) if said.kind == "moved" and said.word else None
+    if home is not None:
+        for name in ("easting", "northing", "radius_m", "zone_wkt"):
+            texts.pop(name, None)
+        texts |= {"address": home.address, "postcode": home.postcode or "", "uprn": home.uprn or ""}
+    return replace(typed, texts=texts, why=" ".join(filter(None, (told, said.word))))
 
 
 def sent(form: Mapping[str, str], category: Category) -> Typed:

@@ -66,6 +66,16 @@ STEPS = {
 }
 
 
+GRADES = {
+    "premises": "as this home",
+    "possible": "as maybe this home",
+    "building": "in its building",
+    "zone": "in its area",
+    "nearby": "close by",
+    "phone": "by its number",
+}
+
+
 def field_title(name: str, category: str) -> str:
     """What a field is called, a category's own by its title."""
     kind = security.services().categories.get(category)

@@ -92,12 +92,19 @@ class UnitView:
 
 @dataclass(frozen=True, slots=True)
 class PlaceView:
-    """A place that was added to an incident, for `components/answer.html`: glass is broken on the incident's own."""
+    """A place that was added to an incident, for `components/answer.html`: glass is broken on the incident's own.
+
+    `marks` say each of its matches to the person who looks, the first of them being number `first_mark` of the page;
+    none where they tell nobody of it.
+    """
 
     place_id: str
     where: str
     answer: Answer | None
     may_open_markers: bool
+    incident_id: str
+    marks: tuple[str, ...]
+    first_mark: int
     glass: None = None
 
     @property
@@ -156,6 +163,8 @@ class IncidentPage:
     form: str | None = None
     typed: Mapping[str, str] | None = None
     may_open_markers: bool = False
+    marks: tuple[str, ...] = ()
+    first_mark: int = 0
     glass: None = None
 
 

@@ -4,8 +4,11 @@ reported moved, ended, erased."""
 from __future__ import annotations
 
 import uuid
+from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
+from openpyxl import Workbook
 
 from tests.browser.conftest import Open, Screen
 from tests.browser.test_accessibility import violations
@@ -206,3 +209,96 @@ def test_the_map_is_reached_by_keyboard_and_the_list_is_its_equal(open_screen: O
     officer.press("Enter")
     page.wait_for_selector("caption:has-text('Markers found')", state="attached")
     assert page.input_value("#words") == "octavo"
+
+
+def test_a_messy_workbook_is_sent_in_and_approved_by_another(
+    open_screen: Open, console: Console, tmp_path: Path
+) -> None:
+    officer, supervisor = open_screen(console), open_screen(console)
+    name = uuid.uuid4().hex[:8]
+    book = Workbook()
+    sheet = book.active
+    assert sheet is not None
+    sheet.append([])
+    sheet.append(["Reference", "CATEGORY", "Address ", "Post code", "Starts on", "Subject", "Notes of our own"])
+    sheet.append(
+        [
+            f"X-{name}-1",
+            "Domestic abuse risk",
+            f"Flat 1,\n9 Zq{name} Row",
+            None,
+            datetime.now(UTC).date(),
+            "Victim",
+            12.0,
+        ]
+    )
+    sheet.append([None] * 7)
+    sheet.append([f"X-{name}-2", "domestic abuse", "8 Foolscap Lane", "ec9a1ap", "soon", "victim", None])
+    sheet.append([f"X-{name}-3", "domestic_abuse_risk", '=A3&" Row"', None, None, "victim", None])
+    path = tmp_path / "PPU list (final) v2.xlsx"
+    book.save(path)
+    officer.sign_in("ppu_officer")
+    page = officer.page
+    page.goto(f"{console.url}/lists")
+    page.set_input_files("#list", path)
+    officer.picture("lists")
+    assert violations(officer) == []
+    push(officer, "Send it in")
+    page.wait_for_selector("text=Waits for a second person", timeout=20_000)
+    if page.locator("text=See what it would do").count():
+        push(officer, "See what it would do")
+    page.click("summary:has-text('What was wrong')")
+    words = page.inner_text("main")
+    for said in (f"X-{name}-1", "line 5, category", "line 5, starts_on", "line 6: the formula in column C"):
+        assert said in words
+    assert "You sent this in" in words
+    officer.picture("list-waiting")
+    assert violations(officer) == []
+    supervisor.sign_in("ppu_supervisor")
+    supervisor.page.goto(page.url)
+    supervisor.page.focus("[name=parts]")
+    assert supervisor.page.is_checked("[name=parts]")
+    push(supervisor, "Approve what is chosen")
+    supervisor.page.wait_for_selector("#list-progress:has-text('Done')", timeout=20_000)
+    supervisor.picture("list-done")
+    assert violations(supervisor) == []
+    supervisor.page.goto(f"{console.url}/markers")
+    supervisor.page.fill("#words", f"X-{name}")
+    push(supervisor, "Search")
+    assert supervisor.page.locator(f"a:text-is('X-{name}-1')").count() == 1
+    assert supervisor.page.locator("table tbody tr").count() == 1
+
+
+def test_a_sign_out_while_a_form_is_written_loses_nothing(open_screen: Open, console: Console) -> None:
+    officer = open_screen(console)
+    officer.sign_in("ppu_officer")
+    page = officer.page
+    name = uuid.uuid4().hex[:8]
+    page.goto(f"{console.url}/markers/new?category=temporary")
+    page.wait_for_selector(".autocomplete__wrapper")
+    field(officer, "reference", f"T-{name}")
+    field(officer, "address", f"Flat 1, 9 Zq{name} Row")
+    field(officer, "why", "Order made today")
+    beside = Screen(page.context.new_page(), console)
+    beside.page.goto(f"{console.url}/desk")
+    beside.page.click("button:text-is('Sign out')")
+    beside.page.wait_for_selector("input[name=username]")
+    page.bring_to_front()
+    send = page.locator("button:text-is('Send for approval')")
+    send.focus()
+    officer.press("Enter")
+    page.wait_for_selector(".hold:has-text('Everything you typed is still here')")
+    officer.picture("form-held")
+    assert page.input_value("#address") == f"Flat 1, 9 Zq{name} Row"
+    assert page.input_value("#why") == "Order made today"
+    beside.page.bring_to_front()
+    beside.page.fill("input[name=username]", console.accounts["ppu_officer"][0])
+    beside.page.fill("input[name=password]", console.accounts["ppu_officer"][1])
+    beside.press("Enter")
+    beside.page.wait_for_selector("h1:has-text('Check a location')", state="attached")
+    page.bring_to_front()
+    send.focus()
+    with page.expect_navigation():
+        officer.press("Enter")
+    assert "/proposals/" in page.url
+    assert f"T-{name}" in page.inner_text("main")

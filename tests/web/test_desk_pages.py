@@ -301,7 +301,7 @@ def test_one_press_on_a_match_tells_its_owner_who_deals_with_it(
     desk = officer.get("/desk").text
     assert "Gone &lt;b&gt;since&lt;/b&gt; May" in desk
     page = officer.get(marker).text
-    assert "said to be wrong or moved 1 time" in page
+    assert "Said to be wrong or moved: 1 time" in page
     settle = re.search(r'action="(/feedback/[^"]+/settle)"', page)
     assert settle
     assert officer.post(settle[1], {"why": ""}).headers["Location"].endswith("?done=not_settled")
@@ -448,3 +448,35 @@ def test_a_list_is_sent_in_looked_at_and_approved_in_part(
     again = sent_list(officer, rows)
     assert officer.post(f"{again}/turn-down", {"why": ""}).status_code == 303
     assert "Turned down" in officer.get(again).text
+
+
+def test_the_room_says_from_an_incident_what_moved_and_the_amendment_is_filled_in(
+    officer: Visitor, supervisor: Visitor, handler: Visitor
+) -> None:
+    form = fresh()
+    marker = approved(supervisor, proposed(officer, form))
+    handler.get("/")
+    opened = handler.post(
+        "/incidents",
+        {"incident": f"CAD-{secrets.token_hex(4)}", "location": form["address"], "incident_type": "", "caller": ""},
+    )
+    incident = str(opened.headers["Location"])
+    page = handler.get(incident).text
+    fields = {name: re.findall(rf'name="{name}" value="([^"]*)"', page)[0] for name in ("number", "incident", "mark")}
+    assert fields["incident"] == incident.rpartition("/")[2]
+    wrong = handler.post("/feedback", {**fields, "mark": "0" * 32, "kind": "moved"})
+    assert wrong.status_code == 422
+    assert "changed since the page was shown" in wrong.text
+    told = handler.post("/feedback", {**fields, "kind": "moved", "word": "3 Inkhorn Court"})
+    assert told.status_code == 200, told.text
+    assert "Told its owner: moved away." in told.text
+    page = officer.get(marker).text
+    assert "Found by checks" in page
+    assert "as this home" in page
+    link = re.search(rf'href="({re.escape(marker)}/amend\?feedback=[^"]+)"', page)
+    assert link
+    amend = officer.get(link[1]).text
+    assert 'value="3 Inkhorn Court, London"' in amend
+    assert 'value="EC9A 1AD"' in amend
+    assert re.search(r"<textarea[^>]*name=\"why\"[^>]*>[^<]*Casey Underhill[^<]*moved away\. 3 Inkhorn Court", amend)
+    assert officer.get(f"{marker}/amend?feedback={'0' * 32}").status_code == 404
