@@ -32,6 +32,7 @@ from overlay.room.answering import AnswerMoved
 from overlay.room.briefing import BriefMoved
 from overlay.room.change import IncidentClosed, RoomBusy, RoomRefused
 from overlay.room.opening import AlreadyOpen, NotKept
+from overlay.saved_views import NoSuchView
 from overlay.security import CrossSite, Forbidden, Locked, SignInFirst, is_api
 from overlay.viewing import NoSuchMarker
 
@@ -231,6 +232,7 @@ TABLE: tuple[tuple[type[Exception], Callable[[Any], Problem]], ...] = (
     (NoSuchMarker, _gone),
     (NoSuchProposal, _gone),
     (NoSuchList, _gone),
+    (NoSuchView, _gone),
     (NoSuchFeedback, _gone),
     (NoSuchIncident, _gone),
     (RoomRefused, _room),

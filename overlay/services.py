@@ -67,6 +67,7 @@ from overlay.list_plans import ListBook
 from overlay.listing import Listing
 from overlay.proposals import ProposalBook
 from overlay.roles import Roles
+from overlay.saved_views import ViewBook
 from overlay.settings import Settings, SettingsError
 
 log = structlog.get_logger()
@@ -154,6 +155,7 @@ class Services:
     proposals: ProposalBook
     feedback: FeedbackBook
     lists: ListBook
+    saved_views: ViewBook
     listing: Listing
     erased: Erased
     rules: Rules
@@ -245,6 +247,7 @@ class Services:
             proposals=ProposalBook(),
             feedback=FeedbackBook(),
             lists=ListBook(),
+            saved_views=ViewBook(),
             listing=Listing(),
             erased=Erased(settings.data / "erased"),
             rules=known.rules,
@@ -450,6 +453,7 @@ class Services:
             "proposals": self.proposals,
             "feedback": self.feedback,
             "lists": self.lists,
+            "saved_views": self.saved_views,
         }
 
     def _positions(self) -> dict[str, int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 
 from flask import Blueprint, abort, redirect, render_template, request
@@ -19,7 +20,7 @@ from overlay.roles import Actor
 from overlay.security import requires
 from overlay.services import Services
 from overlay.upkeep import desk as reads
-from overlay.upkeep import steps
+from overlay.upkeep import saving_views, steps
 from overlay.upkeep.change import DeskBusy, Doubled
 from overlay.upkeep.history import version_of
 from overlay.upkeep.looking_back import looking_back
@@ -91,6 +92,28 @@ def search() -> ResponseReturnValue:
     return _list(request.form)
 
 
+@pages.post("/markers/views")
+@requires("markers.read")
+def save_view() -> ResponseReturnValue:
+    """Keep this search under a title, without its words; the list again, with what was searched for."""
+    try:
+        saving_views.save(*_by(), request.form.get("title", ""), search_sent(request.form), security.now())
+    except LifecycleRefused as refused:
+        return _list(request.form, Wrong("title", refused.reason)), 422
+    except DeskBusy:
+        return _list(request.form, Wrong("title", _BUSY)), 503
+    return _list(request.form)
+
+
+@pages.post("/markers/views/<view_id>/remove")
+@requires("markers.read")
+def remove_view(view_id: str) -> ResponseReturnValue:
+    """Forget one of one's own views."""
+    with suppress(DeskBusy):  # it was removed or changed in another window
+        saving_views.remove(*_by(), view_id, security.now())
+    return redirect("/markers", 303)
+
+
 def search_sent(asked: Mapping[str, str]) -> Search:
     """What a list or a map is asked for; what makes no sense is as if it had been left out."""
     state, number, order = asked.get("state", "live"), asked.get("page", "1"), asked.get("order", "")
@@ -104,7 +127,7 @@ def search_sent(asked: Mapping[str, str]) -> Search:
     )
 
 
-def _list(asked: Mapping[str, str]) -> ResponseReturnValue:
+def _list(asked: Mapping[str, str], wrong: Wrong | None = None) -> str:
     services, actor, now = security.services(), security.actor(), security.now()
     view = reads.view_list(services, actor, search_sent(asked), now)
     page = MarkersPage(
@@ -116,6 +139,8 @@ def _list(asked: Mapping[str, str]) -> ResponseReturnValue:
         ORDERS,
         may_propose=services.roles.may(actor, "markers.propose"),
         may_export=services.roles.may(actor, "markers.export"),
+        saved=services.saved_views.of(actor.actor_id),
+        wrong=wrong,
     )
     return render_template("pages/markers.html", page=page)
 

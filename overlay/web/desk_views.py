@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from markers.model import Category, Marker
     from overlay.feedback import Feedback
     from overlay.listing import Search
+    from overlay.saved_views import SavedView
     from overlay.upkeep.desk import DeskView, ListView, ProposalView
     from overlay.upkeep.history import Page
     from overlay.upkeep.looking_back import LookingBack
@@ -47,6 +48,8 @@ class MarkersPage:
     orders: tuple[tuple[str, str], ...]
     may_propose: bool
     may_export: bool
+    saved: tuple[SavedView, ...] = ()
+    wrong: Wrong | None = None
 
     @property
     def order_words(self) -> str:

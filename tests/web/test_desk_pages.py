@@ -480,3 +480,35 @@ def test_the_room_says_from_an_incident_what_moved_and_the_amendment_is_filled_i
     assert 'value="EC9A 1AD"' in amend
     assert re.search(r"<textarea[^>]*name=\"why\"[^>]*>[^<]*Casey Underhill[^<]*moved away\. 3 Inkhorn Court", amend)
     assert officer.get(f"{marker}/amend?feedback={'0' * 32}").status_code == 404
+
+
+def test_a_search_is_kept_as_a_view_of_ones_own_without_its_words(officer: Visitor, supervisor: Visitor) -> None:
+    officer.get("/markers")
+    title = f"Late {secrets.token_hex(3)}"
+    asked = {
+        "title": title,
+        "words": "tallow",
+        "category": "court_order",
+        "state": "due",
+        "owner": "PPU",
+        "order": "owner",
+    }
+    kept = officer.post("/markers/views", asked)
+    assert kept.status_code == 200
+    assert 'value="tallow"' in kept.text, "the search goes on with its words"
+    page = officer.get("/markers").text
+    part = page[page.index(title) - 900 : page.index(title)]
+    assert all(f'value="{text}"' in part for text in ("court_order", "due", "PPU", "owner"))
+    assert "tallow" not in page
+    assert title not in supervisor.get("/markers").text
+    view = re.search(r'action="(/markers/views/[^"/]+/remove)"', page[page.index(title) :])
+    assert view
+    assert supervisor.post(view[1], {}).status_code == 404
+    for wrong in ("", "x" * 61):
+        refused = officer.post("/markers/views", {**asked, "title": wrong})
+        assert refused.status_code == 422
+        assert "a title of up to 60 characters" in refused.text
+    assert officer.post("/markers/views", {**asked, "title": title.upper(), "category": ""}).status_code == 200
+    assert officer.get("/markers").text.casefold().count(title.casefold()) == 1
+    assert officer.post(view[1], {}).status_code == 303
+    assert title.upper() not in officer.get("/markers").text

@@ -32,6 +32,7 @@ from overlay.proposals import NoSuchProposal
 from overlay.room.answering import AnswerMoved
 from overlay.room.change import RoomBusy, RoomRefused
 from overlay.room.opening import AlreadyOpen, NotKept
+from overlay.saved_views import NoSuchView
 from overlay.security import CrossSite, Forbidden, Locked, SignInFirst, public
 from overlay.services import Services
 from overlay.viewing import NoSuchMarker
@@ -143,6 +144,7 @@ EVERY = [
     NoSuchMarker(),
     NoSuchProposal(),
     NoSuchList(),
+    NoSuchView(),
     NoSuchFeedback(),
     NoSuchIncident(),
     RoomRefused("call_sign", "Give a call sign like C123."),

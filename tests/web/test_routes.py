@@ -93,6 +93,8 @@ ROUTES: dict[tuple[str, str], Route] = {
     ("GET", "/desk"): Route("markers.read"),
     ("GET", "/markers"): Route("markers.read"),
     ("POST", "/markers"): Route("markers.read", {"words": "x"}),
+    ("POST", "/markers/views"): Route("markers.read", {"title": ""}, {"": 422}),
+    ("POST", "/markers/views/<view_id>/remove"): Route("markers.read", ends={"absent": 404}),
     ("GET", "/lists"): Route("markers.read"),
     ("POST", "/lists"): Route("markers.propose", {"complete_of": ""}, {"": 422}),
     ("GET", "/lists/<list_id>"): Route("markers.read", ends={"finished": 200, "absent": 404}),
@@ -267,6 +269,7 @@ def records(services: Services) -> dict[str, dict[str, str]]:
     said = feedback.give(services, handler, found.check_id, 0, "moved", "", now)
     return {
         "feedback_id": {"open": said.feedback_id, "absent": "0" * 32},
+        "view_id": {"absent": "0" * 32},
         "list_id": {"finished": _finished_list(services, now), "absent": "0" * 32},
         "proposal_id": {"open": proposed[0], "decided": proposed[1], "absent": "0" * 32},
         "incident_id": {"open": worked[0], "closed": worked[1], "absent": "0" * 32},
