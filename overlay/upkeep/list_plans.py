@@ -252,7 +252,7 @@ def _carrying_out(services: Services, plan: ListPlan, clock: Callable[[], dateti
             if row["part"] != "missing"
         ]
         try:
-            what = plan_import(services, markers)
+            what = plan_import(services, markers, placed=True)
             import_markers(services, approver, what, now)
             notes += [f"{reference}: not written, {other} has its place by now." for reference, other in what.doubled]
         except UpkeepError as error:

@@ -67,10 +67,13 @@ class Plan:
     ended: tuple[str, ...]
 
 
-def plan_import(services: Services, markers: Iterable[Marker], taken: dict[str, str] | None = None) -> Plan:
+def plan_import(
+    services: Services, markers: Iterable[Marker], taken: dict[str, str] | None = None, *, placed: bool = False
+) -> Plan:
     """Compare a list with the store's copy. Versions are those the write will expect; nothing is written.
 
-    `taken` is by which reference each place is taken further up in the list, where it comes in batches.
+    `taken` is by which reference each place is taken further up in the list, where it comes in batches. `placed`: the
+    markers were on their known homes when the list was read; those whose home is still known stay there.
     """
     new: list[Marker] = []
     changed: list[Marker] = []
@@ -81,7 +84,11 @@ def plan_import(services: Services, markers: Iterable[Marker], taken: dict[str, 
     taken = {} if taken is None else taken
     unchanged = 0
     for given in markers:
-        marker = place_on_gazetteer(services, given)
+        known_home = placed and given.place.premises_id is not None
+        if known_home and services.gazetteer.knows_id(given.place.premises_id or ""):
+            marker = given
+        else:
+            marker = place_on_gazetteer(services, given)
         place = marker.place
         if not (place.address or place.point or place.zone_wkt or place.phone or place.premises_id):
             unfindable.append(marker.reference)
