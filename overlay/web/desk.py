@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
+from datetime import timedelta
 
 from flask import Blueprint, abort, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
 from markers.lifecycle import LifecycleRefused, Outdated, Proposal, Step, differences
-from markers.model import Category, Marker
+from markers.model import LONDON, Category, Marker
 from markers.store import StoreUnavailable
 from overlay import security
 from overlay.list_plans import ListState
@@ -31,6 +32,7 @@ from overlay.web.desk_views import (
     DeskPage,
     MarkerFormPage,
     MarkersPage,
+    PreviewPage,
     ProposalPage,
 )
 from overlay.web.marker_form import Typed, Wrong
@@ -73,6 +75,9 @@ def show() -> ResponseReturnValue:
         may_decide=services.roles.may(actor, "markers.approve"),
         due_working_days=services.desk.due_working_days,
         lists_waiting=sum(plan.state is ListState.WAITING for plan in services.lists.unfinished()),
+        glass_to_review=len(services.glass.to_review()) if services.roles.may(actor, "break_glass.told") else 0,
+        glass_at="/broken-glass" if services.roles.may(actor, "break_glass.review") else "/disclosures",
+        yesterday=now.astimezone(LONDON).date() - timedelta(days=1),
         done="Erased: ids and dates are all that is left of it." if request.args.get("done") == "erased" else None,
     )
     return render_template("pages/desk.html", page=page)
@@ -163,6 +168,19 @@ def propose_new() -> ResponseReturnValue:
         return _proposed(steps.propose(*_by(), Step.NEW, marker, typed.why, security.now()).proposal_id)
 
     return _sent("/markers/new", typed, None, None, do)
+
+
+@pages.post("/markers/preview")
+@requires("markers.propose")
+def preview() -> ResponseReturnValue:
+    """What each role would be shown of the marker a form would write, as it is typed."""
+    services, actor, now = security.services(), security.actor(), security.now()
+    typed = marker_form.sent(request.form, _changeable(request.form.get("category", "")))
+    found = marker_form.read(typed, services.categories, actor, now, actor.name)
+    marker = found if isinstance(found, Marker) else None
+    rows = tuple(reads.seen_as(services, marker, now)) if marker is not None else ()
+    page = PreviewPage(marker, rows, 0 if isinstance(found, Marker) else len(found))
+    return render_template("fragments/marker_preview.html", page=page)
 
 
 @pages.get("/markers/provisional")

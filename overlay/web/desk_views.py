@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import TYPE_CHECKING
 
 from overlay.web.marker_form import Wrong
 
 if TYPE_CHECKING:
     from markers.model import Category, Marker
+    from overlay.disclosure import Shown
     from overlay.feedback import Feedback
     from overlay.listing import Search
     from overlay.saved_views import SavedView
@@ -33,6 +34,9 @@ class DeskPage:
     may_decide: bool
     due_working_days: int
     lists_waiting: int
+    glass_to_review: int
+    glass_at: str
+    yesterday: date
     done: str | None
 
 
@@ -99,6 +103,15 @@ class MarkerFormPage:
     @property
     def wrong(self) -> tuple[Wrong, ...]:
         return self.typed.wrong
+
+
+@dataclass(frozen=True, slots=True)
+class PreviewPage:
+    """`fragments/marker_preview.html`: what each role would see of a form's marker, or how much it still lacks."""
+
+    marker: Marker | None
+    rows: tuple[tuple[str, Shown], ...]
+    lacking: int
 
 
 @dataclass(frozen=True, slots=True)

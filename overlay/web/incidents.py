@@ -16,6 +16,7 @@ from markers.location import LocationError, RawLocation
 from overlay import metrics, security
 from overlay.incidents.book import COLLECTION, NoSuchIncident
 from overlay.incidents.brief import where_also
+from overlay.incidents.entries import Seen
 from overlay.incidents.model import Incident
 from overlay.incidents.runs import known_categories
 from overlay.room import answering, briefing, closing, grading, opening, units
@@ -29,6 +30,7 @@ from overlay.web.chrome import chrome_for
 from overlay.web.feedback import mark_of
 from overlay.web.room_views import IncidentPage, PlaceView, RunView, UnitView
 from overlay.web.room_words import left_open_words, runs_of, timeline, where_of
+from overlay.web.then_and_now import differences
 
 pages = Blueprint("incidents", __name__, url_prefix="/incidents")
 
@@ -334,7 +336,7 @@ def page_of(incident_id: str, refusal: Refusal | None) -> IncidentPage:
         units=units_of(seen),
         brief=seen.brief,
         raises=seen.standing.raises,
-        lines=timeline(services, incident, known),
+        lines=timeline(services, incident, known, actor.role),
         left_open=left_open_words(services, incident, closing.left_open(services, incident, now), known),
         standing=seen.standing,
         lacking=seen.lacking,
@@ -353,7 +355,31 @@ def page_of(incident_id: str, refusal: Refusal | None) -> IncidentPage:
         typed=request.form.to_dict() if refusal else None,
         may_open_markers=roles.may(actor, "markers.read"),
         marks=_marks(seen.shown.place),
+        since=_since(seen.shown.place),
     )
+
+
+def _since(place: ShownPlace) -> tuple[tuple[str, str], ...]:
+    """What differs at a place from its last check."""
+    if not place.changed or place.checked is None:
+        return ()
+    now = (
+        Seen(
+            marker_id=item.match.marker.marker_id,
+            version=item.match.marker.version,
+            category=item.match.marker.category,
+            grade=item.match.grade.value,
+            sub_building=None,
+            distance_m=None,
+            confidence=item.match.confidence,
+            why=(),
+            applies=True,
+        )
+        for item in place.matches
+        if item.match.applies
+    )
+    then = (seen for seen in place.checked.seen if seen.applies)
+    return differences(then, now, security.actor().role, security.services().categories)
 
 
 def _marks(place: ShownPlace) -> tuple[str, ...]:
@@ -377,6 +403,7 @@ def _places(seen: IncidentView) -> tuple[PlaceView, ...]:
                 seen.incident.incident_id,
                 _marks(shown),
                 first,
+                _since(shown),
             )
         )
         first += len(shown.matches)

@@ -105,6 +105,7 @@ class PlaceView:
     incident_id: str
     marks: tuple[str, ...]
     first_mark: int
+    since: tuple[tuple[str, str], ...] = ()
     glass: None = None
 
     @property
@@ -118,7 +119,10 @@ class PlaceView:
 
 @dataclass(frozen=True, slots=True)
 class IncidentPage:
-    """`pages/incident.html` and `fragments/work.html`. `refusal`: what was wrong with `form`; `typed`: what it held."""
+    """`pages/incident.html` and `fragments/work.html`. `refusal`: what was wrong with `form`; `typed`: what it held.
+
+    `since` is what applied at the last check beside what applies now, where that differs.
+    """
 
     chrome: Chrome
     now: datetime
@@ -165,6 +169,7 @@ class IncidentPage:
     may_open_markers: bool = False
     marks: tuple[str, ...] = ()
     first_mark: int = 0
+    since: tuple[tuple[str, str], ...] = ()
     glass: None = None
 
 

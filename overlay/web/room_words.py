@@ -20,6 +20,7 @@ from overlay.room.view import IncidentView
 from overlay.services import Services
 from overlay.web.answer_form import filled_in
 from overlay.web.room_views import LineView, PointView, RunView, SectionView
+from overlay.web.then_and_now import differences
 
 _WHY = {
     EVERY: "asked of every incident",
@@ -100,8 +101,9 @@ def _said(services: Services, definition: Definition, state: PointState, answer:
     return in_words(state.point, answer.value, answer.non_answer, answer.note, definition, services.rules.lists)
 
 
-def timeline(services: Services, incident: Incident, known: frozenset[str]) -> tuple[LineView, ...]:
-    """Everything that was recorded and that a role may know of, newest first."""
+def timeline(services: Services, incident: Incident, known: frozenset[str], role: str) -> tuple[LineView, ...]:
+    """Everything that was recorded and that a role may know of, newest first; a later check with what it changed."""
+    found: dict[str, tuple[e.Seen, ...]] = {}  # at each place by its last check
     hidden = {run.run_id for run in incident.runs if not visible(run, known)}
     lines = []
     for entry in incident.log:
@@ -110,6 +112,14 @@ def timeline(services: Services, incident: Incident, known: frozenset[str]) -> t
         if isinstance(entry, e.Acknowledged) and entry.key.partition("/")[0] in hidden:
             continue
         text, note = _line(services, incident, entry)
+        if isinstance(entry, e.Checked):
+            place = entry.place_id if isinstance(entry, e.PlaceChecked) else ""
+            applying = tuple(seen for seen in entry.seen if seen.applies)
+            if place in found:
+                changes = differences(found[place], applying, role, services.categories)
+                told = "; ".join(f"was {then or 'nothing'}, now {now or 'nothing'}" for then, now in changes)
+                note = ". ".join(filter(None, (note, told)))
+            found[place] = applying
         if isinstance(entry, e.Closed):
             left = left_open_words(services, incident, entry.left_open, known)
             text = f"Closed with {len(left)} left open: {', '.join(left)}" if left else "Closed"

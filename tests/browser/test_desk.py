@@ -164,8 +164,13 @@ def test_a_home_is_chosen_as_it_is_typed_and_an_area_is_drawn(open_screen: Open,
     officer.press("ArrowDown")
     officer.press("Enter")
     assert page.input_value("#address") == "Flat 12, Octavo Tower, Scriptor Walk, London"
-    assert page.input_value("#postcode") == "EC9A 3AB"
-    assert page.input_value("#uprn")
+    page.focus("summary:has-text('Who would see what of it')")
+    officer.press("Enter")
+    page.wait_for_selector("#preview:has-text('still to be filled in')")
+    field(officer, "reference", "CO-1")
+    field(officer, "conditions", "Not to enter")
+    page.check("[name=subject] >> nth=0")
+    page.wait_for_selector("#preview th:has-text('Call handler')")
     page.focus("#draw summary")
     officer.press("Enter")
     page.wait_for_selector("#map .map__street")

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from markers.model import Grade, Precision, Status, SubBuilding
 from overlay.disclosure import Shown
+from overlay.hours import Contact
 from overlay.lookup import Answer, Understood
 from overlay.web.times import clock, day, review_words
 from overlay.web.wording import words_of
@@ -62,6 +63,7 @@ def answer(
         matches=matches,
         prompts=(),
         ledger_entry="e",
+        ring=Contact("office", "PPU: ext 1", None),
     )
 
 

@@ -512,3 +512,40 @@ def test_a_search_is_kept_as_a_view_of_ones_own_without_its_words(officer: Visit
     assert officer.get("/markers").text.casefold().count(title.casefold()) == 1
     assert officer.post(view[1], {}).status_code == 303
     assert title.upper() not in officer.get("/markers").text
+
+
+def test_an_incident_shows_what_was_marked_then_and_what_is_now(
+    officer: Visitor, supervisor: Visitor, handler: Visitor
+) -> None:
+    form = fresh()
+    marker = approved(supervisor, proposed(officer, form))
+    handler.get("/")
+    sent = {"incident": f"CAD-{secrets.token_hex(4)}", "location": form["address"], "incident_type": "", "caller": ""}
+    incident = str(handler.post("/incidents", sent).headers["Location"])
+    assert "What was marked at the last check" not in handler.get(incident).text
+    version = re.search(r'name="version" value="(\d+)"', officer.get(f"{marker}").text)
+    assert version
+    ending = officer.post(f"{marker}/end", {"version": version[1], "reason": "moved", "told": "told", "why": ""})
+    assert ending.status_code == 303, ending.text
+    approved(supervisor, str(ending.headers["Location"]))
+    for _ in range(100):  # the attendant matches it again by itself
+        page = handler.get(incident).text
+        if "was Domestic abuse risk, at this home, now nothing" in page:
+            break
+        time.sleep(0.1)
+    assert "was Domestic abuse risk, at this home, now nothing" in page
+
+
+def test_a_form_is_shown_as_each_role_would_see_its_marker(officer: Visitor, handler: Visitor) -> None:
+    officer.get("/markers/new?category=registered_sex_offender")
+    form = {**fresh(), "category": "registered_sex_offender", "subject": "convicted", "fact": "", "opinion": ""}
+    told = officer.post("/markers/preview", form).text
+    row = re.search(r"<th scope=\"row\">Call handler</th>(.*?)</tr>", told, re.DOTALL)
+    assert row
+    assert "High risk home" not in row[1]
+    assert "Ask who is there." in row[1] or "dispatcher" in row[1]
+    assert "High risk home" in told
+    lacking = officer.post("/markers/preview", {"category": "registered_sex_offender"}).text
+    assert "still to be filled in" in lacking
+    handler.get("/")
+    assert handler.post("/markers/preview", form).status_code == 403

@@ -109,6 +109,7 @@ ROUTES: dict[tuple[str, str], Route] = {
     ("POST", "/markers/map/figures"): Route("markers.count"),
     ("GET", "/markers/new"): Route("markers.propose"),
     ("POST", "/markers/new"): Route("markers.propose", {"category": "court_order"}, {"": 422}),
+    ("POST", "/markers/preview"): Route("markers.propose", {"category": "court_order"}),
     ("GET", "/markers/provisional"): Route("markers.provisional"),
     ("POST", "/markers/provisional"): Route("markers.provisional", {"category": "court_order"}, {"": 422}),
     ("GET", "/markers/<marker_id>/amend"): Route("markers.propose", ends=KNOWN),
