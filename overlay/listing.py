@@ -7,20 +7,12 @@ from bisect import bisect_left, insort
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime
-from heapq import nsmallest
 from typing import Any, Final
 
 from markers.index import MarkerIndex
 from markers.model import Marker, State
 
 PAGE = 50
-_FEW_SORTED = 1_000
-_ORDERS: Final[dict[str, Callable[[Marker], Any]]] = {
-    "reference": lambda marker: (marker.reference.casefold(), marker.marker_id),
-    "kind": lambda marker: (marker.category, marker.review_on, marker.reference),
-    "owner": lambda marker: (marker.owner.casefold(), marker.review_on, marker.reference),
-    "changed": lambda marker: (-marker.recorded_at.timestamp(), marker.reference),
-}
 _ONE_BY_ONE = 500
 
 
@@ -64,12 +56,13 @@ class Listing:
         self._lock = threading.Lock()
         self._rows: dict[str, Row] = {}
         self._ordered: list[Row] = []
+        self._others: dict[str, list[Row]] = {}  # in each other order that was asked for
         self._index: MarkerIndex | None = None
         self._position = -1
         self._period: tuple[date, int] | None = None
 
-    def rows(self, index: MarkerIndex, now: datetime) -> list[Row]:
-        """All of them as they are now; the list is not to be changed."""
+    def rows(self, index: MarkerIndex, now: datetime, order: str = "review") -> list[Row]:
+        """All of them as they are now, in one of the orders of `Search`; the list is not to be changed."""
         with self._lock:
             period = index.period(now)
             with index.lock:
@@ -84,7 +77,11 @@ class Listing:
                     row.state = row.marker.state_at(now)
                     row.over = row.state.over
             self._index, self._position, self._period = index, position, period
-            return self._ordered
+            if order == "review":
+                return self._ordered
+            if order not in self._others:
+                self._others[order] = sorted(self._ordered, key=_OTHER_ORDERS[order])
+            return self._others[order]
 
     def _fill(self, markers: tuple[Marker, ...], now: datetime) -> None:
         known = self._rows
@@ -95,27 +92,35 @@ class Listing:
             for marker in markers
         }
         self._ordered = sorted(self._rows.values(), key=_key)
+        self._others.clear()
 
     def _take_in(self, changed: dict[str, Marker | None], now: datetime) -> None:
-        ordered = self._ordered.copy()  # whoever was given the old list goes on reading it
+        # Copies: whoever was given the old lists goes on reading them.
+        lists: list[tuple[list[Row], Callable[[Row], tuple[Any, ...]]]] = [(self._ordered.copy(), _key)]
+        lists += [(rows.copy(), _OTHER_ORDERS[order]) for order, rows in self._others.items()]
         for marker_id, marker in changed.items():
             old = self._rows.pop(marker_id, None)
-            if old is not None:
-                del ordered[bisect_left(ordered, _key(old), key=_key)]
-            if marker is not None:
-                self._rows[marker_id] = row = _row(marker, now)
-                insort(ordered, row, key=_key)
-        self._ordered = ordered
+            new = _row(marker, now) if marker is not None else None
+            for rows, key in lists:
+                if old is not None:
+                    del rows[bisect_left(rows, key(old), key=key)]
+                if new is not None:
+                    insort(rows, new, key=key)
+            if new is not None:
+                self._rows[marker_id] = new
+        self._ordered = lists[0][0]
+        self._others = {order: rows for order, (rows, _) in zip(self._others, lists[1:], strict=True)}
 
 
 def found(rows: list[Row], search: Search, today: date) -> list[Marker]:
-    """The markers a search finds, in the order of the rows."""
+    """The markers a search finds, in the order of the rows, which is the search's."""
     state = search.state
     if state == "live":
         rows = [row for row in rows if not row.over]
     elif state == "due":
-        late = rows[: bisect_left(rows, (today, "", ""), key=_key)]
-        rows = [row for row in late if row.state is State.IN_FORCE]
+        if search.order == "review":
+            rows = rows[: bisect_left(rows, (today, "", ""), key=_key)]
+        rows = [row for row in rows if row.state is State.IN_FORCE and row.marker.review_on < today]
     elif state:
         wanted = State(state)
         rows = [row for row in rows if row.state is wanted]
@@ -129,24 +134,22 @@ def found(rows: list[Row], search: Search, today: date) -> list[Marker]:
     return [row.marker for row in rows]
 
 
-def page_of(markers: list[Marker], order: str, page: int) -> tuple[Marker, ...]:
-    """One page of them in an order; they come in that of their review."""
-    begin, end = (page - 1) * PAGE, page * PAGE
-    key = _ORDERS.get(order)
-    if key is None:
-        return tuple(markers[begin:end])
-    # The first pages are what people read: to sort 100,000 for them takes four times as long.
-    ordered = nsmallest(end, markers, key=key) if end <= _FEW_SORTED else sorted(markers, key=key)
-    return tuple(ordered[begin:end])
-
-
 def overdue(marker: Marker, today: date) -> bool:
     """Whether its review has passed."""
     return marker.review_on < today
 
 
-def _key(row: Row) -> tuple[date, str, str]:
+def _key(row: Row) -> tuple[Any, ...]:
     return row.key
+
+
+# Each ends with the marker's id, so that a row is found again by its key.
+_OTHER_ORDERS: Final[dict[str, Callable[[Row], tuple[Any, ...]]]] = {
+    "reference": lambda row: (row.marker.reference.casefold(), row.marker.marker_id),
+    "kind": lambda row: (row.marker.category, *row.key),
+    "owner": lambda row: (row.owner, *row.key),
+    "changed": lambda row: (-row.marker.recorded_at.timestamp(), row.marker.marker_id),
+}
 
 
 def _row(marker: Marker, now: datetime) -> Row:

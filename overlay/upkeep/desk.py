@@ -16,7 +16,7 @@ from markers.lifecycle import Change, Proposal, Step, differences, said
 from markers.model import LONDON, Grade, Marker, Match, State
 from overlay.disclosure import Shown, for_actor, names_it, shows_all
 from overlay.feedback import Feedback
-from overlay.listing import PAGE, Search, found, overdue, page_of
+from overlay.listing import PAGE, Search, found, overdue
 from overlay.lookup import NothingDisclosed
 from overlay.proposals import NoSuchProposal
 from overlay.roles import Actor
@@ -137,10 +137,12 @@ def view_list(services: Services, actor: Actor, search: Search, now: datetime) -
     today = now.astimezone(LONDON).date()
 
     def look() -> ListView:
-        markers = _shown(services, actor, found(services.listing.rows(services.index, now), search, today))
+        markers = _shown(
+            services, actor, found(services.listing.rows(services.index, now, search.order), search, today)
+        )
         pages = max(1, -(-len(markers) // PAGE))
         page = min(max(1, search.page), pages)
-        shown = page_of(markers, search.order, page)
+        shown = tuple(markers[(page - 1) * PAGE : page * PAGE])
         return ListView(search, page, shown, len(markers), pages)
 
     return _logged(services, actor, "marker_list", look, lambda view: view.markers, now)

@@ -28,7 +28,7 @@ def hand_out(services: Services, actor: Actor, search: Search, form: str, now: d
     write = FORMS[form]
     for _ in range(_TRIES):
         at = {"markers": services.index.position}
-        rows = services.listing.rows(services.index, now)
+        rows = services.listing.rows(services.index, now, search.order)
         listed = found(rows, search, now.astimezone(LONDON).date())
         markers = [marker for marker in listed if may_see_whole(services, actor, marker.category)]
         seen = tuple(

@@ -71,7 +71,8 @@ def view_map(services: Services, actor: Actor, search: Search, box: Box, now: da
     whole = frozenset(code for code in services.categories if may_see_whole(services, actor, code))
     for _ in range(_TRIES):
         at = {"markers": services.index.position}
-        markers = [m for m in found(services.listing.rows(services.index, now), search, today) if m.category in whole]
+        rows = services.listing.rows(services.index, now, search.order)
+        markers = [m for m in found(rows, search, today) if m.category in whole]
         placed = [(where, marker) for marker in markers if (where := stands(marker)) is not None]
         here = [(where, marker) for where, marker in placed if _inside(where, box)]
         nowhere = len(markers) - len(placed)
