@@ -18,7 +18,7 @@ from tests.conftest import REPOSITORY, Console
 ARTEFACTS = REPOSITORY / "test-artefacts"
 _ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 # What the browser itself says of a request that failed or was refused; such a page must say so in its own words.
-_REPORTS_OF_FAILURE = re.compile(r"^(Failed to load resource|htmx: htmx:error)")
+_REPORTS_OF_FAILURE = re.compile(r"^(Failed to load resource|htmx: htmx:error|EventSource's response has a MIME type)")
 
 
 @pytest.fixture(scope="session")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import random
+import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -45,6 +46,16 @@ class Fuzzed:
             assert CANARY not in body.lower(), f"seed {SEED}: sent back in a refusal: {what}\n{body[:2000]}"
 
 
+def _known(console: Console, token: str) -> None:
+    """Wait until every worker has heard of the tokens: a new one is nobody's for up to a second."""
+    until, heard = time.monotonic() + 10, 0
+    while heard < 8 and time.monotonic() < until:
+        headers = {"Authorization": f"Bearer {token}", "Connection": "close"}
+        reply = requests.get(f"{console.url}/api/v1/openapi.json", headers=headers, timeout=10)
+        heard = heard + 1 if reply.status_code == 200 else 0
+        time.sleep(0.05)
+
+
 @pytest.fixture(scope="package")
 def fuzzed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fuzzed]:
     """Started once; when all has been asked, its logs, figures and files are searched."""
@@ -52,6 +63,7 @@ def fuzzed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fuzzed]:
     console.start()
     with running(Settings.read(console.environment())) as beside:
         tokens = {role: create_token(beside.store, beside.access, role, role, beside.now(), 1) for role in ROLES}
+    _known(console, tokens["administrator"])
     asked = Fuzzed(console, tokens)
     yield asked
     print(f"\nseed {SEED}: {asked.statuses.total():,} requests, by status {dict(sorted(asked.statuses.items()))}")  # noqa: T201
