@@ -21,7 +21,7 @@ HOURS = Hours(
     "GB-ENG",
     frozenset({date(2026, 12, 29)}),
 )
-# The bank holidays of England and Wales for 2026 and 2027, from gov.uk (Open Government Licence v3.0).
+# The bank holidays of England and Wales for 2026 and 2027 as they are published, written down by hand.
 BANK_HOLIDAYS = {
     *(date(2026, 1, 1), date(2026, 4, 3), date(2026, 4, 6), date(2026, 5, 4), date(2026, 5, 25), date(2026, 8, 31)),
     *(date(2026, 12, 25), date(2026, 12, 28)),
