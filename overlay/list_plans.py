@@ -57,6 +57,7 @@ class ListPlan:
     decided_role: str = ""
     parts: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
+    named: tuple[str, ...] = ()  # markers that `notes` name beside those of the list
     done: int = 0
     total: int = 0
 
@@ -86,7 +87,7 @@ class ListPlan:
         if decision is not None:
             at = datetime.fromisoformat(decision["at"])
             decision = Decision(decision["accepted"], Person(**decision["by"]), at, decision["why"])
-        plain |= {name: tuple(plain[name]) for name in ("row_pieces", "notes", "parts", "left_out")}
+        plain |= {name: tuple(plain[name]) for name in ("row_pieces", "notes", "parts", "left_out", "named")}
         plain |= {"by": Person(**plain["by"]), "at": datetime.fromisoformat(plain["at"])}
         return cls(list_id=list_id, **{**plain, "state": ListState(plain["state"]), "decision": decision})
 

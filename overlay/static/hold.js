@@ -27,7 +27,7 @@ async function hold(form, button) {
 
 // Somebody signed in again in another window: if it is the same person, the page's forms get the new mark of the site.
 async function renewed() {
-  const answer = await ask(location.href, { headers: { Accept: "text/html" } });
+  const answer = await ask("/", { headers: { Accept: "text/html" } });
   if (!answer?.ok) return false;
   const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
   const token = fresh.querySelector("[name=csrf_token]")?.value;

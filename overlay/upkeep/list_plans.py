@@ -17,13 +17,15 @@ from typing import Any
 
 import structlog
 
-from markers.exchange import RowError, TableError, count_lines, read_markers
+from markers.exchange import RowError, TableError, count_lines, marker_id, read_markers
 from markers.ledger import LedgerEntry, Operation, RecordSeen, Via
 from markers.lifecycle import Decision, LifecycleRefused
 from markers.model import LONDON, Marker
-from markers.store import Commit, Committed, VersionConflict, Write
+from markers.store import Commit, Committed, StoreError, StoreUnavailable, VersionConflict, Write
+from markers.vault import VaultError
+from overlay.disclosure import shows_all
 from overlay.held_file import held_file
-from overlay.list_plans import COLLECTION, PARTS, PIECES, ListPlan, ListState
+from overlay.list_plans import COLLECTION, PARTS, PIECES, ListPlan, ListState, NoSuchList
 from overlay.lookup import NotAllowedAnyMore
 from overlay.roles import Actor
 from overlay.services import Services
@@ -39,6 +41,7 @@ _BATCH = 200
 _MOST_NOTES = 300
 _MOST_ERASED = 200
 _TRIES = 16
+_OVER = object()
 _SENT_WITHIN = timedelta(minutes=10)
 
 
@@ -135,10 +138,19 @@ class ListWorker:
             self._in_hand = {key: begin(services, plan, services.now)}
             work = self._in_hand[key]
         try:
-            next(work, None)
-        except BaseException:
+            if next(work, _OVER) is _OVER:
+                del self._in_hand[key]  # where its last word was not kept it is begun anew
+        except (StoreError, VaultError):
             del self._in_hand[key]  # begun anew, from what was kept
             raise
+        except Exception as error:
+            # One list that can't be worked on must not keep open incidents from being matched.
+            del self._in_hand[key]
+            log.error("list_not_worked_on", list_id=plan.list_id, kind=type(error).__name__)
+            with suppress(NoSuchList):
+                stopped = replace(services.lists.get(plan.list_id)[0], state=ListState.REFUSED)
+                said = f"It was stopped by a fault of this program ({type(error).__name__}). What was written stays."
+                _progress(services, replace(stopped, notes=(*stopped.notes[-_MOST_NOTES:], said)))
         return True
 
 
@@ -155,6 +167,7 @@ def _reading(services: Services, plan: ListPlan, clock: Callable[[], datetime]) 
     seen: set[str] = set()
     taken: dict[str, str] = {}
     rejected: set[int] = set()
+    named: set[str] = set()
 
     def keep(rows: list[dict[str, Any]]) -> None:
         if rows:
@@ -179,14 +192,19 @@ def _reading(services: Services, plan: ListPlan, clock: Callable[[], datetime]) 
                         note(str(error))
                 markers = [replace(one, proposer=plan.by.actor_id) for one in batch if isinstance(one, Marker)]
                 seen.update(marker.marker_id for marker in markers)
-                what = plan_import(services, markers, taken)
+                withheld = [one for one in markers if not shows_all(plan.role, services.categories[one.category])]
+                for one in withheld:
+                    note(f"{one.reference}: who sent it in is not shown markers of this kind, so can't change them.")
+                counts["rejected_kinds"] = counts.get("rejected_kinds", 0) + len(withheld)
+                what = plan_import(services, [one for one in markers if one not in withheld], taken)
                 _count(what, counts, note)
+                named.update(marker_id(other) for _, other in what.doubled)
                 keep(
                     [{"part": "new", "marker": marker.as_dict()} for marker in what.new]
                     + [{"part": "changed", "marker": marker.as_dict()} for marker in what.changed]
                 )
                 done += len(batch)
-                counts["rejected"] = len(rejected)
+                counts["rejected"] = len(rejected) + counts["rejected_kinds"]
                 so_far = replace(plan, done=done, total=max(total, done), counts=counts)
                 _progress(services, replace(so_far, row_pieces=tuple(row_pieces)))
                 yield
@@ -196,6 +214,10 @@ def _reading(services: Services, plan: ListPlan, clock: Callable[[], datetime]) 
         _erase(services, refused.pieces)
         return
     lacking = [marker for marker in _complete(services, plan.complete_of, now) if marker.marker_id not in seen]
+    if lacking and rejected:
+        # A marker whose row has a slip in it is on the list: nobody may be told to end it.
+        note("Rows were rejected, so what the list lacks is not known. Mend them and send it in again.")
+        lacking = []
     counts["missing"] = len(lacking)
     for first in range(0, len(lacking), _BATCH):
         keep([{"part": "missing", "id": m.marker_id, "version": m.version} for m in lacking[first : first + _BATCH]])
@@ -204,12 +226,13 @@ def _reading(services: Services, plan: ListPlan, clock: Callable[[], datetime]) 
         replace(
             plan,
             state=ListState.WAITING,
-            counts=counts,
+            counts={name: count for name, count in counts.items() if name != "rejected_kinds"},
+            named=tuple(sorted(named)),
             notes=tuple(notes),
             row_pieces=tuple(row_pieces),
             done=done,
             total=max(total, done),
-        ),  # fmt: skip,
+        ),
     )
 
 
@@ -251,12 +274,9 @@ def _carrying_out(services: Services, plan: ListPlan, clock: Callable[[], dateti
             for row in wanted
             if row["part"] != "missing"
         ]
-        try:
-            what = plan_import(services, markers, placed=True)
-            import_markers(services, approver, what, now)
-            notes += [f"{reference}: not written, {other} has its place by now." for reference, other in what.doubled]
-        except UpkeepError as error:
-            notes.append(str(error))
+        named = {*plan.named}
+        notes += _write(services, approver, markers, named, now)
+        plan = replace(plan, named=tuple(sorted(named)))
         for row in wanted:
             if row["part"] == "missing":
                 notes += _ending(services, sender, row["id"], row["version"], plan.name, now)
@@ -268,14 +288,49 @@ def _carrying_out(services: Services, plan: ListPlan, clock: Callable[[], dateti
     _erase(services, finished.pieces)
 
 
-def _ending(services: Services, sender: Actor, marker_id: str, version: int, name: str, now: datetime) -> list[str]:
+def _write(services: Services, approver: Actor, markers: list[Marker], named: set[str], now: datetime) -> list[str]:
+    """Write these rows as they were looked at; what kept one of them from it, in words. Raises `StoreUnavailable`."""
+    notes = []
+    allowed = []
+    for marker in markers:
+        category = services.categories.get(marker.category)
+        if shows_all(approver.role, category):
+            allowed.append(marker)
+        else:
+            notes.append(f"{marker.reference}: not written, who approved is not shown markers of this kind.")
+    looked_at = {marker.marker_id: marker.version for marker in allowed}
+    what = plan_import(services, allowed, placed=True)
+    for reference, other in what.doubled:
+        notes.append(f"{reference}: not written, {other} has its place by now.")
+        named.add(marker_id(other))
+    notes += [f"{reference}: not written, it was ended meanwhile." for reference in what.ended]
+    notes += [f"{reference}: not written, no written address could meet it." for reference in what.unfindable]
+    moved = [marker for marker in (*what.new, *what.changed) if marker.version != looked_at[marker.marker_id]]
+    notes += [f"{marker.reference}: not written, somebody changed it after the list was read." for marker in moved]
+    stands = replace(
+        what,
+        new=tuple(marker for marker in what.new if marker not in moved),
+        changed=tuple(marker for marker in what.changed if marker not in moved),
+    )
+    try:
+        import_markers(services, approver, stands, now)
+    except UpkeepError as error:
+        if isinstance(error.__cause__, StoreUnavailable):
+            raise error.__cause__ from error  # the batch is done again when the store is back
+        if len(allowed) == 1:
+            return [*notes, f"{allowed[0].reference}: not written. {error.__cause__}"]
+        return [*notes, *(text for marker in allowed for text in _write(services, approver, [marker], named, now))]
+    return notes
+
+
+def _ending(services: Services, sender: Actor, lacking: str, version: int, name: str, now: datetime) -> list[str]:
     """Propose that a marker which a list lacks ends; what kept that from being done, in words."""
-    marker = services.index.get(marker_id)
-    reference = marker.reference if marker is not None else marker_id
+    marker = services.index.get(lacking)
+    reference = marker.reference if marker is not None else lacking
     reasons = dict(services.desk.ending_reasons)
     reason = "not_on_list" if "not_on_list" in reasons else next(iter(reasons))
     try:
-        propose_ending(services, sender, marker_id, version, reason, "", f"Not on the list {name}.", now)
+        propose_ending(services, sender, lacking, version, reason, "", f"Not on the list {name}.", now)
     except NoSuchMarker:
         return []
     except (LifecycleRefused, Doubled, DeskBusy, NotAllowedAnyMore) as refused:

@@ -36,12 +36,13 @@ def view_plan(services: Services, actor: Actor, list_id: str, now: datetime) -> 
     """Raises NoSuchList, NotAllowedAnyMore, NothingDisclosed, `StoreUnavailable`."""
     services.freshen("lists")
     plan, _ = services.lists.get(list_id)
-    if plan.state is not ListState.WAITING:
+    if plan.state is not ListState.WAITING and not plan.named:
         return ListedView(plan)
     for _ in range(_TRIES):
         at = {"markers": services.index.position}
-        view = _shown(services, actor, plan)
-        standing = [*(services.index.get(marker.marker_id) for marker, _ in view.changed), *view.missing]
+        view = _shown(services, actor, plan) if plan.state is ListState.WAITING else ListedView(plan)
+        named = (*(marker.marker_id for marker, _ in view.changed), *plan.named)
+        standing = [*map(services.index.get, dict.fromkeys(named)), *view.missing]
         records = tuple(RecordSeen(m.marker_id, m.version, None, LISTED) for m in standing if m is not None)
         if look_logged(services, actor, "list_page", records, at, now):
             return view

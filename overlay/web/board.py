@@ -124,11 +124,14 @@ def _where(incident: Incident) -> str:
 
 
 def _worst(seen: Shown) -> Answer | None:
-    """The answer of its places that says least: one that could not be checked, then a hit, then clear."""
+    """The answer of its places that says least: one that could not be checked, then a hit, then clear; the oldest."""
     services, now = security.services(), security.now()
     answers = [answer_of(services, place, now) for place in (seen.place, *seen.also)]
     order = (Status.COULD_NOT_CHECK, Status.HIT, Status.CLEAR)
-    return min(answers, key=lambda answer: -1 if answer is None else order.index(answer.status))
+    return min(
+        answers,
+        key=lambda answer: (-1, 0.0) if answer is None else (order.index(answer.status), answer.as_of.timestamp()),
+    )
 
 
 def _shapes(answer: Answer | None, seen: Shown) -> tuple[tuple[str, str], ...]:

@@ -213,6 +213,7 @@ def amend(marker_id: str) -> ResponseReturnValue:
     marker = reads.open_marker(*_by(), marker_id, security.now())
     typed = marker_form.of_marker(services, category, marker)
     if feedback_id := request.args.get("feedback"):
+        services.freshen("feedback")
         said, _ = services.feedback.get(feedback_id)
         if said.marker_id == marker_id:
             typed = marker_form.as_reported(services, typed, said)

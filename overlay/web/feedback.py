@@ -9,13 +9,12 @@ from flask import Blueprint, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
 from markers.lifecycle import LifecycleRefused
-from markers.model import Marker
 from markers.store import StoreUnavailable
 from overlay import security
 from overlay.feedback import KINDS
 from overlay.incidents.book import COLLECTION
 from overlay.plain_text import is_plain_text
-from overlay.room.looks import look
+from overlay.room.looks import ShownPlace, look
 from overlay.security import requires
 from overlay.upkeep import desk as reads
 from overlay.upkeep import feedback, steps
@@ -95,15 +94,23 @@ def _on_incident(asked: About) -> tuple[str, str]:
     services.freshen(COLLECTION)
     (shown,) = look(services, actor, (services.incidents.get(asked.incident_id),), now, "incident")
     matches = shown.matches
-    if 0 <= asked.number < len(matches) and mark_of(matches[asked.number].match.marker) == asked.mark:
+    marks = [mark for place in (shown.place, *shown.also) for mark in marks_of(place)]
+    if 0 <= asked.number < len(matches) and marks[asked.number] == asked.mark:
         return matches[asked.number].match.marker.marker_id, shown.incident.reference
     raise LifecycleRefused("incident", "What is marked here changed since the page was shown. Look again, then say it.")
 
 
-def mark_of(marker: Marker) -> str:
-    """What a page that may not name a marker says it by, to this person alone."""
-    who = security.actor().actor_id
-    return security.services().vault.token("feedback", f"{who}|{marker.marker_id}|{marker.version}")[:32]
+def marks_of(place: ShownPlace) -> tuple[str, ...]:
+    """What a page that may not name them says each match of a place by: of this check and this person alone.
+
+    Another check of another place says the same marker otherwise, or two positions could be crossed to find its home.
+    """
+    who, check = security.actor().actor_id, place.checked.check_id if place.checked is not None else ""
+    token = security.services().vault.token
+    return tuple(
+        token("feedback", f"{who}|{check}|{item.match.marker.marker_id}|{item.match.marker.version}")[:32]
+        for item in place.matches
+    )
 
 
 @pages.post("/feedback/<feedback_id>/settle")

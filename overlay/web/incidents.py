@@ -27,7 +27,7 @@ from overlay.security import requires
 from overlay.web.answer_form import value_of
 from overlay.web.check import answered, form_sent
 from overlay.web.chrome import chrome_for
-from overlay.web.feedback import mark_of
+from overlay.web.feedback import marks_of
 from overlay.web.room_views import IncidentPage, PlaceView, RunView, UnitView
 from overlay.web.room_words import left_open_words, runs_of, timeline, where_of
 from overlay.web.then_and_now import differences
@@ -386,7 +386,7 @@ def _marks(place: ShownPlace) -> tuple[str, ...]:
     """What each match of a place is said by when somebody tells its owner of it; none for who does not."""
     if not security.services().roles.may(security.actor(), "feedback.give"):
         return ()
-    return tuple(mark_of(item.match.marker) for item in place.matches)
+    return marks_of(place)
 
 
 def _places(seen: IncidentView) -> tuple[PlaceView, ...]:

@@ -11,7 +11,7 @@ from markers.exchange import marker_id
 from markers.ledger import Operation
 from markers.lifecycle import LifecycleRefused, Step
 from markers.model import Status
-from markers.store import Commit, Write
+from markers.store import Commit, StoreUnavailable, Write
 from overlay.list_plans import PIECES, ListPlan, ListState, NoSuchList
 from overlay.lookup import Asked, check
 from overlay.room.attending import ATTENDANT
@@ -20,6 +20,7 @@ from overlay.upkeep.change import person as person_of
 from overlay.upkeep.erasing import erase
 from overlay.upkeep.list_plans import ListWorker, approve, drop_unfinished, lay_down, purge_lists, turn_down
 from overlay.upkeep.list_views import view_plan
+from overlay.upkeep.lists import UpkeepError
 from tests.store.room import CASEY, DOMESTIC, HOME, Room, person
 
 PRIYA, MORGAN = person("Priya", "ppu_officer"), person("Morgan", "ppu_supervisor")
@@ -218,3 +219,74 @@ def test_a_place_taken_meanwhile_is_said_and_not_written(room: Room) -> None:
     assert room.services.index.get(marker_id("CP-1")) is None
     assert room.services.index.get(marker_id("CP-2")) is not None
     assert steps.marker_of(room.services, marker_id("CP-77")).version == 1
+
+
+def test_a_marker_whose_row_has_a_slip_in_it_is_not_missing_from_the_list(room: Room) -> None:
+    carried_out(room, worked(room, sent(room, *ROWS)), "new")
+    slip = ROWS[1].replace("2026-10-01", "soon")
+    plan = worked(room, sent(room, ROWS[0], slip, complete_of="child_protection_plan"))
+    assert (plan.counts["missing"], plan.counts["rejected"]) == (0, 1)
+    assert any("what the list lacks is not known" in note for note in plan.notes)
+
+
+def test_what_somebody_changed_after_the_list_was_read_is_not_overwritten(room: Room) -> None:
+    carried_out(room, worked(room, sent(room, ROWS[0])), "new")
+    plan = worked(room, sent(room, ROWS[0].replace("neglect", "emotional abuse")))
+    stands = steps.marker_of(room.services, marker_id("CP-1"))
+    now = room.services.now()
+    amended = steps.propose(room.services, PRIYA, Step.AMEND, replace(stands, headline="Two children"), "", now)
+    steps.approve(room.services, MORGAN, amended.proposal_id, "", now)
+    done = carried_out(room, plan, "changed")
+    assert done.notes == ("CP-1: not written, somebody changed it after the list was read.",)
+    kept = steps.marker_of(room.services, marker_id("CP-1"))
+    assert (kept.headline, dict(kept.details)["plan_category"]) == ("Two children", "neglect")
+
+
+def test_a_store_that_is_away_loses_no_row_and_one_bad_list_stops_nothing_else(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = worked(room, sent(room, *ROWS))
+    approve(room.services, MORGAN, plan.list_id, ("new",), (), "", room.now)
+    worker = ListWorker()
+
+    def away(*_: object) -> int:
+        raise UpkeepError("away") from StoreUnavailable("away")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(list_plans, "import_markers", away)
+        with pytest.raises(StoreUnavailable):
+            worker.step(room.services)
+    assert worked(room, plan).notes == ()
+    assert room.services.index.get(marker_id("CP-2")) is not None
+
+    def fault(*_: object, **__: object) -> None:
+        raise RuntimeError("a fault")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(list_plans, "plan_import", fault)
+        bad = worked(room, sent(room, ROWS[0]))
+    assert bad.state is ListState.REFUSED
+    assert "fault of this program (RuntimeError)" in bad.notes[-1]
+
+
+def test_kinds_that_somebody_is_not_shown_they_do_not_change_by_a_list(room: Room) -> None:
+    kind = room.services.categories["child_protection_plan"]
+    narrow = replace(kind, disclosure={**kind.disclosure, "ppu_officer": "headline"})
+    whole, room.services.categories = room.services.categories, {**room.services.categories, kind.code: narrow}
+    plan = worked(room, sent(room, *ROWS))
+    assert (plan.counts["new"], plan.counts["rejected"]) == (0, 2)
+    room.services.categories = whole
+    plan = worked(room, sent(room, *ROWS))
+    narrow = replace(kind, disclosure={**kind.disclosure, "ppu_supervisor": "headline"})
+    room.services.categories = {**whole, kind.code: narrow}
+    done = carried_out(room, plan, "new")
+    assert "who approved is not shown markers of this kind" in done.notes[0]
+    assert room.services.index.get(marker_id("CP-1")) is None
+
+
+def test_a_place_that_is_taken_is_named_only_in_a_look_that_is_logged(room: Room) -> None:
+    carried_out(room, worked(room, sent(room, ROWS[0])), "new")
+    plan = worked(room, sent(room, ROWS[0].replace("CP-1", "CP-5")))
+    assert plan.counts["doubled"] == 1
+    view_plan(room.services, MORGAN, plan.list_id, room.now)
+    assert [seen.record_id for seen in room.ledger()[-1].records] == [marker_id("CP-1")]

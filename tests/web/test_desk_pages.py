@@ -464,6 +464,10 @@ def test_the_room_says_from_an_incident_what_moved_and_the_amendment_is_filled_i
     page = handler.get(incident).text
     fields = {name: re.findall(rf'name="{name}" value="([^"]*)"', page)[0] for name in ("number", "incident", "mark")}
     assert fields["incident"] == incident.rpartition("/")[2]
+    handler.post(f"{incident}/place", {"act": "again"})
+    again = re.findall(r'name="mark" value="([^"]*)"', handler.get(incident).text)[0]
+    assert again != fields["mark"], "what says a marker at one check says nothing of it at another"
+    fields["mark"] = again
     wrong = handler.post("/feedback", {**fields, "mark": "0" * 32, "kind": "moved"})
     assert wrong.status_code == 422
     assert "changed since the page was shown" in wrong.text
