@@ -153,3 +153,13 @@ def test_a_place_is_checked_again_by_itself(room: Room) -> None:
     assert after.checked == own
     assert after.also[0].checked is not None
     assert after.also[0].checked.status == "hit"
+
+
+def test_a_marked_place_that_is_added_asks_anew_what_a_changed_marker_asks(room: Room) -> None:
+    room.mark(DOMESTIC)
+    incident = room.open(place=QUIET)
+    room.answer(incident, "thrive", "when_it_happened", "now")
+    _add(room, incident, RawLocation(address="8 Foolscap Lane, EC9A 1AP"))
+    assert room.point(incident, "thrive", "when_it_happened").again is None
+    _add(room, incident)
+    assert room.point(incident, "thrive", "when_it_happened").again == "what is marked there changed"
