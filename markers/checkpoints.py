@@ -151,6 +151,15 @@ class PublicKey:
         except InvalidSignature:
             raise NotSigned("its signature is not over what it says") from None
 
+    def check_file(self, kind: str, content: bytes, signature: bytes) -> None:
+        """Raises NotSigned unless `SigningKey.sign_file` made the signature for this kind and content."""
+        if signature[:4] != self._hash:
+            raise NotSigned("it is signed with another key")
+        try:
+            _verifier(self.raw).verify(signature[4:], _file_text(self.origin, kind, content))
+        except InvalidSignature:
+            raise NotSigned("its signature is not over what it says") from None
+
 
 class SigningKey:
     """The private half: signs statements of one area's ledger."""
@@ -220,6 +229,10 @@ class SigningKey:
         signature = self.public._hash + self._key.sign(told.text.encode())
         return Statement(told.origin, size, root, at, leaves, instead, by, why, signature)
 
+    def sign_file(self, kind: str, content: bytes) -> bytes:
+        """A signature over a file of some kind ("snapshot"), which is one over no other kind and no statement."""
+        return self.public._hash + self._key.sign(_file_text(self.public.origin, kind, content))
+
 
 def notes(text: str) -> Iterator[tuple[Statement | None, int]]:
     """The statements of a file of notes with an empty line after each, and the place each ends at (in characters).
@@ -263,6 +276,11 @@ def _statement(found: re.Match[str]) -> Statement:
     if len(told.root) != HASH_BYTES or len(told.leaves) > told.size or told.note != found[0]:
         raise NotSigned("this is not a signed statement of a ledger")
     return told
+
+
+def _file_text(origin: str, kind: str, content: bytes) -> bytes:
+    # No statement begins with these words: one begins with its origin.
+    return b"overlay file\n" + f"{kind}\n{origin}\n".encode() + content
 
 
 @cache

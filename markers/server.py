@@ -39,6 +39,8 @@ from markers.server_folder import LOG_FOLDER, ServerFolder, sync
 LOADING_S = 600.0
 """How long a server may take to read its log back, as long as it says that it is doing so."""
 REPLY_S = 2.0
+PROBE_S = 0.5
+"""How long a living server may take to answer where something else could stand in for it."""
 POLL_S = 0.02
 NEARLY_FULL = 4 * 1024 * 1024
 """Bytes free below which a failed start is put down to a full disk: the server then cannot even log why."""
@@ -230,6 +232,17 @@ class EmbeddedServer:
             return self._folder.locked()
         except OSError:
             return False
+
+    @property
+    def url(self) -> str:
+        """What `ensure` would return, as far as can be told without a server."""
+        return "unix://" + quote(self._folder.found_at())
+
+    def silence(self) -> StoreFolderBusy | None:
+        """Why a server that holds the folder can't be used just now: frozen, or still loading. None where none does."""
+        if not self.alive() or isinstance(_ask(self._folder.found_at(), PROBE_S), _Answer):
+            return None
+        return StoreFolderBusy(f"the store server that holds {self.folder} does not answer")
 
     def wait_gone(self, timeout_s: float) -> bool:
         """Wait up to `timeout_s` seconds for the server process to end; True once it has."""
@@ -448,10 +461,10 @@ def _connect(path: str, timeout_s: float) -> redis.Redis:
     )
 
 
-def _ask(path: str) -> _Answer | _Loading | None:
+def _ask(path: str, timeout_s: float = REPLY_S) -> _Answer | _Loading | None:
     """Who listens at `path` and on which folder it works; None while nothing answers."""
     try:
-        with _connect(path, REPLY_S) as client:
+        with _connect(path, timeout_s) as client:
             client.ping()
             info: Mapping[str, Any] = _call(client.info, "server")
             settings = _settings(client, "dir")

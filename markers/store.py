@@ -167,7 +167,7 @@ class Store:
     `timeout_s` bounds connecting and each wait for an answer (a commit of many writes gets 1 ms more for each).
     `floor` is the fence: the highest ledger sequence known of outside the store. A store whose ledger ends before it
     was wiped or put back, takes no commit and tells no change: `StoreBehind`. `distrusted` says why nothing at all
-    may be done with it until a person decides, or is None.
+    may be done with it until a person decides, or is None; `resting` why it is not asked just now.
     """
 
     def __init__(self, url: str, area: str, vault: Vault, *, timeout_s: float = 0.3) -> None:
@@ -185,6 +185,7 @@ class Store:
         self._store_id: bytes | None = None
         self.floor = 0
         self.distrusted: str | None = None
+        self.resting: str | None = None
 
     def bind(self) -> None:
         """Leave a sealed proof on an empty area, or open the one that is there.
@@ -314,6 +315,15 @@ class Store:
                     return Changes(int(position), (), reload=True)
                 case refusal:
                     raise _refusal(refusal)
+
+    def positions(self) -> dict[str, int]:
+        """How many changes each collection has had, of those that were ever written. Raises `StoreBehind`."""
+        expected = self._bound()
+        flat = self._call(b"HGETALL", self._positions)
+        found = dict(zip(flat[::2], flat[1::2], strict=True))
+        if found.get(b".store") != expected:
+            raise _refusal([b"other"])
+        return {name.decode("ascii"): int(at) for name, at in found.items() if not name.startswith(b".")}
 
     def wait(self, collections_after: dict[str, int], timeout_s: float) -> set[str]:
         """Block until a collection moves past its position, at most `timeout_s` seconds; returns which did.
@@ -445,6 +455,8 @@ class Store:
     def _bound(self) -> bytes:
         if self.distrusted is not None:
             raise StoreBehind(self.distrusted)
+        if self.resting is not None:
+            raise StoreUnavailable(self.resting)
         if self._store_id is None:
             self._store_id = self._bind()
         return self._store_id

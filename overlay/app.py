@@ -95,6 +95,6 @@ def create_app(services: Services | None = None) -> Flask:
 
 
 def _serving() -> Services:
-    services = Services.start(Settings.read())
+    services = Services.start(Settings.read(), from_snapshot=True)
     services.prepare_board(services.now())
     return services

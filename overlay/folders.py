@@ -9,7 +9,9 @@ import os
 from pathlib import Path
 
 from markers.anchors import Anchors
+from markers.checkpoints import KeyRefused, PublicKey, key_files
 from markers.ledger_index import LedgerIndex
+from markers.snapshot import Snapshot, SnapshotRefused
 from markers.vault import KeyRing, Vault, VaultError
 from overlay.settings import Settings, SettingsError
 
@@ -48,3 +50,17 @@ def ledger_index_of(settings: Settings, vault: Vault) -> LedgerIndex:
 def anchors_of(settings: Settings, area: str) -> Anchors:
     """The anchors of one area."""
     return Anchors(settings.anchors_folder / area)
+
+
+def snapshot_of(settings: Settings, vault: Vault) -> Snapshot:
+    """The copy of one area on this machine's disk."""
+    return Snapshot(settings.data / "snapshot" / vault.area, vault)
+
+
+def public_key(settings: Settings, area: str) -> PublicKey:
+    """What the area's snapshot and ledger are signed with. Raises SnapshotRefused."""
+    path = key_files(settings.data / "keys", area)[1]
+    try:
+        return PublicKey.read(path.read_text("ascii"))
+    except (OSError, UnicodeDecodeError, KeyRefused):
+        raise SnapshotRefused(f"the public key {path} that it was signed with can't be read") from None

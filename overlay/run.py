@@ -104,8 +104,8 @@ def _run(settings: Settings, prepare: Callable[[Services], None], ready: Callabl
         try:
             with _interrupts_held():
                 # Half-started, a store would be left behind: nobody would know yet that it is ours to stop.
-                services = Services.start(settings, follow=False)
-                if embedded is not None:
+                services = Services.start(settings, follow=False, from_snapshot=True)
+                if embedded is not None and services.store.resting is None:
                     embedded.ensure()
             prepare(services)
         finally:
@@ -227,9 +227,10 @@ def _server(settings: Settings) -> Any:
 def _keep_store(embedded: EmbeddedServer, stopping: threading.Event) -> None:
     """Restart the embedded store when it dies, and say so."""
     while not stopping.wait(_WATCH_S):
-        if embedded.alive() or stopping.is_set():
+        alive = embedded.alive()
+        if stopping.is_set() or (alive and embedded.pid is not None):
             continue
-        log.error("store_died", action="restarting")
+        log.error("store_silent" if alive else "store_died", action="attaching" if alive else "restarting")
         try:
             embedded.ensure()
             log.info("store_restarted")

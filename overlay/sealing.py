@@ -11,6 +11,7 @@ import json
 import os
 import signal
 import sys
+import threading
 import time
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -22,19 +23,22 @@ import structlog
 
 from markers.anchors import Anchors, AnchorsFailed
 from markers.checkpoints import KeyRefused, SigningKey, key_files
+from markers.fence import Fence
 from markers.sealer import ClockBehind, Sealer, SealRefused
 from markers.server import EmbeddedServer, ServerError
 from markers.store import Store, StoreBehind, StoreUnavailable
 from markers.vault import Vault, VaultError
 from overlay import logs
 from overlay.area_file import area_code
-from overlay.folders import anchors_of, data_folders, key_ring, ledger_index_of
+from overlay.folders import anchors_of, data_folders, key_ring, ledger_index_of, snapshot_of
 from overlay.parent import end_with_parent
 from overlay.settings import Settings
+from overlay.snapshots import SnapshotKeeper
 
 log = structlog.get_logger()
 
 _EACH_S = 1.0
+_SNAPSHOT_S = 5.0
 _STATE_FILE = "sealer.json"
 _STATE_FRESH_S = 10.0
 
@@ -107,6 +111,7 @@ def main() -> None:
     vault = Vault(key_ring(settings), area, settings.data / "keys")
     anchors = anchors_of(settings, area)
     index = ledger_index_of(settings, vault)
+    threading.Thread(target=keep_snapshot, args=(settings, area, vault), name="snapshot", daemon=True).start()
     state = SealerState("signing", "")
     embedded = None if settings.store_url else EmbeddedServer(settings.data / "store")
     sealer: Sealer | None = None
@@ -138,6 +143,39 @@ def main() -> None:
             state.write(settings.data)
         if not more:
             _rest(store, sealer, began)
+
+
+def keep_snapshot(settings: Settings, area: str, vault: Vault) -> None:
+    """Keep this machine's snapshot fresh until killed; what hinders it is said once."""
+    said = ""
+    keeper: SnapshotKeeper | None = None
+    store: Store | None = None
+    while True:
+        try:
+            if store is None:
+                folder = EmbeddedServer(settings.data / "store")
+                url = settings.store_url or (folder.url if folder.alive() else "")
+                store = Store(url, area, vault, timeout_s=max(settings.store_timeout_s, _EACH_S)) if url else None
+            if store is not None and key_files(settings.data / "keys", area)[0].exists():
+                keeper = keeper or _keeper(settings, store, vault)
+                keeper.step(datetime.now(UTC))
+            told = ""
+        except (StoreUnavailable, VaultError, KeyRefused, OSError) as error:
+            told = str(error)
+            keeper = None
+            if store is not None:
+                store.start_over()
+        if told != said:
+            (log.error if told else log.info)("snapshot", reason=told or "kept fresh again")
+        said = told
+        time.sleep(_SNAPSHOT_S)
+
+
+def _keeper(settings: Settings, store: Store, vault: Vault) -> SnapshotKeeper:
+    anchors = anchors_of(settings, store.area)
+    fence = Fence(store, anchors, key_files(settings.data / "keys", store.area)[1], ledger_index_of(settings, vault))
+    key = SigningKey.load(settings.data / "keys", store.area)
+    return SnapshotKeeper(store, fence, vault, snapshot_of(settings, vault), key)
 
 
 def _rest(store: Store | None, sealer: Sealer | None, began: float) -> None:

@@ -11,7 +11,7 @@ import tomllib
 import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Literal
 
@@ -30,7 +30,8 @@ from markers.index import MarkerIndex
 from markers.ledger_index import LedgerIndex
 from markers.ledger_search import LedgerSearch
 from markers.model import LONDON, Category, Marker
-from markers.server import EmbeddedServer, ServerError, check_external
+from markers.server import EmbeddedServer, ServerError, UnsafeServer, check_external
+from markers.snapshot import SnapshotRefused
 from markers.spool import Spool
 from markers.store import Changes, Commit, Committed, Moved, Record, Store, StoreBehind, StoreUnavailable
 from markers.vault import KeyRing, Vault, VaultError
@@ -41,7 +42,7 @@ from overlay.disclosure import check_table
 from overlay.erased import Erased, was_erased
 from overlay.feed import Feed, Mark, Sight
 from overlay.feedback import FeedbackBook
-from overlay.folders import anchors_of, data_folders, key_ring, ledger_index_of
+from overlay.folders import anchors_of, data_folders, key_ring, ledger_index_of, public_key, snapshot_of
 from overlay.following import Following
 from overlay.glass import GlassBook
 from overlay.hours import COVER, OFFICE, ON_CALL, Contact
@@ -177,29 +178,34 @@ class Services:
     feed: Feed = field(init=False)
 
     @classmethod
-    def start(cls, settings: Settings, *, follow: bool = True) -> Services:
+    def start(cls, settings: Settings, *, follow: bool = True, from_snapshot: bool = False) -> Services:
         """Read the configuration, reach the store (starting the embedded one if none runs) and load the copies.
 
-        `follow` starts the thread that keeps them in step. Raises SettingsError, VaultError, ServerError,
-        StoreUnavailable, each with one line for the person who started it.
+        `follow` starts the thread that keeps them in step. With `from_snapshot` a store that can't be reached is stood
+        in for by this machine's snapshot: every check is then could-not-check, with what was last known. Raises
+        SettingsError, VaultError, ServerError, StoreUnavailable, each with one line for the person who started it.
         """
         if follow:
             gc.disable()  # what is loaded now stays; `spare_pauses` looks through it once
         try:
-            return cls._start(settings, follow=follow)
+            return cls._start(settings, follow=follow, from_snapshot=from_snapshot)
         finally:
             gc.enable()
 
     @classmethod
-    def _start(cls, settings: Settings, *, follow: bool) -> Services:
+    def _start(cls, settings: Settings, *, follow: bool, from_snapshot: bool) -> Services:
         known = Configuration.read(settings)
-        if settings.store_url:
-            _vet(settings.store_url, settings.store_timeout_s)
+        unreached = _vetted(settings, from_snapshot=from_snapshot)
         data_folders(settings.data)
         ring = key_ring(settings)
         embedded = None if settings.store_url else EmbeddedServer(settings.data / "store")
         try:
-            services = cls._assemble(settings, known, ring, embedded)
+            if embedded is None:
+                url = settings.store_url or ""
+            else:
+                url, unreached = _reached(embedded, from_snapshot=from_snapshot)
+            services = cls._assemble(settings, known, ring, embedded, url)
+            services._begin(unreached, from_snapshot=from_snapshot)
         except BaseException:
             if embedded is not None:
                 embedded.release()
@@ -213,9 +219,8 @@ class Services:
 
     @classmethod
     def _assemble(
-        cls, settings: Settings, known: Configuration, ring: KeyRing, embedded: EmbeddedServer | None
+        cls, settings: Settings, known: Configuration, ring: KeyRing, embedded: EmbeddedServer | None, url: str
     ) -> Services:
-        url = settings.store_url or (embedded.ensure() if embedded is not None else "")
         vault = Vault(ring, known.area.code, settings.data / "keys")
         store = Store(url, known.area.code, vault, timeout_s=settings.store_timeout_s)
         beside = Store(url, known.area.code, vault, timeout_s=settings.store_timeout_s)
@@ -265,16 +270,61 @@ class Services:
             _stopping=threading.Event(),
         )
         services.feed = Feed(services, settings.streams)
-        try:
-            store.bind()
-            for collection in services._positions():
-                services._load(collection)
-            services._begin_behind_the_fence()
-        except BaseException:
-            store.close()
-            beside.close()
-            raise
         return services
+
+    def _begin(self, unreached: ServerError | None, *, from_snapshot: bool) -> None:
+        """Load the copies, from the store or what stands in for it. `unreached` says why it need not be tried."""
+        try:
+            try:
+                if unreached is not None:
+                    raise unreached
+                self.store.bind()
+                for collection in self._positions():
+                    self._load(collection)
+                self._begin_behind_the_fence()
+            except (ServerError, StoreUnavailable) as error:
+                if not from_snapshot or isinstance(error, UnsafeServer):
+                    raise
+                self._begin_from_snapshot(error)
+        except BaseException:
+            self.store.close()
+            self.fence.store.close()
+            raise
+
+    def _begin_from_snapshot(self, error: ServerError | StoreUnavailable) -> None:
+        """Go on with what this machine's disk holds. Raises `error` where it holds nothing that may be relied on."""
+        snapshot = snapshot_of(self.settings, self.vault)
+        longest = timedelta(hours=self.settings.snapshot_hours)
+        try:
+            manifest = snapshot.usable(public_key(self.settings, self.area.code), self.now(), longest)
+            loaded = {part.collection: snapshot.load(part) for part in manifest.parts}
+            if not {"markers", "access"} <= loaded.keys():
+                raise SnapshotRefused("the snapshot lacks markers or accounts")
+        except SnapshotRefused as refused:
+            log.error("snapshot_not_used", reason=str(refused))
+            raise error from None
+        for collection in self._positions():
+            if collection in loaded:
+                self._fill(collection, loaded[collection])
+        with contextlib.suppress(StoreBehind):
+            self.fence.look()
+        self._accepted = self.fence.accepted
+        self.last_contact = manifest.as_of
+        self.store.resting = "the store was away as this process started, and has not been read since"
+        log.error("started_from_snapshot", as_of=manifest.as_of.isoformat(), reason=str(error))
+        self.note_trouble(error)
+
+    def _come_back(self) -> None:
+        """The store that was away at the start: reached, held against its anchors and read whole before it is used."""
+        if self.embedded is not None:
+            if self.embedded.ensure() != self.store_url:
+                raise ServerError("the store listens elsewhere than it did: start the console again")
+        else:
+            _vet(self.store_url, self.settings.store_timeout_s)
+        self.mind_fence()
+        self._load_anew()
+        self.store.resting = None
+        log.info("store_back_after_snapshot")
 
     def close(self) -> None:
         """Stop following, close connections, and stop the embedded store if nobody else uses it."""
@@ -384,23 +434,20 @@ class Services:
         """A person has decided: what this process knew of the store gives way to the store as it is."""
         log.warning("store_accepted", sequence=accepted.size, instead=accepted.instead)
         self.fence.store.start_over()
-        index, access, glass = MarkerIndex(), AccessBook(), GlassBook()
-        presence = Presence(self.policy.noted_every)
-        incidents, wordings, proposals = IncidentBook(), Wordings(self.definitions), ProposalBook()
-        feedback = FeedbackBook()
-        news = self.fence.store.load("markers")
-        index.replace(news.position, _all_standing(news, self.erased))
-        access.replace(self.fence.store.load("access"))
-        glass.replace(self.fence.store.load("break_glass"))
-        presence.replace(self.fence.store.load("presence"))
-        incidents.replace(self.fence.store.load("incidents"))
-        wordings.replace(self.fence.store.load("wordings"))
-        proposals.replace(self.fence.store.load("proposals"))
-        feedback.replace(self.fence.store.load("feedback"))
-        self.index, self.access, self.glass, self.presence, self._accepted = index, access, glass, presence, accepted
-        self.incidents, self.wordings, self.proposals = incidents, wordings, proposals
-        self.feedback = feedback
+        self._load_anew()
+        self._accepted = accepted
         self.store.start_over()
+
+    def _load_anew(self) -> None:
+        """Put new copies of what the store holds now in the place of all that was known of it."""
+        index, books = MarkerIndex(), _books(self.policy, self.definitions)
+        news = self.fence.store.load("markers")
+        index.replace(news.position, _all_standing(news, self.erased), self.gazetteer)
+        for name, (_, book) in books.items():
+            book.replace(self.fence.store.load(name))
+        self.index = index
+        for attribute, book in books.values():
+            setattr(self, attribute, book)
 
     def catch_up(self, collection: str) -> None:
         """Take in what the store has of a collection now. Raises `StoreUnavailable`."""
@@ -432,7 +479,10 @@ class Services:
         return Contact(which, words, hours.changes_at(now))
 
     def _load(self, collection: str) -> None:
-        news = self.store.load(collection)
+        self._fill(collection, self.store.load(collection))
+
+    def _fill(self, collection: str, news: Changes) -> None:
+        """Let a copy be all that was loaded."""
         if collection == "markers":
             markers = _all_standing(news, self.erased)
             self.index.replace(news.position, markers, self.gazetteer)
@@ -454,7 +504,7 @@ class Services:
             "feedback": self.feedback,
             "lists": self.lists,
             "saved_views": self.saved_views,
-        }
+        }  # as `_books` below has them
 
     def _positions(self) -> dict[str, int]:
         """How far each copy has come."""
@@ -464,6 +514,8 @@ class Services:
     def _follow(self) -> None:
         while not self._stopping.is_set():
             try:
+                if self.store.resting is not None:
+                    self._come_back()
                 self.mind_fence()
                 self.store.wait(self._positions(), _WAIT_S)
                 # Asked even when nothing moved: a store that was wiped or restored moves nothing either.
@@ -481,6 +533,9 @@ class Services:
             except (StoreUnavailable, VaultError) as error:
                 self.note_trouble(error)
                 self._stopping.wait(0.2)
+            except ServerError as error:
+                self.note_trouble(error)
+                self._stopping.wait(1.0)
             except Exception as error:
                 # The follower must outlive any fault: without it the copies would stand still unseen. A check
                 # still asks the store itself, so a fault here can't turn into a false clear.
@@ -513,9 +568,9 @@ def spare_pauses() -> None:
 
 
 @contextlib.contextmanager
-def running(settings: Settings) -> Iterator[Services]:
+def running(settings: Settings, *, from_snapshot: bool = False) -> Iterator[Services]:
     """Services for one command: attaches to the running store, or starts and stops one itself."""
-    services = Services.start(settings, follow=False)
+    services = Services.start(settings, follow=False, from_snapshot=from_snapshot)
     try:
         yield services
     finally:
@@ -526,7 +581,52 @@ def trouble_words(error: Exception) -> str:
     """What is wrong with the store, in the words of a banner."""
     if isinstance(error, StoreBehind):
         return "store replaced or restored: a supervisor must decide"
-    return _SILENT if isinstance(error, StoreUnavailable) else "a record in the store can't be opened"
+    return _SILENT if isinstance(error, StoreUnavailable | ServerError) else "a record in the store can't be opened"
+
+
+def _books(policy: Policy, definitions: tuple[Definition, ...]) -> dict[str, tuple[str, Following]]:
+    """An empty copy of each collection beside the markers, and the attribute of Services that holds it."""
+    return {
+        "access": ("access", AccessBook()),
+        "break_glass": ("glass", GlassBook()),
+        "presence": ("presence", Presence(policy.noted_every)),
+        "incidents": ("incidents", IncidentBook()),
+        "wordings": ("wordings", Wordings(definitions)),
+        "proposals": ("proposals", ProposalBook()),
+        "feedback": ("feedback", FeedbackBook()),
+        "lists": ("lists", ListBook()),
+        "saved_views": ("saved_views", ViewBook()),
+    }
+
+
+def _vetted(settings: Settings, *, from_snapshot: bool) -> ServerError | None:
+    """Refuse an external server that loses records; why it can't be reached, where something may stand in for it."""
+    if not settings.store_url:
+        return None
+    try:
+        _vet(settings.store_url, settings.store_timeout_s)
+    except UnsafeServer:
+        raise
+    except ServerError as error:
+        if not from_snapshot:
+            raise
+        return error
+    return None
+
+
+def _reached(embedded: EmbeddedServer, *, from_snapshot: bool) -> tuple[str, ServerError | None]:
+    """Where the embedded store is, started if none runs; and why it can't be used, where something may stand in."""
+    if not from_snapshot:
+        return embedded.ensure(), None
+    unreached: ServerError | None = embedded.silence()
+    if unreached is None:
+        try:
+            return embedded.ensure(), None
+        except UnsafeServer:
+            raise
+        except ServerError as error:
+            unreached = error
+    return embedded.url, unreached
 
 
 def _vet(url: str, timeout_s: float) -> None:

@@ -31,7 +31,8 @@ class Settings(BaseModel):
     `threads` answer a worker's ordinary requests, `streams` is how many live connections it keeps beside them.
     `requests_per_minute` bounds what one caller may ask of each worker, checks apart. `anchors` is where signed
     checkpoints of the ledger are kept outside the store, best on other media. `single_sign_on_secret` is the client's
-    secret at the provider the area's file names.
+    secret at the provider the area's file names. `snapshot_hours` is how old a copy of the store on this machine's disk
+    may be for a process that starts while the store is away to go on with it.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -52,6 +53,7 @@ class Settings(BaseModel):
     proxies: str = ""
     requests_per_minute: int = Field(default=600, ge=1)
     single_sign_on_secret: str | None = Field(default=None, repr=False)
+    snapshot_hours: float = Field(default=24, gt=0, le=24 * 14)
 
     @classmethod
     def read(cls, environment: Mapping[str, str] = os.environ, **given: Any) -> Self:

@@ -94,6 +94,11 @@ class Console:
         """Start it; on a folder that is not there yet, over the demonstration as it was laid out once."""
         if not self.data.exists():
             shutil.copytree(laid_out(), self.data)
+        self.start_unready()
+        self.wait_ready()
+
+    def start_unready(self) -> None:
+        """Start it without waiting until it can answer a check from a current store."""
         log = (self.data.parent / f"{self.data.name}.log").open("ab")
         self.process = subprocess.Popen(
             [sys.executable, "-m", "overlay", "run", "--demo"],
@@ -102,7 +107,6 @@ class Console:
             stderr=log,
             cwd=self.data.parent,
         )
-        self.wait_ready()
 
     def wait_ready(self, seconds: float = 60) -> None:
         until = time.monotonic() + seconds

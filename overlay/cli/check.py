@@ -68,12 +68,12 @@ def check_command(
             raise click.ClickException(
                 f"{results} is the file of queries. Nothing was checked; write results elsewhere."
             )
-        with running(Settings.read(data=data)) as services:
+        with running(Settings.read(data=data), from_snapshot=True) as services:
             _check_file(services, queries, results)
         return
     raw = RawLocation(address=address, **parts)
     asked = Asked(raw, *_incident(incident, incident_type))
-    with running(Settings.read(data=data)) as services:
+    with running(Settings.read(data=data), from_snapshot=True) as services:
         if asked.incident_type is not None and asked.incident_type not in dict(services.incident_types):
             known = ", ".join(code for code, _ in services.incident_types)
             warn(f"--type is not one this service knows, so it suggests no checklist. Known are: {known}.")

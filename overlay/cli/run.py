@@ -30,9 +30,10 @@ def run(with_demo: bool, data: Path | None, port: int | None, tls_cert: Path | N
 
     def prepare(services: Services) -> None:
         if services.trouble is not None:
-            click.echo(
-                f"Every check will answer could-not-check. {services.store.distrusted}: see overlay ledger accept."
-            )
+            why = f"{services.store.distrusted}: see overlay ledger accept"
+            if services.store.distrusted is None:
+                why = f"{services.state(services.now()).words}. Ask overlay doctor what to do"
+            click.echo(f"Every check will answer could-not-check. {why}.")
         elif with_demo:
             laid_out.append(demo.prepare(services, datetime.now(UTC)))
         elif not services.access.accounts():
