@@ -15,7 +15,7 @@ from shapely import Point as ShapelyPoint
 from shapely import from_wkt
 
 from markers.homes import MarkedHomes
-from markers.model import LONDON, Marker, Premises
+from markers.model import LONDON, PROOF_OF_LIFE, Marker, Premises
 from markers.shapes import Shapes
 from markers.shelved import Readings
 
@@ -57,8 +57,9 @@ class MarkerIndex:
         return self._markers.get(marker_id)
 
     def all(self) -> tuple[Marker, ...]:
+        """Every marker but the one of the proof of life."""
         with self.lock:
-            return tuple(self._markers.values())
+            return tuple(marker for marker_id, marker in self._markers.items() if marker_id != PROOF_OF_LIFE)
 
     def changed_since(self, position: int) -> frozenset[str] | None:
         """Ids of markers that changed after a position this copy was at; None when that is no longer remembered."""
@@ -108,7 +109,8 @@ class MarkerIndex:
                 self._remove(marker_id)
                 if marker is not None:
                     self._put(marker)
-                self._news.append((position, marker_id))
+                if marker_id != PROOF_OF_LIFE:
+                    self._news.append((position, marker_id))
             self.position = position
 
     def _put(self, marker: Marker) -> None:

@@ -51,11 +51,13 @@ class LedgerSearch:
         until: datetime | None = None,
         before: int | None = None,
         limit: int = 25,
+        without: Collection[str] = (),
     ) -> tuple[Found, ...]:
         """At most `limit` entries that fit everything given, newest first, below the sequence number `before`.
 
         `marker` is a record id, `actor` an account or token id, `about` a token of `Vault.token`, or several of which
-        one is enough; `since` and `until` (aware) bound when it happened. Raises `StoreUnavailable`, `VaultError`.
+        one is enough; `since` and `until` (aware) bound when it happened; entries of the actors in `without` are left
+        out. Raises `StoreUnavailable`, `VaultError`.
         """
         places = frozenset((about,) if isinstance(about, str) else about or ())
         end = self.store.ledger_end()
@@ -64,7 +66,8 @@ class LedgerSearch:
         fitting = (
             found
             for found in self._candidates(self._wanted(marker, actor, incident, check, places), bottom, top, end)
-            if any(search([found.entry], actor=actor, incident=incident, marker=marker, check=check))
+            if found.entry.actor_id not in without
+            and any(search([found.entry], actor=actor, incident=incident, marker=marker, check=check))
             and (not places or not places.isdisjoint(found.entry.about))
             and (since is None or found.entry.at >= since)
             and (until is None or found.entry.at < until)

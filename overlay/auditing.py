@@ -12,6 +12,7 @@ from markers.ledger import LedgerEntry, Operation
 from markers.ledger_search import Found
 from markers.location import RawLocation
 from markers.merkle import HASH_BYTES, Frontier, Subtrees, includes, inclusion_proof, leaf_hash
+from markers.model import PROOF_OF_LIFE
 from markers.store import Commit
 from overlay import lookup
 from overlay.roles import Actor
@@ -46,7 +47,10 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Sought:
-    """The same as the ledger knows it: record, actor and check ids, tokens of the place."""
+    """The same as the ledger knows it: record, actor and check ids, tokens of the place.
+
+    `without` are actors that were not asked for: the proof of life, which looks every minute, is kept apart.
+    """
 
     marker: str | None
     actor: str | None
@@ -55,6 +59,7 @@ class Sought:
     about: tuple[str, ...]
     since: datetime | None
     until: datetime | None
+    without: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,14 +85,17 @@ def sought(services: Services, question: Question, now: datetime) -> Sought:
     about: tuple[str, ...] = ()
     if question.address or question.postcode:
         about = lookup.tokens_of(services, RawLocation(address=question.address, postcode=question.postcode), now)
+    marker, actor = _marker(services, question.marker), _actor(services, question.actor)
+    apart = actor is None and marker != PROOF_OF_LIFE and question.check is None
     return Sought(
-        marker=_marker(services, question.marker),
-        actor=_actor(services, question.actor),
+        marker=marker,
+        actor=actor,
         incident=question.incident,
         check=question.check,
         about=about,
         since=question.since,
         until=question.until,
+        without=services.access.provers() if apart else frozenset(),
     )
 
 
@@ -150,6 +158,7 @@ def _find(services: Services, wanted: Sought, before: int | None, limit: int) ->
         until=wanted.until,
         before=before,
         limit=limit,
+        without=wanted.without,
     )
 
 

@@ -13,6 +13,7 @@ from markers.checkpoints import KeyRefused, PublicKey, key_files
 from markers.ledger_index import LedgerIndex
 from markers.snapshot import Snapshot, SnapshotRefused
 from markers.vault import KeyRing, Vault, VaultError
+from overlay.proof import ProofFolder
 from overlay.settings import Settings, SettingsError
 
 
@@ -55,6 +56,11 @@ def anchors_of(settings: Settings, area: str) -> Anchors:
 def snapshot_of(settings: Settings, vault: Vault) -> Snapshot:
     """The copy of one area on this machine's disk."""
     return Snapshot(settings.data / "snapshot" / vault.area, vault)
+
+
+def proof_of(settings: Settings) -> ProofFolder:
+    """Where the prover of this machine says what it found."""
+    return ProofFolder(settings.data / "proof", settings.proof_s)
 
 
 def public_key(settings: Settings, area: str) -> PublicKey:

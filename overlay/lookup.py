@@ -122,6 +122,7 @@ def check(
         # Once, outside every lock: another geocoder may be slow, and holds up only this check.
         located = located or services.geocoders.locate(where, services.gazetteer)
         position, outcome = _match(services, where, located, now)
+        outcome = _believed(services, outcome, now)
         expect = {"markers": position, "access": access_position}
         glass = _glass(services, actor, asked, now, expect)
         seen = for_actor(
@@ -168,6 +169,15 @@ def _match(services: Services, where: Location, located: Located, now: datetime)
     elif outcome.home is not None and outcome.home.point is not None and not services.area.contains(outcome.home.point):
         outcome = replace(outcome, warnings=(*outcome.warnings, f"That address is outside {services.area.name}."))
     return position, outcome
+
+
+def _believed(services: Services, outcome: Outcome, now: datetime) -> Outcome:
+    """Nothing is clear while the proof of life shows that this service misses markers."""
+    proof = services.proof.read(now)
+    if outcome.status is not Status.CLEAR or proof.kind != "wrong":
+        return outcome
+    reason = f"This service may be missing markers: {proof.words}"
+    return replace(outcome, status=Status.COULD_NOT_CHECK, reason=" ".join(filter(None, (reason, outcome.reason))))
 
 
 def _glass(services: Services, actor: Actor, asked: Asked, now: datetime, expect: dict[str, int]) -> Glass | None:

@@ -110,7 +110,9 @@ class _State(Collector):
     def collect(self) -> Iterable[Metric]:
         state = self._services.state(self._services.now())
         current = GaugeMetricFamily("overlay_store_current", "1 while a check is answered from a current store.")
-        current.add_metric((), float(state.kind == "current"))
+        current.add_metric((), float(state.kind != "last_known"))
         waiting = GaugeMetricFamily("overlay_spool_waiting", "Looks that wait for the store in the spool.")
         waiting.add_metric((), float(self._services.spool.pending()))
-        return current, waiting
+        proved = GaugeMetricFamily("overlay_proved", "1 while the proof of life of this machine holds.")
+        proved.add_metric((), float(self._services.proof.read(self._services.now()).holds))
+        return current, waiting, proved

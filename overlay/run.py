@@ -24,16 +24,18 @@ import structlog
 from granian.constants import Interfaces, SSLProtocols
 from granian.server import Server
 
+from markers.private_file import NotPrivate
 from markers.server import EmbeddedServer, ServerError
-from markers.store import StoreUnavailable
+from markers.store import StoreError, StoreUnavailable
 from overlay import logs
-from overlay.folders import data_folders
+from overlay.folders import data_folders, proof_of
 from overlay.parent import end_with_parent
 from overlay.runlock import RunLock
 from overlay.services import Configuration, Services
 from overlay.settings import FIGURES_VARIABLE, Settings
 from overlay.threads import at_most, on_signal
 from overlay.tls import check_certificate, trusting
+from overlay.upkeep.proof_marker import prepare_proof
 
 log = structlog.get_logger()
 
@@ -108,12 +110,13 @@ def _run(settings: Settings, prepare: Callable[[Services], None], ready: Callabl
                 if embedded is not None and services.store.resting is None:
                     embedded.ensure()
             prepare(services)
+            _prepare_proof(services)
         finally:
             if services is not None:
                 services.close()
         if embedded is not None:
             watches.append(threading.Thread(target=_keep_store, args=(embedded, stopping), name="store-watch"))
-        for part in ("sealing", "room.attending"):
+        for part in ("sealing", "room.attending", "proving"):
             keep = threading.Thread(target=_keep_part, args=(part, settings, stopping), name=f"{part}-watch")
             watches.append(keep)
         watches.append(threading.Thread(target=_announce, args=(settings, ready, stopping), name="announce"))
@@ -127,9 +130,18 @@ def _run(settings: Settings, prepare: Callable[[Services], None], ready: Callabl
         stopping.set()
         for watch in watches:
             watch.join(timeout=20)
+        proof_of(settings).forget()
         if embedded is not None:
             stopped = embedded.release()
     return stopped
+
+
+def _prepare_proof(services: Services) -> None:
+    """See that the prover has what it needs. Without, it fails and says so on every screen, and the console serves."""
+    try:
+        prepare_proof(services, services.now())
+    except (StoreError, OSError, NotPrivate) as error:
+        log.error("proof_not_prepared", reason=str(error))
 
 
 @contextmanager

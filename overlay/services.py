@@ -42,7 +42,7 @@ from overlay.disclosure import check_table
 from overlay.erased import Erased, was_erased
 from overlay.feed import Feed, Mark, Sight
 from overlay.feedback import FeedbackBook
-from overlay.folders import anchors_of, data_folders, key_ring, ledger_index_of, public_key, snapshot_of
+from overlay.folders import anchors_of, data_folders, key_ring, ledger_index_of, proof_of, public_key, snapshot_of
 from overlay.following import Following
 from overlay.glass import GlassBook
 from overlay.hours import COVER, OFFICE, ON_CALL, Contact
@@ -66,6 +66,7 @@ from overlay.incidents.runs import Standings, known_categories
 from overlay.incidents.wordings import Wordings
 from overlay.list_plans import ListBook
 from overlay.listing import Listing
+from overlay.proof import ProofFolder
 from overlay.proposals import ProposalBook
 from overlay.roles import Roles
 from overlay.saved_views import ViewBook
@@ -84,9 +85,9 @@ _COUNTERS_S = 1.0  # signing in may wait longer for the store than a check
 
 @dataclass(frozen=True, slots=True)
 class StoreState:
-    """What the top bar says of the store."""
+    """What the top bar says of the store. `unproven` while the proof of life fails."""
 
-    kind: Literal["current", "last_known", "unavailable"]
+    kind: Literal["current", "last_known", "unproven"]
     words: str
     since: datetime | None
 
@@ -171,6 +172,7 @@ class Services:
     fence: Fence
     anchors: Anchors
     ledger_index: LedgerIndex
+    proof: ProofFolder
     _stopping: threading.Event
     _follower: threading.Thread | None = None
     _accepted: Statement | None = None
@@ -267,6 +269,7 @@ class Services:
             fence=Fence(beside, anchors, key_files(settings.data / "keys", known.area.code)[1], ledger_index),
             anchors=anchors,
             ledger_index=ledger_index,
+            proof=proof_of(settings),
             _stopping=threading.Event(),
         )
         services.feed = Feed(services, settings.streams)
@@ -386,6 +389,9 @@ class Services:
         """Whether this process is in touch with the store, in the words of the top bar."""
         since, trouble = self.last_contact, self.trouble
         if trouble is None and (now - since).total_seconds() <= _SILENCE_S:
+            proof = self.proof.read(now)
+            if not proof.holds:
+                return StoreState("unproven", proof.sentence.rstrip("."), proof.since)
             return StoreState("current", "Checked against current markers", None)
         words = f"LAST KNOWN {since.astimezone(LONDON):%H:%M:%S}, {trouble or _SILENT}"
         return StoreState("last_known", words, since)

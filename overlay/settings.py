@@ -32,7 +32,8 @@ class Settings(BaseModel):
     `requests_per_minute` bounds what one caller may ask of each worker, checks apart. `anchors` is where signed
     checkpoints of the ledger are kept outside the store, best on other media. `single_sign_on_secret` is the client's
     secret at the provider the area's file names. `snapshot_hours` is how old a copy of the store on this machine's disk
-    may be for a process that starts while the store is away to go on with it.
+    may be for a process that starts while the store is away to go on with it. `proof_s` is how often the proof of life
+    is made.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -54,6 +55,7 @@ class Settings(BaseModel):
     requests_per_minute: int = Field(default=600, ge=1)
     single_sign_on_secret: str | None = Field(default=None, repr=False)
     snapshot_hours: float = Field(default=24, gt=0, le=24 * 14)
+    proof_s: float = Field(default=60, ge=1, le=60)
 
     @classmethod
     def read(cls, environment: Mapping[str, str] = os.environ, **given: Any) -> Self:
@@ -90,9 +92,14 @@ class Settings(BaseModel):
         return networks(self.proxies)
 
     @property
+    def own_host(self) -> str:
+        """The address the console answers at on this machine: one that means all of them is answered at loopback."""
+        return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104 - where others may reach it
+
+    @property
     def address(self) -> str:
         """Where the console is reached from this machine."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
+        host = f"[{self.own_host}]" if ":" in self.own_host else self.own_host
         return f"{'https' if self.tls_cert else 'http'}://{host}:{self.port}"
 
     def environment(self) -> dict[str, str]:

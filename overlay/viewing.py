@@ -181,7 +181,10 @@ def view_day(services: Services, actor: Actor, day: date, now: datetime) -> Day:
     """
     since = datetime.combine(day, time(), LONDON)
     found = services.ledger_search.find(
-        since=since, until=datetime.combine(day + timedelta(days=1), time(), LONDON), limit=MOST_IN_A_DAY
+        since=since,
+        until=datetime.combine(day + timedelta(days=1), time(), LONDON),
+        limit=MOST_IN_A_DAY,
+        without=services.access.provers(),
     )
     records = dict.fromkeys(seen.record_id for item in found if _is_look(item) for seen in item.entry.records)
     digest = Day(

@@ -86,6 +86,18 @@ class Console:
     def tries(self) -> list[tuple[str, str]]:
         return list(TRIES)
 
+    def part(self, name: str) -> int | None:
+        """The process of a part of this console (`overlay.proving`), None while there is none."""
+        command = ["-m", name, str(self.pid)]
+        for path in Path("/proc").glob("[0-9]*/cmdline"):
+            try:
+                words = path.read_bytes().decode(errors="replace").split("\0")
+            except OSError:
+                continue  # it has just ended
+            if words[1:4] == command:
+                return int(path.parent.name)
+        return None
+
     def environment(self) -> dict[str, str]:
         own = {"OVERLAY_DATA": str(self.data), "OVERLAY_PORT": str(self.port)}
         return {**os.environ, **MANY_REQUESTS, **own, **self.extra}

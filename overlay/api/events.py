@@ -31,8 +31,8 @@ def follow() -> ResponseReturnValue:
 
     `incidents` holds `{"ids": [...]}`, the incidents that changed: ask for them again. `markers` says that markers
     did. `reload`: what was missed is no longer remembered, ask for everything again. `store` comes every two seconds
-    at least, with `{"state": "current"}` or `{"state": "last_known"}`. `ended` is the last: its `because` is `over`
-    (the token or session ended), `locked` or `restart`. Every event carries an id to go on from. Silence of five
-    seconds means that the connection is lost.
+    at least, with `{"state": "current"}`, `last_known`, or `unproven` while the proof of life fails. `ended` is the
+    last: its `because` is `over` (the token or session ended), `locked` or `restart`. Every event carries an id to go
+    on from. Silence of five seconds means that the connection is lost.
     """
     return stream(read(request.args))

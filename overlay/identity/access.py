@@ -71,7 +71,8 @@ class Pending:
 class ServiceToken:
     """Another program's bearer token; `token_id` is the SHA-256 of the secret, which is not kept.
 
-    `scopes` are the permissions it was given; None is all that its role holds.
+    `scopes` are the permissions it was given; None is all that its role holds. `proof` is that of the proof of life,
+    whose looks are kept apart from people's; nobody can make another one so.
     """
 
     token_id: str
@@ -82,6 +83,7 @@ class ServiceToken:
     expires_at: datetime
     revoked_at: datetime | None
     scopes: tuple[str, ...] | None = None
+    proof: bool = False
 
     def valid_at(self, now: datetime) -> bool:
         """Not revoked and not past its end."""
@@ -247,6 +249,12 @@ class AccessBook(Following):
             return None
         scopes = None if token.scopes is None else frozenset(token.scopes)
         return Actor(token_id, token.name, token.role, Via.API, token_id, scopes)
+
+    def provers(self) -> frozenset[str]:
+        """The ids of the tokens that ever made the proof of life."""
+        with self._lock:
+            found = [entry for entry in self._entries.values() if isinstance(entry, ServiceToken)]
+        return frozenset(token.token_id for token in found if token.proof)
 
     def account(self, username: str) -> Account | None:
         """The account of that name, disabled or not; upper and lower case are the same."""

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from overlay.lookup import Answer
     from overlay.viewing import Day
 
-StoreKind = Literal["current", "last_known", "unavailable"]
+StoreKind = Literal["current", "last_known", "unproven"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +65,13 @@ class Chrome:
     signs_on: bool = False
     live: bool = False
     live_from: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StoreStatePage:
+    """`fragments/store_state.html`: the bar's words on the store."""
+
+    chrome: Chrome
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,6 +73,7 @@ ROUTES: dict[tuple[str, str], Route] = {
     ("POST", "/broken-glass/<glass_id>/review"): Route(
         "break_glass.review", REVIEW, {"open": 422, "ended": 422, "reviewed": 422, "absent": 404}
     ),
+    ("GET", "/store-state"): Route("console.open"),
     ("GET", "/events"): Route("incidents.read"),
     ("GET", "/notices"): Route("break_glass.told"),
     ("GET", "/control-room"): Route("room.supervise"),

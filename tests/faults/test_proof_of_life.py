@@ -1,0 +1,94 @@
+"""The proof of life on a real console: a marker no longer found, or a prover that hangs, is on every screen."""
+
+from __future__ import annotations
+
+import os
+import signal
+import uuid
+from pathlib import Path
+
+import pytest
+import requests
+
+from markers.model import PROOF_OF_LIFE
+from markers.store import Commit, Write
+from overlay.services import Services
+from overlay.settings import Settings
+from tests.conftest import Console, free_port
+from tests.faults.test_store_away import check, clear_address, ready, until
+from tests.web.conftest import Visitor
+
+pytestmark = pytest.mark.faults
+
+
+@pytest.fixture
+def console(tmp_path: Path):
+    running = Console(tmp_path / "data", free_port(), {"OVERLAY_PROOF_S": "1"})
+    running.start()
+    yield running
+    running.stop()
+
+
+def detail(console: Console) -> str:
+    reply = requests.get(f"{console.url}/readyz", timeout=5)
+    return str(reply.json()["detail"]) if reply.status_code == 503 else ""
+
+
+def state(console: Console) -> str:
+    return (console.data / "proof" / "state.json").read_text()
+
+
+def test_a_marker_that_checks_no_longer_find_turns_every_screen_red(console: Console) -> None:
+    until(lambda: "proved" in state(console))
+    token = console.token()
+    browser = Visitor(console.url)
+    browser.sign_in(*console.accounts["call_handler"])
+    beside = Services.start(Settings.read(console.environment()), follow=False)
+    try:
+        marker = beside.index.get(PROOF_OF_LIFE)
+        assert marker is not None
+        kept = beside.store.records("markers", [PROOF_OF_LIFE])[0]
+        beside.commit(
+            Commit(str(uuid.uuid4()), {}, (Write("markers", PROOF_OF_LIFE, kept.version, None),)), beside.now()
+        )
+        until(lambda: not ready(console))
+        assert "PROOF OF LIFE FAILED" in detail(console)
+        assert "a test home that carries a marker" in detail(console)
+        answer = check(console, token, clear_address(console))
+        assert answer["status"] == "could_not_check"
+        assert "missing markers" in str(answer["reason"])
+        for path in ("/", "/store-state"):
+            page = browser.get(path).text
+            assert "store-state--unproven" in page
+            assert "treat every “no marker” as unknown" in page
+        beside.commit(Commit(str(uuid.uuid4()), {}, (Write("markers", PROOF_OF_LIFE, 0, kept.plain),)), beside.now())
+    finally:
+        beside.close()
+    until(lambda: ready(console))
+    assert check(console, token, clear_address(console))["status"] == "clear"
+    assert "store-state--current" in browser.get("/").text
+
+
+def test_a_prover_that_hangs_is_noticed(console: Console) -> None:
+    until(lambda: "proved" in state(console))
+    pid = console.part("overlay.proving")
+    assert pid is not None
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        until(lambda: not ready(console), 60)
+        assert "no check was proved since" in detail(console)
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    until(lambda: ready(console))
+
+
+def test_a_prover_that_is_killed_is_started_again_and_a_clean_stop_leaves_nothing(console: Console) -> None:
+    until(lambda: "proved" in state(console))
+    first = console.part("overlay.proving")
+    assert first is not None
+    os.kill(first, signal.SIGKILL)
+    until(lambda: console.part("overlay.proving") not in (None, first))
+    console.stop()
+    assert not (console.data / "proof" / "state.json").exists()
+    console.start()
+    until(lambda: "proved" in state(console))

@@ -1,0 +1,138 @@
+"""The proof of life: what counts as one, and what every process reads of it."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from overlay.proof import PROOF_ADDRESS, PROOF_NEIGHBOUR, PROOF_REFERENCE, Proof, ProofFolder
+from overlay.proving import Failed, prove
+
+OURS = {"grade": "premises", "reference": PROOF_REFERENCE}
+
+
+class Answers:
+    """A console that answers the marked home and the flat beside it as told."""
+
+    def __init__(self, home: dict[str, Any] | None = None, beside: dict[str, Any] | None = None, status: int = 200):
+        right = {"status": "hit", "store": "current", "matches": [OURS]}
+        other = {"grade": "building", "reference": None}
+        clear = {"status": "could_not_check", "store": "current", "matches": [other]}
+        self.told = {PROOF_ADDRESS: {**right, **(home or {})}, PROOF_NEIGHBOUR: {**clear, **(beside or {})}}
+        self.status = status
+        self.asked: list[str] = []
+
+    def __call__(self, address: str) -> tuple[int, dict[str, Any]]:
+        self.asked.append(address)
+        return self.status, self.told[address]
+
+
+def test_the_marked_home_is_asked_about_and_now_and_then_the_flat_beside_it():
+    answers = Answers()
+    prove(answers, neighbour=False)
+    prove(answers, neighbour=True)
+    assert answers.asked == [PROOF_ADDRESS, PROOF_ADDRESS, PROOF_NEIGHBOUR]
+
+
+def test_a_marker_whose_reference_is_withheld_from_services_counts():
+    prove(Answers({"matches": [{"grade": "premises", "reference": None}]}), neighbour=False)
+
+
+@pytest.mark.parametrize(
+    ("home", "words"),
+    [
+        ({"status": "clear", "matches": []}, "answered “no marker”"),
+        ({"status": "could_not_check"}, "answered “could not check”"),
+        ({"status": "perhaps"}, "no known word"),
+        ({"matches": []}, "was not found at it"),
+        ({"matches": [{"grade": "building", "reference": PROOF_REFERENCE}]}, "was not found at it"),
+        ({"matches": [{"grade": "premises", "reference": "QM-0001"}]}, "was not found at it"),
+        ({"matches": "none"}, "was not found at it"),
+        ({"matches": None}, "was not found at it"),
+    ],
+)
+def test_a_wrong_answer_is_told_from_none(home, words):
+    with pytest.raises(Failed, match=words) as failed:
+        prove(Answers(home), neighbour=False)
+    assert failed.value.kind == "wrong"
+
+
+def test_the_flat_beside_it_taken_for_it_is_wrong():
+    with pytest.raises(Failed, match="taken for it") as failed:
+        prove(Answers(beside={"status": "hit", "matches": [OURS]}), neighbour=True)
+    assert failed.value.kind == "wrong"
+
+
+@pytest.mark.parametrize(
+    ("answers", "words"),
+    [
+        (Answers(status=500), "answered with 500"),
+        (Answers(status=401), "token was refused"),
+        (Answers(status=403), "token was refused"),
+        (Answers({"store": "last_known", "status": "could_not_check"}), "without the store"),
+    ],
+)
+def test_no_answer_is_a_failure_but_no_wrong_one(answers, words):
+    with pytest.raises(Failed, match=words) as failed:
+        prove(answers, neighbour=False)
+    assert failed.value.kind == "failed"
+
+
+NOW = datetime(2026, 11, 28, 3, 0, tzinfo=UTC)
+
+
+def written_at(folder: ProofFolder, at: datetime) -> None:
+    os.utime(folder.folder / "state.json", (at.timestamp(), at.timestamp()))
+
+
+def test_where_no_prover_runs_nothing_is_held_against_an_answer(tmp_path: Path):
+    folder = ProofFolder(tmp_path / "proof", 60)
+    assert folder.read(NOW) == Proof("off")
+    assert folder.read(NOW).holds
+
+
+@pytest.mark.parametrize(
+    "proof", [Proof("proved"), Proof("starting"), Proof("wrong", "no.", NOW), Proof("failed", "no.", NOW)]
+)
+def test_every_process_reads_what_the_prover_found(tmp_path: Path, proof: Proof):
+    folder = ProofFolder(tmp_path / "proof", 60)
+    folder.write(proof)
+    written_at(folder, NOW)
+    assert ProofFolder(tmp_path / "proof", 60).read(NOW) == proof
+    assert folder.read(NOW) == folder.read(NOW) == proof
+    assert proof.holds is (proof.kind in ("proved", "starting"))
+
+
+def test_a_prover_that_hangs_is_noticed_within_90_seconds(tmp_path: Path):
+    folder = ProofFolder(tmp_path / "proof", 60)
+    folder.write(Proof("proved"))
+    written_at(folder, NOW)
+    assert folder.read(NOW + timedelta(seconds=84)).holds
+    found = folder.read(NOW + timedelta(seconds=86))
+    assert (found.kind, found.since) == ("failed", NOW)
+    assert found.sentence == "PROOF OF LIFE FAILED 03:00: no check was proved since."
+    folder.write(Proof("wrong", "it was missed.", NOW))
+    written_at(folder, NOW)
+    assert folder.read(NOW + timedelta(hours=1)).kind == "wrong"
+
+
+@pytest.mark.parametrize("raw", [b"", b"{}", b"[]", b'{"kind": "well", "words": "", "since": null}', b"\xff"])
+def test_a_state_that_cannot_be_read_is_a_failure(tmp_path: Path, raw: bytes):
+    folder = ProofFolder(tmp_path / "proof", 60)
+    folder.write(Proof("proved"))
+    (folder.folder / "state.json").write_bytes(raw)
+    found = folder.read(datetime.now(UTC))
+    assert found.kind == "failed"
+    assert found.sentence == "PROOF OF LIFE FAILED: what it found can't be read."
+
+
+def test_a_clean_stop_leaves_nothing_behind(tmp_path: Path):
+    folder = ProofFolder(tmp_path / "proof", 60)
+    folder.write(Proof("wrong", "no.", NOW))
+    folder.forget()
+    folder.forget()
+    assert folder.read(NOW).kind == "off"
