@@ -61,8 +61,8 @@ class SubBuilding(StrEnum):
 SUBJECTS = ("victim", "suspect", "convicted", "witness")
 
 PROOF_OF_LIFE = "proof-of-life"
-"""The id of the one marker that warns of nothing: it is on an invented home, which is checked every minute to prove that
-checks find it. Matching knows no difference; lists, counts and copies for people leave it out."""
+"""The id of the one marker that warns of nothing: it is on an invented home, checked every minute to prove that checks
+find it. Matching knows no difference; lists, counts and copies for people leave it out."""
 
 
 class Precision(StrEnum):

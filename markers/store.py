@@ -2,7 +2,8 @@
 
 Everything of an area lies under `wmo:{AREA}:`, one hash slot, so one commit may touch all of it:
 
-    positions          hash: collection -> how many changes it has had; `.ledger` -> last sequence; `.store` -> store id
+    positions          hash: collection -> how many changes it has had; `.ledger` -> last sequence; `.store` -> store
+                       id; `.schema` -> the form of all this
                        (and `.retired` -> ids of keys that may seal nothing new: markers/sealed.py)
     records:NAME       hash: record id -> "VERSION TOKENS:SEALED"
     changes:NAME       stream: entry id is the position; record id and version, never content; about 100,000 kept
@@ -36,6 +37,8 @@ from redis.retry import Retry
 
 from markers.vault import Vault, VaultError, collection_name
 
+SCHEMA: Final = 1
+"""The form an area is kept in. Versions that know it serve side by side; one that knows less refuses to begin."""
 _REQUEST_KEPT_MS: Final = b"86400000"
 _MOST_CHANGES: Final = 500
 _CHANGES_KEPT: Final = b"100000"
@@ -58,6 +61,16 @@ class StoreUnavailable(StoreError):  # noqa: N818 - a state of the store, named 
 
 class StoreBehind(StoreUnavailable):
     """The store lacks changes this process has already seen, or is another store: restored, wiped or swapped."""
+
+
+class StoreNewer(StoreError):  # noqa: N818 - reads as the fact it states
+    """The area is kept in a form that this version does not know: a newer one has written it."""
+
+    def __init__(self, schema: int) -> None:
+        super().__init__(
+            f"the store is kept in schema {schema}, and this version knows {SCHEMA}: start the newer version; nothing "
+            "was changed"
+        )
 
 
 class SealedOtherwise(StoreError):  # noqa: N818 - reads as the fact it states
@@ -190,7 +203,8 @@ class Store:
     def bind(self) -> None:
         """Leave a sealed proof on an empty area, or open the one that is there.
 
-        Raises `VaultError` when the area was sealed with another key ring. Every other call does this once by itself.
+        Raises `VaultError` when the area was sealed with another key ring, `StoreNewer`. Every other call does this
+        once by itself.
         """
         self._store_id = self._bind()
 
@@ -202,10 +216,12 @@ class Store:
         fresh = secrets.token_hex(16)
         proof = self._vault.seal("proof", fresh, 1, _PROOF)
         keys = (self._prefix + b"proof", self._positions, self._ledger)
-        kept = self._run("bind", keys, (fresh.encode(), proof))
+        kept = self._run("bind", keys, (fresh.encode(), proof, b"%d" % SCHEMA))
         other = f"the store's area {self.area} was sealed with another key ring; nothing was changed, restore its keys"
         if not kept:
             raise VaultError(other)
+        if int(kept[2]) > SCHEMA:
+            raise StoreNewer(int(kept[2]))
         try:
             opened = self._vault.open("proof", kept[0].decode("ascii"), 1, kept[1])
         except (VaultError, ValueError):

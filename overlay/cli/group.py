@@ -15,6 +15,7 @@ PARTS = {
     "bench": "overlay.cli.bench:bench",
     "check": "overlay.cli.check:check_command",
     "checklists": "overlay.cli.checklists:checklists",
+    "doctor": "overlay.cli.doctor:doctor",
     "gazetteer": "overlay.cli.gazetteer:gazetteer",
     "keys": "overlay.cli.keys:keys",
     "ledger": "overlay.cli.ledger:ledger",
