@@ -5,12 +5,13 @@ from __future__ import annotations
 from flask import Flask
 from jinja2 import ChoiceLoader, PackageLoader, PrefixLoader
 
-from overlay import errors, metrics, proxies, request_limits, security
+from overlay import errors, metrics, proxies, request_limits, security, shedding
 from overlay.api import checks, description, figures, health
 from overlay.api import events as events_api
 from overlay.api import incidents as incidents_api
 from overlay.services import Services
 from overlay.settings import Settings
+from overlay.threads import Places
 from overlay.web import (
     account,
     accounts,
@@ -50,8 +51,9 @@ def create_app(services: Services | None = None) -> Flask:
             PrefixLoader({"govuk_frontend_jinja": PackageLoader("govuk_frontend_jinja")}),
         ]
     )
-    uploads.install(app)
     metrics.install(app)
+    shedding.install(app, Places(security.services_of(app).settings.threads))
+    uploads.install(app)
     request_limits.install(app)
     security.install(app)
     errors.install(app, as_page=problem.show)

@@ -34,6 +34,7 @@ from overlay.room.change import IncidentClosed, RoomBusy, RoomRefused
 from overlay.room.opening import AlreadyOpen, NotKept
 from overlay.saved_views import NoSuchView
 from overlay.security import CrossSite, Forbidden, Locked, SignInFirst, is_api
+from overlay.shedding import Overloaded
 from overlay.viewing import NoSuchMarker
 
 log = structlog.get_logger()
@@ -224,6 +225,7 @@ TABLE: tuple[tuple[type[Exception], Callable[[Any], Problem]], ...] = (
     (SignInRefused, lambda error: Problem(401, "sign-in", "Not signed in", str(error), "", "", sign_in=True)),
     (StartAgain, lambda error: Problem(401, "sign-in", "Sign in again", str(error), "", "", sign_in=True)),
     (TooManyStreams, _busy),
+    (Overloaded, _busy),
     (SignInBusy, _busy),
     (AccessBusy, _busy),
     (Refused, lambda error: Problem(422, "fields", "That can't be used", str(error), "", "")),

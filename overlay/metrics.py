@@ -12,6 +12,7 @@ import threading
 import time
 from collections import Counter as Tally
 from collections.abc import Iterable
+from contextlib import suppress
 
 from flask import Flask, Response, g, request
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
@@ -21,6 +22,8 @@ from prometheus_client.registry import Collector
 
 from markers.ledger import Basis
 from markers.model import Status
+from markers.snapshot import SnapshotRefused
+from overlay.folders import public_key, snapshot_of
 from overlay.lookup import Answer
 from overlay.services import Services
 from overlay.settings import FIGURES_VARIABLE
@@ -115,4 +118,12 @@ class _State(Collector):
         waiting.add_metric((), float(self._services.spool.pending()))
         proved = GaugeMetricFamily("overlay_proved", "1 while the proof of life of this machine holds.")
         proved.add_metric((), float(self._services.proof.read(self._services.now()).holds))
-        return current, waiting, proved
+        snapshot = GaugeMetricFamily(
+            "overlay_snapshot_age_seconds", "Age of this machine's snapshot; absent without one."
+        )
+        with suppress(SnapshotRefused):
+            found = snapshot_of(self._services.settings, self._services.vault).manifest(
+                public_key(self._services.settings, self._services.area.code)
+            )
+            snapshot.add_metric((), (self._services.now() - found.as_of).total_seconds())
+        return current, waiting, proved, snapshot

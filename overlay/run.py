@@ -33,7 +33,7 @@ from overlay.parent import end_with_parent
 from overlay.runlock import RunLock
 from overlay.services import Configuration, Services
 from overlay.settings import FIGURES_VARIABLE, Settings
-from overlay.threads import at_most, on_signal
+from overlay.threads import on_signal
 from overlay.tls import check_certificate, trusting
 from overlay.upkeep.proof_marker import prepare_proof
 
@@ -175,7 +175,6 @@ def worker_app() -> Any:
             log.error("worker_waits_for_store", reason=str(error))
             time.sleep(_STORE_PAUSE_S)
     services = services_of(app)
-    app.wsgi_app = at_most(services.settings.threads, app.wsgi_app)  # type: ignore[method-assign]  # Flask's own way to wrap
     on_signal(services.feed.close)  # the server waits for what is being sent
     return app
 

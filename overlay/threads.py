@@ -1,23 +1,70 @@
-"""One pool of threads for ordinary requests and streams, where neither takes what is the other's."""
+"""Whose threads are used for what: places for answers, the most important first; and being asked to end."""
 
 from __future__ import annotations
 
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable
-from typing import Any
+from enum import IntEnum
 
 
-def at_most(threads: int, application: Callable[..., Any]) -> Callable[..., Any]:
-    """A WSGI application that makes so many answers at once; sending them, as a stream does for hours, counts not."""
-    places = threading.BoundedSemaphore(threads)
+class Rank(IntEnum):
+    """How much an answer matters when not all can be given at once."""
 
-    def answer(environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
-        with places:
-            return application(environ, start_response)
+    CHECK = 0
+    WORK = 1
+    REFRESH = 2
 
-    return answer
+
+class Places:
+    """So many answers are made at once; sending them, as a stream does for hours, takes no place.
+
+    The last quarter of the places is for checks alone, and a refresh takes no more than half. Whoever has to wait is
+    let in by rank. Safe to share between threads.
+    """
+
+    def __init__(self, places: int) -> None:
+        self._most = {Rank.CHECK: places, Rank.WORK: max(1, places - places // 4), Rank.REFRESH: max(1, places // 2)}
+        self._lock = threading.Lock()
+        self._turns = {rank: threading.Condition(self._lock) for rank in Rank}
+        self._waiting = dict.fromkeys(Rank, 0)
+        self._taken = 0
+
+    def enter(self, rank: Rank, longest_s: float) -> bool:
+        """Whether there was a place within `longest_s` seconds. Then `leave` gives it back."""
+        until = time.monotonic() + longest_s
+        with self._lock:
+            self._waiting[rank] += 1
+            try:
+                while not self._may(rank):
+                    left = until - time.monotonic()
+                    if left <= 0 or not self._turns[rank].wait(left):
+                        if not self._may(rank):
+                            return False
+                        break
+                self._taken += 1
+                return True
+            finally:
+                self._waiting[rank] -= 1
+                self._wake()
+
+    def leave(self) -> None:
+        with self._lock:
+            self._taken -= 1
+            self._wake()
+
+    def _may(self, rank: Rank) -> bool:
+        return self._taken < self._most[rank] and not any(self._waiting[other] for other in Rank if other < rank)
+
+    def _wake(self) -> None:
+        """Let in whoever is next, if anybody may."""
+        for rank in Rank:
+            if self._waiting[rank]:
+                if self._taken < self._most[rank]:
+                    self._turns[rank].notify()
+                return
 
 
 def on_signal(act: Callable[[], object]) -> None:

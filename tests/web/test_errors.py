@@ -35,6 +35,7 @@ from overlay.room.opening import AlreadyOpen, NotKept
 from overlay.saved_views import NoSuchView
 from overlay.security import CrossSite, Forbidden, Locked, SignInFirst, public
 from overlay.services import Services
+from overlay.shedding import Overloaded
 from overlay.viewing import NoSuchMarker
 from tests.conftest import Console
 from tests.web.conftest import TIMEOUT_S, Visitor
@@ -154,6 +155,7 @@ EVERY = [
     NotKept(None),  # type: ignore[arg-type]  # the answer is not told
     RoomBusy(),
     TooManyStreams(),
+    Overloaded(),
     VersionConflict("markers", "m1", 3),
     StoreUnavailable("gone"),
     ValueError(CANARY),

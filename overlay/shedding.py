@@ -1,0 +1,54 @@
+"""What gives way when more is asked than can be answered at once: exports and refreshes first, checks never.
+
+A check waits for its turn; what is refused is told so in words and asked to come again, and nothing of it was done.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from flask import Flask, g, request
+
+from overlay import request_limits
+from overlay.threads import Places, Rank
+
+LONGEST_S: Final = {Rank.CHECK: 30.0, Rank.WORK: 5.0, Rank.REFRESH: 1.0}
+_CHECKS: Final = request_limits.NEVER_LIMITED | {"health.ready"}
+_LEAST: Final = frozenset(
+    (
+        *("ledger.export", "reconcile.export", "reconcile.compare", "lists.send", "disclosures.day"),
+        *("marker_map.part", "marker_map.counts", "figures.read", "control_room.notices", "events.store_state"),
+    )
+)
+# What pages ask for by themselves to show what changed; a person who opens the page comes before that.
+_RENEWED: Final = frozenset(("board.show", "control_room.show", "desk.show"))
+
+
+class Overloaded(Exception):
+    """Nothing was done: more was asked than could be answered."""
+
+    def __init__(self) -> None:
+        super().__init__("More is asked just now than can be answered; checks come first. Nothing was done.")
+
+
+def rank_of(endpoint: str | None, *, renews: bool) -> Rank:
+    """How much an answer matters. `renews` is a page's script asking, not a person."""
+    if endpoint in _CHECKS:
+        return Rank.CHECK
+    return Rank.REFRESH if endpoint in _LEAST or (renews and endpoint in _RENEWED) else Rank.WORK
+
+
+def install(app: Flask, places: Places) -> None:
+    """Give every request its place before anything is done for it."""
+
+    @app.before_request
+    def enter() -> None:
+        rank = rank_of(request.endpoint, renews=request.method == "GET" and "HX-Request" in request.headers)
+        if not places.enter(rank, LONGEST_S[rank]):
+            raise Overloaded
+        g.has_place = True
+
+    @app.teardown_request
+    def leave(_: BaseException | None) -> None:
+        if g.pop("has_place", False):
+            places.leave()

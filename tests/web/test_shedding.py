@@ -1,0 +1,72 @@
+"""Too much at once: exports and refreshes are refused in words, work waits a moment, checks wait for their turn."""
+
+from __future__ import annotations
+
+import pytest
+from flask import Flask
+
+from overlay import shedding
+from overlay.app import create_app
+from overlay.services import Services
+from overlay.shedding import rank_of
+from overlay.threads import Places, Rank
+
+
+def test_every_endpoint_it_names_is_there(app: Flask) -> None:
+    known = {rule.endpoint for rule in app.url_map.iter_rules()}
+    assert known >= shedding._LEAST | shedding._RENEWED | shedding._CHECKS - {"check.make_check"}
+    assert not shedding._LEAST & shedding._CHECKS
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "renews", "rank"),
+    [
+        ("checks.make_check", False, Rank.CHECK),
+        ("incidents.open_one", False, Rank.CHECK),
+        ("health.ready", False, Rank.CHECK),
+        ("board.show", False, Rank.WORK),
+        ("board.show", True, Rank.REFRESH),
+        ("incidents.answer", True, Rank.WORK),
+        ("reconcile.export", False, Rank.REFRESH),
+        ("ledger.export", False, Rank.REFRESH),
+        (None, False, Rank.WORK),
+    ],
+)
+def test_what_matters_more(endpoint: str | None, renews: bool, rank: Rank) -> None:
+    assert rank_of(endpoint, renews=renews) is rank
+
+
+@pytest.fixture
+def places(monkeypatch: pytest.MonkeyPatch) -> list[Places]:
+    made: list[Places] = []
+    monkeypatch.setattr("overlay.app.Places", lambda threads: made.append(Places(threads)) or made[-1])
+    monkeypatch.setattr(shedding, "LONGEST_S", {Rank.CHECK: 0.2, Rank.WORK: 0.1, Rank.REFRESH: 0.05})
+    return made
+
+
+def test_what_gives_way_and_in_which_order(services: Services, places: list[Places]) -> None:
+    client = create_app(services).test_client()
+    (own,) = places
+    half = services.settings.threads // 2
+    for _ in range(half):
+        assert own.enter(Rank.CHECK, 0)
+    refused = client.get("/metrics")
+    assert (refused.status_code, refused.headers["Retry-After"]) == (503, "5")
+    assert "checks come first" in refused.json["detail"]
+    assert client.get("/sign-in").status_code == 200
+    assert client.get("/ledger").status_code != 503, "work still has places"
+    while own.enter(Rank.WORK, 0):
+        pass
+    page = client.get("/ledger")
+    assert page.status_code == 503
+    assert "checks come first" in page.text
+    assert client.get("/healthz").status_code == 200
+    assert client.post("/api/v1/checks", json={}).status_code == 401, "a check has places of its own"
+    while own.enter(Rank.CHECK, 0):
+        pass
+    told = client.post("/api/v1/checks", json={})
+    assert told.status_code == 503
+    assert told.json["check"] == "could_not_check"
+    own.leave()
+    assert client.get("/healthz").status_code == 200
+    assert client.get("/healthz").status_code == 200, "the place was given back"
