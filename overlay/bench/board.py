@@ -46,7 +46,7 @@ def bench_board(settings: Settings, incidents: int, rounds: int, say: Callable[[
         try:
             say(f"Laying out 2,000 homes, 500 markers and {incidents:,} open incidents ...")
             addresses = lay_out(services, 2_000, 500).queries
-            kept = list(_open(services, addresses, incidents))
+            kept = list(open_incidents(services, addresses, incidents))
             began = time.perf_counter()
             services.incidents.replace(services.store.load(COLLECTION))
             loaded = time.perf_counter() - began
@@ -86,7 +86,7 @@ def bench_board(settings: Settings, incidents: int, rounds: int, say: Callable[[
     )
 
 
-def _open(services: Services, addresses: tuple[str, ...], wanted: int) -> Iterator[str]:
+def open_incidents(services: Services, addresses: tuple[str, ...], wanted: int) -> Iterator[str]:
     """A few incidents opened as people do, and their like in bulk: other ids, references and times."""
     now = datetime.now(UTC)
     types = [code for code, _ in services.incident_types]

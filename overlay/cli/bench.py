@@ -13,6 +13,7 @@ from overlay.bench.board import bench_board
 from overlay.bench.check import Report, bench_check
 from overlay.bench.ledger import bench_ledger, bench_verify
 from overlay.bench.live import Load, bench_live
+from overlay.bench.load import Night, bench_load
 from overlay.bench.match import bench_match
 from overlay.bench.matchset import read_match_set
 from overlay.bench.peer import peer_match
@@ -74,6 +75,57 @@ def bench_ledger_command(homes: int, rounds: int, entries: int, each: int, as_js
         click.echo(json.dumps({"timings": timings, "ratios": ratios, "verified": verified}))
         return
     _say_tables(timings, ratios, verified)
+
+
+@bench.command("load")
+@click.option("--minutes", default=10.0, show_default=True, type=click.FloatRange(0.1, 600))
+@click.option("--homes", default=100_000, show_default=True, type=click.IntRange(100, 100_000))
+@click.option("--markers", "marker_count", default=100_000, show_default=True, type=click.IntRange(100, 100_000))
+@click.option("--incidents", default=2_000, show_default=True, type=click.IntRange(1, 20_000), help="Open.")
+@click.option("--screens", default=300, show_default=True, type=click.IntRange(1, 1_000))
+@click.option("--checks", default=20.0, show_default=True, type=click.FloatRange(1, 200), help="A second.")
+@click.option("--notes", default=5.0, show_default=True, type=click.FloatRange(0, 50), help="On incidents, a second.")
+@click.option("--boards", default=2.0, show_default=True, type=click.FloatRange(0, 50), help="Asked again, a second.")
+@click.option("--restart/--no-restart", default=True, show_default=True, help="Kill the store half-way.")
+@json_option
+def bench_load_command(
+    minutes: float,
+    homes: int,
+    marker_count: int,
+    incidents: int,
+    screens: int,
+    checks: float,
+    notes: float,
+    boards: float,
+    restart: bool,
+    as_json: bool,
+) -> None:
+    """Let a busy night pass, with the store killed half-way; count wrong answers and lost writes.
+
+    Example: overlay bench load --minutes 2 --markers 10000 --homes 10000
+    """
+    night = Night(minutes, homes, marker_count, incidents, screens, checks, notes, boards, restart)
+    found = bench_load(Settings.read(), night, _tell)
+    timings = [
+        {"checks of": name, "p50 ms": f"{t.p50:.1f}", "p99 ms": f"{t.p99:.1f}", "a second": f"{t.rate:,.1f}"}
+        for name, t in (("minutes with the store", found.normal), ("degraded minutes", found.degraded))
+        if t is not None
+    ]
+    told = [
+        {
+            **{kind: f"{found.checks[kind]:,}" for kind in ("right", "last known", "wrong", "refused", "cut off")},
+            "acknowledged writes": f"{found.acknowledged:,}",
+            "lost": found.lost,
+            "doubled": found.doubled,
+            "without the store, s": f"{found.back_s:.1f}",
+            "boards": ", ".join(f"{kind} {count:,}" for kind, count in found.boards.items()),
+            "screens cut off": found.screens_lost,
+        }
+    ]
+    if as_json:
+        click.echo(json.dumps({"timings": timings, "told": told}))
+        return
+    _say_tables(timings, told)
 
 
 @bench.command("live")

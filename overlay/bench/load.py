@@ -1,0 +1,284 @@
+"""`overlay bench load`: a busy night on one machine, with a restart of the store in the middle of it.
+
+Checks at a steady rate over HTTP, each with its right answer known beforehand; incidents worked on; screens connected;
+boards and figures asked for again and again. Afterwards every look and note that was acknowledged is counted.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import signal
+import tempfile
+import threading
+import time
+import uuid
+from collections import Counter
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from markers.ledger import LedgerEntry, Via
+from markers.location import RawLocation
+from overlay.bench.board import open_incidents
+from overlay.bench.check import free_port, lay_out, served
+from overlay.bench.live import _listeners
+from overlay.bench.timing import Timing
+from overlay.folders import data_folders
+from overlay.identity import create_token
+from overlay.incidents.book import COLLECTION
+from overlay.incidents.entries import Noted
+from overlay.lookup import Asked, check
+from overlay.roles import Actor
+from overlay.services import Services, spare_pauses
+from overlay.settings import Settings
+
+_ACTOR = Actor("os:bench", "bench", "service", Via.CLI)
+_CALLERS = 12
+_MINUTE_S = 60.0
+
+Kind = Literal["right", "last known", "wrong", "refused", "cut off"]
+
+
+@dataclass(frozen=True, slots=True)
+class Night:
+    """How busy it is. Rates are a second; `boards` are pages of open incidents that screens ask for again."""
+
+    minutes: float
+    homes: int
+    markers: int
+    incidents: int
+    screens: int
+    checks_s: float
+    notes_s: float
+    boards_s: float
+    restart: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """One check: when it was due (seconds from the beginning), how long it took from then, and what came of it."""
+
+    due_s: float
+    took_s: float
+    kind: Kind
+    entry: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NightReport:
+    """`normal` and `degraded` are checks of minutes in which all were answered from a current store, and of others.
+
+    `lost` and `doubled` are acknowledged looks and notes the store does not have, or has more than once.
+    `back_s` is how long no check was answered from a current store.
+    """
+
+    checks: Counter[str]
+    normal: Timing | None
+    degraded: Timing | None
+    degraded_minutes: int
+    acknowledged: int
+    lost: int
+    doubled: int
+    boards: Counter[str]
+    screens_lost: int
+    back_s: float
+
+
+@dataclass(slots=True)
+class _Kept:
+    sent: list[Sent] = field(default_factory=list)
+    notes: dict[str, str] = field(default_factory=dict)
+    boards: Counter[str] = field(default_factory=Counter)
+
+
+def bench_load(settings: Settings, night: Night, say: Callable[[str], None]) -> NightReport:
+    """Lay out an invented town and its console in a temporary folder, let the night pass, count, and remove it."""
+    with tempfile.TemporaryDirectory(prefix="overlay-bench-") as folder:
+        own = settings.model_copy(
+            update={
+                "data": Path(folder) / "data", "store_url": None, "port": free_port(),
+                "requests_per_minute": 1_000_000,
+            }
+        )  # fmt: skip
+        data_folders(own.data)
+        services = Services.start(own.model_copy(update={"store_timeout_s": 5.0}), follow=False)
+        try:
+            say(f"Laying out {night.homes:,} homes, {night.markers:,} markers and {night.incidents:,} incidents ...")
+            laid_out = lay_out(services, night.homes, night.markers)
+            incidents = list(open_incidents(services, laid_out.queries, night.incidents))
+            spare_pauses()
+            tokens = [
+                create_token(services.store, services.access, f"bench {n}", "service", services.now(), 1)
+                for n in range(max(10, night.screens // 10))
+            ]
+            say(f"Working out the right answers to {len(laid_out.queries):,} texts ...")
+            right = {text: _right(services, text) for text in laid_out.queries}
+            with served(own):
+                kept, screens_lost = _pass(own, night, right, incidents, tokens, say)
+            say("Counting what was acknowledged ...")
+            entries = [sent.entry for sent in kept.sent if sent.entry]
+            lost, doubled = _missing(entries, _in_ledger(services))
+            lost_notes, doubled_notes = _missing(kept.notes, _in_incidents(services))
+        finally:
+            services.close()
+    return _report(night, kept, screens_lost, lost + lost_notes, doubled + doubled_notes, len(entries))
+
+
+def _right(services: Services, text: str) -> tuple[str, tuple[str, ...]]:
+    answer = check(services, _ACTOR, Asked(RawLocation(address=text)), services.now())
+    return answer.status.value, _matches(shown.marker_id or shown.grade.value for shown in answer.matches)
+
+
+def _matches(named: Iterable[str]) -> tuple[str, ...]:
+    return tuple(sorted(named))
+
+
+def _pass(
+    settings: Settings,
+    night: Night,
+    right: dict[str, tuple[str, tuple[str, ...]]],
+    incidents: list[str],
+    tokens: list[str],
+    say: Callable[[str], None],
+) -> tuple[_Kept, int]:
+    kept = _Kept()
+    screens = _listeners(settings, tokens, night.screens)
+    with ThreadPoolExecutor(_CALLERS + 4) as pool:
+        console = _Console(settings, tokens[0])
+        began = time.monotonic()
+        until = began + night.minutes * _MINUTE_S
+        texts = list(right)
+        waiting: list[Future[None]] = [
+            pool.submit(_at_rate, night.notes_s, began, until, lambda n: _note(console, incidents, n, kept)),
+            pool.submit(_at_rate, night.boards_s, began, until, lambda n: _board(console, n, kept)),
+        ]
+        if night.restart:
+            waiting.append(pool.submit(_kill_store, settings, began + night.minutes * _MINUTE_S / 2, say))
+        for number in range(int(night.minutes * _MINUTE_S * night.checks_s)):
+            due = began + number / night.checks_s
+            time.sleep(max(0.0, due - time.monotonic()))
+            text = texts[number % len(texts)]
+            waiting.append(pool.submit(_check, console, text, right[text], due - began, due, kept))
+        for done in waiting:
+            done.result()
+    told, _ = screens.communicate(timeout=30)
+    return kept, int(json.loads(told.splitlines()[-1])["lost"])
+
+
+def _at_rate(rate: float, began: float, until: float, act: Callable[[int], None]) -> None:
+    number = 0
+    while rate and (due := began + number / rate) < until:
+        time.sleep(max(0.0, due - time.monotonic()))
+        act(number)
+        number += 1
+
+
+def _kill_store(settings: Settings, at: float, say: Callable[[str], None]) -> None:
+    time.sleep(max(0.0, at - time.monotonic()))
+    say("Killing the store ...")
+    os.kill(int(json.loads((settings.data / "store" / "server.json").read_text())["pid"]), signal.SIGKILL)
+
+
+class _Console:
+    """Connections to the console, one a thread; what is cut off is tried once more on a new one, as a browser does."""
+
+    def __init__(self, settings: Settings, token: str) -> None:
+        self._settings = settings
+        self._headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+        self._lines = threading.local()
+
+    def ask(self, method: str, path: str, body: dict[str, Any] | None) -> tuple[int, dict[str, Any]]:
+        """Status and answer. Raises OSError, HTTPException when it is cut off: the outcome is not known."""
+        line: http.client.HTTPConnection | None = getattr(self._lines, "line", None)
+        if line is None:
+            line = self._lines.line = http.client.HTTPConnection(self._settings.host, self._settings.port, timeout=10)
+        try:
+            line.request(method, path, None if body is None else json.dumps(body), self._headers)
+            reply = line.getresponse()
+            return reply.status, json.loads(reply.read() or b"{}")
+        except (OSError, http.client.HTTPException):
+            line.close()
+            self._lines.line = None
+            raise
+
+
+def _check(
+    console: _Console, text: str, right: tuple[str, tuple[str, ...]], due_s: float, due: float, kept: _Kept
+) -> None:
+    try:
+        status, answer = console.ask("POST", "/api/v1/checks", {"location": {"address": text}})
+    except (OSError, http.client.HTTPException):
+        kept.sent.append(Sent(due_s, time.monotonic() - due, "cut off"))
+        return
+    took = time.monotonic() - due
+    if status != 200:
+        kept.sent.append(Sent(due_s, took, "refused"))
+        return
+    matches = _matches(match["marker_id"] or match["grade"] for match in answer["matches"])
+    kind: Kind
+    if answer["store"] == "last_known":
+        kind = "last known" if (answer["status"], matches) == ("could_not_check", right[1]) else "wrong"
+    else:
+        kind = "right" if (answer["status"], matches) == right else "wrong"
+    kept.sent.append(Sent(due_s, took, kind, answer["ledger_entry"]))
+
+
+def _note(console: _Console, incidents: list[str], number: int, kept: _Kept) -> None:
+    incident, words = incidents[number % len(incidents)], f"note {uuid.uuid4()}"
+    try:
+        status, _ = console.ask("POST", f"/api/v1/incidents/{incident}/changes", {"note": words})
+    except (OSError, http.client.HTTPException):
+        return  # whether it was kept is not known: nothing was acknowledged
+    if status == 200:
+        kept.notes[words] = incident
+
+
+def _board(console: _Console, number: int, kept: _Kept) -> None:
+    try:
+        status, _ = console.ask("GET", "/api/v1/incidents" if number % 4 else "/metrics", None)
+    except (OSError, http.client.HTTPException, ValueError):
+        status = 0 if number % 4 else 200  # figures are no JSON
+    kept.boards["answered" if status == 200 else "gave way" if status == 503 else "cut off"] += 1
+
+
+def _in_ledger(services: Services) -> Counter[str]:
+    return Counter(LedgerEntry.from_bytes(record.entry).entry_id for record in services.store.ledger())
+
+
+def _in_incidents(services: Services) -> Counter[str]:
+    services.catch_up(COLLECTION)
+    return Counter(
+        entry.text for incident in services.incidents.all() for entry in incident.log if isinstance(entry, Noted)
+    )
+
+
+def _missing(acknowledged: Iterable[str], there: Counter[str]) -> tuple[int, int]:
+    names = list(acknowledged)
+    return sum(there[name] == 0 for name in names), sum(there[name] > 1 for name in names)
+
+
+def _report(night: Night, kept: _Kept, screens_lost: int, lost: int, doubled: int, looks: int) -> NightReport:
+    minutes: dict[int, list[Sent]] = {}
+    for sent in kept.sent:
+        minutes.setdefault(int(sent.due_s // _MINUTE_S), []).append(sent)
+    bad = {number for number, some in minutes.items() if any(sent.kind not in ("right", "wrong") for sent in some)}
+    normal = [sent.took_s for number, some in minutes.items() if number not in bad for sent in some]
+    degraded = [sent.took_s for number in bad for sent in minutes[number]]
+    away = sorted(sent.due_s for sent in kept.sent if sent.kind not in ("right", "wrong"))
+    each = _MINUTE_S * (night.minutes / max(1, len(minutes)))
+    return NightReport(
+        checks=Counter(sent.kind for sent in kept.sent),
+        normal=Timing.of(normal, each * (len(minutes) - len(bad))) if normal else None,
+        degraded=Timing.of(degraded, each * len(bad)) if degraded else None,
+        degraded_minutes=len(bad),
+        acknowledged=looks + len(kept.notes),
+        lost=lost,
+        doubled=doubled,
+        boards=kept.boards,
+        screens_lost=screens_lost,
+        back_s=away[-1] - away[0] if away else 0.0,
+    )
