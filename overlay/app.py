@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Flask
 from jinja2 import ChoiceLoader, PackageLoader, PrefixLoader
 
-from overlay import errors, metrics, proxies, request_limits, security, shedding
+from overlay import errors, metrics, proxies, request_ids, request_limits, security, shedding
 from overlay.api import checks, description, figures, health
 from overlay.api import events as events_api
 from overlay.api import incidents as incidents_api
@@ -51,6 +51,7 @@ def create_app(services: Services | None = None) -> Flask:
             PrefixLoader({"govuk_frontend_jinja": PackageLoader("govuk_frontend_jinja")}),
         ]
     )
+    request_ids.install(app)
     metrics.install(app)
     shedding.install(app, Places(security.services_of(app).settings.threads))
     uploads.install(app)

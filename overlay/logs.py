@@ -12,6 +12,7 @@ def to_stderr() -> None:
     """Set up structlog for this process; logged are events and figures, never what a marker or a caller says."""
     structlog.configure(
         processors=[
+            structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.JSONRenderer(),

@@ -33,7 +33,7 @@ class Settings(BaseModel):
     checkpoints of the ledger are kept outside the store, best on other media. `single_sign_on_secret` is the client's
     secret at the provider the area's file names. `snapshot_hours` is how old a copy of the store on this machine's disk
     may be for a process that starts while the store is away to go on with it. `proof_s` is how often the proof of life
-    is made.
+    is made. `log_requests` logs every request, by route, and not only those that went wrong or took long.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -56,6 +56,7 @@ class Settings(BaseModel):
     single_sign_on_secret: str | None = Field(default=None, repr=False)
     snapshot_hours: float = Field(default=24, gt=0, le=24 * 14)
     proof_s: float = Field(default=60, ge=1, le=60)
+    log_requests: bool = False
 
     @classmethod
     def read(cls, environment: Mapping[str, str] = os.environ, **given: Any) -> Self:

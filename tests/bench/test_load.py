@@ -1,4 +1,4 @@
-"""`overlay bench load` in small: a night of seconds on an invented town, the store killed in the middle, all counted."""
+"""`overlay bench load` in small: a night of seconds on an invented town, the store killed half-way, all counted."""
 
 from __future__ import annotations
 
