@@ -1,0 +1,61 @@
+"""Being asked to stop while checks come in: what was begun is answered, what comes after is refused."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import signal
+import threading
+import time
+from collections import Counter
+
+import pytest
+
+from tests.conftest import Console
+from tests.faults.test_store_away import hit_address
+
+pytestmark = pytest.mark.faults
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_checks_that_were_begun_are_answered(own_console: Console, how: signal.Signals) -> None:
+    token = own_console.token()
+    ended: Counter[str] = Counter()
+    over = threading.Event()
+    body = json.dumps({"location": {"address": hit_address(own_console)}})
+    headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+
+    def ask() -> None:
+        while not over.is_set():
+            line = http.client.HTTPConnection("127.0.0.1", own_console.port, timeout=20)
+            try:
+                line.connect()
+            except OSError:
+                ended["refused"] += 1
+                time.sleep(0.02)
+                continue
+            try:
+                line.request("POST", "/api/v1/checks", body, headers)
+                reply = line.getresponse()
+                status = json.loads(reply.read())["status"] if reply.status == 200 else str(reply.status)
+                ended[status] += 1
+            except (OSError, http.client.HTTPException):
+                ended["cut off"] += 1
+            finally:
+                line.close()
+
+    callers = [threading.Thread(target=ask) for _ in range(6)]
+    for caller in callers:
+        caller.start()
+    time.sleep(1.5)
+    assert own_console.process is not None
+    own_console.process.send_signal(how)
+    own_console.process.wait(timeout=40)
+    over.set()
+    for caller in callers:
+        caller.join(30)
+    assert ended["hit"] > 10
+    assert ended["refused"] > 0
+    assert set(ended) <= {"hit", "refused", "cut off"}, ended
+    assert ended["cut off"] == 0, ended
+    assert "Stopped" in own_console.log()
