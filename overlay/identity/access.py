@@ -8,13 +8,18 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
+import structlog
+
 from markers.ledger import Via
 from markers.store import Changes, Record
 from overlay.following import Following
 from overlay.roles import Actor
 
+log = structlog.get_logger()
+
 COLLECTION = "access"
 BEARER_PREFIX = "wmo_"
+PROVES = "proof_of_life"  # a scope that is no permission: earlier versions read it too
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +76,7 @@ class Pending:
 class ServiceToken:
     """Another program's bearer token; `token_id` is the SHA-256 of the secret, which is not kept.
 
-    `scopes` are the permissions it was given; None is all that its role holds. `proof` is that of the proof of life,
-    whose looks are kept apart from people's; nobody can make another one so.
+    `scopes` are the permissions it was given; None is all that its role holds.
     """
 
     token_id: str
@@ -83,11 +87,15 @@ class ServiceToken:
     expires_at: datetime
     revoked_at: datetime | None
     scopes: tuple[str, ...] | None = None
-    proof: bool = False
 
     def valid_at(self, now: datetime) -> bool:
         """Not revoked and not past its end."""
         return self.revoked_at is None and now < self.expires_at
+
+    @property
+    def proves(self) -> bool:
+        """Whether it is the proof of life's, whose looks are kept apart; nobody can make another one so."""
+        return self.scopes is not None and PROVES in self.scopes
 
     @property
     def short_id(self) -> str:
@@ -193,7 +201,13 @@ class AccessBook(Following):
 
     def _take(self, record: Record) -> None:
         self._drop(record.record_id)
-        entry = None if record.plain is None else from_plain(record.record_id, record.version, record.plain)
+        entry = None
+        if record.plain is not None:
+            try:
+                entry = from_plain(record.record_id, record.version, record.plain)
+            except (KeyError, TypeError, ValueError) as error:
+                # Written by a version that knows more: it opens no door, and the book follows on.
+                log.error("record_not_read", record=record.record_id, kind=type(error).__name__)
         if entry is not None:
             self._entries[record.record_id] = entry
         if isinstance(entry, Account):
@@ -254,7 +268,7 @@ class AccessBook(Following):
         """The ids of the tokens that ever made the proof of life."""
         with self._lock:
             found = [entry for entry in self._entries.values() if isinstance(entry, ServiceToken)]
-        return frozenset(token.token_id for token in found if token.proof)
+        return frozenset(token.token_id for token in found if token.proves)
 
     def account(self, username: str) -> Account | None:
         """The account of that name, disabled or not; upper and lower case are the same."""

@@ -33,20 +33,17 @@ def create_token(
     days: int,
     by: Actor = COMMAND_LINE,
     scopes: frozenset[str] | None = None,
-    *,
-    proof: bool = False,
 ) -> str:
     """A new bearer secret (`wmo_...`, 256 bits) that ends after `days`. `Refused`, `StoreUnavailable`.
 
     `scopes` are the only permissions it is given (see `known_scopes`); None leaves all that its role holds.
-    `proof` is for the proof of life alone.
     """
     name, role = readable_name(name), known_role(role)
     if not 1 <= days <= LONGEST_DAYS:
         raise Refused("days", f"A token lasts 1 to {LONGEST_DAYS} days.")
     bearer = BEARER_PREFIX + secrets.token_urlsafe(32)
     token = ServiceToken(secret_id(bearer), 0, name, role, now, now + timedelta(days=days), None)
-    token = replace(token, scopes=None if scopes is None else tuple(sorted(scopes)), proof=proof)
+    token = replace(token, scopes=None if scopes is None else tuple(sorted(scopes)))
     fields = ("name", "role", "expires_at", "scopes")
     planned = Planned((put(token),), Event.ACCESS, "token_created", token.token_id, fields)
     change(store, access, by, now, lambda: planned)

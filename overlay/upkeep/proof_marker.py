@@ -16,6 +16,7 @@ from markers.store import Commit, Write
 from overlay.disclosure import names_it
 from overlay.folders import proof_of
 from overlay.identity import create_token
+from overlay.identity.access import PROVES
 from overlay.proof import PROOF_ADDRESS, PROOF_POSTCODE, PROOF_REFERENCE
 from overlay.roles import Actor
 from overlay.services import Services
@@ -104,8 +105,7 @@ def _token(services: Services, now: datetime) -> None:
         now,
         _TOKEN_DAYS,
         PROVER,
-        frozenset(("checks.make",)),
-        proof=True,
+        frozenset(("checks.make", PROVES)),
     )
     folder.folder.mkdir(mode=0o700, exist_ok=True)
     fresh = folder.token_file.with_suffix(".new")

@@ -5,14 +5,18 @@ from __future__ import annotations
 import json
 import re
 import threading
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from argon2 import PasswordHasher, extract_parameters
 
 from markers.ledger import Event, Via
+from markers.store import Changes
 from overlay import identity
 from overlay.identity import AccessBook, passwords
+from overlay.roles import Roles
+from overlay.settings import SHIPPED_CONFIG
 from tests.store.desk import NOW, OTHER, PASSWORD, Desk
 
 
@@ -320,3 +324,20 @@ def test_proving_again_who_one_is_takes_ones_own_password(desk: Desk, ada: ident
     identity.disable_account(desk.store, desk.access, "ada", NOW)
     with pytest.raises(identity.SignInRefused):
         identity.reauthenticate(door, actor, PASSWORD, "", NOW)
+
+
+def test_a_record_of_a_version_that_knows_more_opens_no_door_and_stops_nothing(desk: Desk) -> None:
+    book = identity.AccessBook()
+    bearer = identity.create_token(desk.store, desk.access, "CAD bridge", "service", NOW, 10)
+    (token,) = desk.store.load("access").records
+    plain = json.loads(token.plain or b"{}") | {"only_at_night": True}
+    newer = replace(token, record_id="f" * 64, plain=json.dumps(plain).encode())
+    book.replace(Changes(1, (newer, token)))
+    assert [known.token_id for known in book.tokens()] == [token.record_id]
+    assert book.actor_for_token(bearer, NOW) is not None
+    assert book.position == 1
+
+
+def test_nobody_makes_a_token_whose_looks_are_kept_apart(desk: Desk) -> None:
+    with pytest.raises(identity.Refused, match="no permission"):
+        identity.known_scopes(Roles.load(SHIPPED_CONFIG / "roles.toml"), "service", ["checks.make", "proof_of_life"])

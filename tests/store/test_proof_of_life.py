@@ -42,7 +42,7 @@ def test_the_prover_finds_its_marker_and_may_do_nothing_else(services):
     answer = check(services, actor, HOME, services.now())
     assert answer.status is Status.HIT
     assert [(shown.grade, shown.reference) for shown in answer.matches] == [(Grade.PREMISES, "PROOF-OF-LIFE")]
-    assert actor.scopes == frozenset({"checks.make"})
+    assert actor.scopes == frozenset({"checks.make", "proof_of_life"})
     assert proof_of(services.settings).token_file.stat().st_mode & 0o077 == 0
 
 
