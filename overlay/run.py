@@ -236,17 +236,22 @@ def _server(settings: Settings) -> Any:
 
 
 def _keep_store(embedded: EmbeddedServer, stopping: threading.Event) -> None:
-    """Restart the embedded store when it dies, and say so."""
+    """Restart the embedded store when it dies, and say so; a reason that stays the same is said once."""
+    said = ""
     while not stopping.wait(_WATCH_S):
         alive = embedded.alive()
         if stopping.is_set() or (alive and embedded.pid is not None):
             continue
-        log.error("store_silent" if alive else "store_died", action="attaching" if alive else "restarting")
+        if not said:
+            log.error("store_silent" if alive else "store_died", action="attaching" if alive else "restarting")
         try:
             embedded.ensure()
             log.info("store_restarted")
+            said = ""
         except ServerError as error:
-            log.error("store_not_restarted", reason=str(error))
+            if str(error) != said:
+                log.error("store_not_restarted", reason=str(error))
+            said = str(error)
 
 
 def _keep_part(part: str, settings: Settings, stopping: threading.Event) -> None:
