@@ -45,7 +45,7 @@ def _parted(token: str, knows: Callable[[str], bool]) -> str:
 
 def figures_of(tokens: list[str]) -> list[str]:
     """Number words as figures: `TWENTY ONE` and `TWENTY-ONE` are 21."""
-    if NUMBER_WORDS.keys().isdisjoint(tokens) and not any("-" in token for token in tokens):
+    if NUMBER_WORDS.keys().isdisjoint(tokens) and "-" not in "".join(tokens):
         return tokens
     figures: list[str] = []
     tens = 0
@@ -60,19 +60,25 @@ def figures_of(tokens: list[str]) -> list[str]:
 
 
 def _said(token: str) -> list[str]:
-    parts = token.split("-")
+    parts = token.split("-") if "-" in token else [token]
     return parts if all(part in NUMBER_WORDS for part in parts) else [token]
 
 
 def mended(tokens: list[str]) -> tuple[list[str], str]:
     """Numbers typed with letters that look like figures (`I4`, `1O`, `l2`), or run together with their flat's letter
     (`A3` for Flat A, 3), and what was taken for what."""
-    if all(typed.isalpha() or typed.isdecimal() or typed == "," for typed in tokens):
+    for typed in tokens:
+        if not (typed.isalpha() or typed == "," or typed.isdecimal()):
+            break
+    else:
         return tokens, ""
     mended: list[str] = []
     changed: list[str] = []
     alone = sum(any(ch.isdecimal() for ch in token) for token in tokens) == 1
     for token in tokens:
+        if token.isalpha() or token.isdecimal():
+            mended.append(token)
+            continue
         if _LOOKS_LIKE_A_NUMBER.fullmatch(token):
             now = [token.translate(_TO_FIGURES)]
         elif alone and _RUN_TOGETHER.fullmatch(token):

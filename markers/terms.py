@@ -108,8 +108,8 @@ class Filed:
                 filed.words.update(reading.words[:LONGEST_KEY])
             filed.keys.update(keys)
             places = {*keys, home.postcode} if home.postcode else keys
-            filed.terms.update(f"{number}~{place}" for number in reading_numbers(reading) for place in places)
-            filed.names.update(key_of(phrase) for phrase in _names(reading))
+            filed.terms.update([f"{number}~{place}" for number in reading_numbers(reading) for place in places])
+            filed.names.update([key_of(phrase) for phrase in _names(reading)])
         return filed
 
 
