@@ -91,7 +91,9 @@ def read_address(text: str, postcode: str | None = None) -> Written:
 def _read(tokens: list[str]) -> tuple[tuple[Reading, ...], bool]:
     """The readings of a text's tokens, and whether its words put the place beside the address."""
     items, beside = items_of(tokens)
-    units = [i for i, item in enumerate(items) if item.kind == "W" and item.text in FLAT_WORDS and is_designator(items, i)]
+    units = [
+        i for i, item in enumerate(items) if item.kind == "W" and item.text in FLAT_WORDS and is_designator(items, i)
+    ]
     choices = (either_or(items) if "OR" in tokens else ()) or (one_of_two(items, units) if len(units) > 1 else ())
     if not choices:
         unit, rest, floating = take_units(join_numbers(items))

@@ -19,7 +19,7 @@ from markers.shelf import wording
 from markers.slips import sound
 from markers.terms import Filed, building_key, key_of, near_forms
 
-FORMAT = 8
+FORMAT = 9
 
 _DECODER = json.JSONDecoder()
 _PACKED = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
@@ -184,7 +184,7 @@ def packed_head(body: bytes) -> tuple[str, Point | None]:
 
 def unpack(body: bytes) -> Known:
     """The home and its readings, from a record of the shelf."""
-    premises_id, point, address, postcode, uprn, about, readings, parent = _DECODER.decode(
+    (premises_id, point, address, postcode, uprn, about, readings, parent), _ = _DECODER.raw_decode(
         body.decode("utf-8", "surrogatepass")
     )
     home = Premises(premises_id, address, postcode, uprn, Point(*point) if point else None, parent)

@@ -12,7 +12,8 @@ from markers.vocabulary import FLAT_WORDS, KINDS, NUMBER_WORDS
 _LOOKS_LIKE_A_NUMBER = re.compile(r"(?=[IOL\d]*\d)(?=\d*[IOL])[IOL\d]{2,4}[A-Z]?")
 _RUN_TOGETHER = re.compile(r"[A-HJKM-Z]\d{1,3}")
 _TO_FIGURES = str.maketrans("IOL", "101")
-_LONG_KINDS = sorted((kind for kind in KINDS if len(kind) >= 4), key=len, reverse=True)
+_LONG_KINDS = tuple(sorted((kind for kind in KINDS if len(kind) >= 4), key=len, reverse=True))
+_MISSPELT_KINDS = tuple((kind, len(kind)) for kind in _LONG_KINDS if len(kind) >= 5)
 _SHORT_KINDS = ("ST", "RD", "LN", "CT", "SQ", "HSE", "TWR")
 
 
@@ -29,13 +30,18 @@ def _parted(token: str, knows: Callable[[str], bool]) -> str:
     word = token.rstrip(",")
     if len(word) < 7 or not word.isalpha() or knows(word):
         return token
-    for kind in _LONG_KINDS:
-        if word.endswith(kind) and len(word) - len(kind) >= 3:
-            return f"{word[: -len(kind)]} {token[len(word) - len(kind) :]}"
-    for kind in _LONG_KINDS:
-        for length in (len(kind), len(kind) - 1, len(kind) + 1):
+    if word.endswith(_LONG_KINDS):
+        for kind in _LONG_KINDS:
+            if word.endswith(kind) and len(word) - len(kind) >= 3:
+                return f"{word[: -len(kind)]} {token[len(word) - len(kind) :]}"
+    longest = len(word) - 4
+    for kind, long in _MISSPELT_KINDS:
+        for length in (long, long - 1, long + 1):
+            # One slip of a word leaves its first letter or its last.
+            if length > longest or (word[-length] != kind[0] and word[-1] != kind[-1]):
+                continue
             stem = word[:-length]
-            if len(kind) >= 5 and len(stem) >= 4 and close_to(word[-length:], (kind,)) and knows(stem):
+            if close_to(word[-length:], (kind,)) and knows(stem):
                 return f"{stem} {kind}{token[len(word) :]}"
     for short in _SHORT_KINDS:
         if word.endswith(short) and len(word) - len(short) >= 4 and knows(word[: -len(short)]):

@@ -31,7 +31,10 @@ def normalise_postcode(text: str | None) -> str | None:
     """
     if not text:
         return None
-    packed = "".join(ch for ch in text.upper() if ch.isalnum())[:9]
+    packed = text.upper().replace(" ", "")
+    if not packed.isalnum():
+        packed = "".join([ch for ch in packed if ch.isalnum()])
+    packed = packed[:9]
     if match := _STRICT.fullmatch(packed):
         return f"{match[1]} {match[2]}"
     if match := _LOOSE.fullmatch(packed):
