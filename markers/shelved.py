@@ -17,7 +17,6 @@ from markers.lexicon import Lexicon
 from markers.names import Numbers, hashed
 from markers.postings import SortedPostings
 from markers.shelf import Shelf
-from markers.terms import beginnings
 
 
 class Readings(Protocol):
@@ -53,7 +52,6 @@ class Shelved:
         keys = owners = np.empty(0, dtype="<u8")
         self._words: set[str] = set()
         self._keys: set[str] = set()
-        self._begun: set[str] = set()
         if readings is not None and readings.shelf is not None and readings.lexicon is not None:
             keys, owners = readings.shelf.marks_of(records)
             order = np.argsort(keys, kind="stable")
@@ -61,7 +59,6 @@ class Shelved:
             # Asked forty times a text: a set of texts answers in a tenth of the time.
             self._words = readings.lexicon.words.among(keys)
             self._keys = readings.shelf.keys().among(keys)
-            self._begun = beginnings(self._keys)
         self._marks = SortedPostings(keys, owners)
 
     @classmethod
@@ -100,8 +97,10 @@ class Shelved:
         return key in self._keys and (self._whole or bool(self.find("k", key)))
 
     def may_begin_key(self, text: str) -> bool:
-        """May these be the first words of a key of these homes? Of one that was forgotten too."""
-        return text in self._begun
+        """May these be the first words of a key of these homes? Of any that the gazetteer has, too."""
+        if not self._keys or self._readings is None or self._readings.shelf is None:
+            return False
+        return self._readings.shelf.begun.may_hold(text)
 
     def near_words(self, word: str) -> list[str]:
         """Every word of these homes that may be a slip of this one."""
