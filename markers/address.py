@@ -17,7 +17,7 @@ from markers.normal import LONGEST_TEXT, normalise, plain_text
 from markers.parts import Number, Reading, Unit, Written
 from markers.postcode import normalise_postcode, take_postcode
 from markers.units import either_or, is_designator, one_of_two, take_units
-from markers.vocabulary import APART, GLUE, KINDS, NOISE, PREFIXES, TOWNS
+from markers.vocabulary import APART, FLAT_WORDS, GLUE, KINDS, NOISE, PREFIXES, TOWNS
 
 __all__ = [
     "Number",
@@ -34,7 +34,6 @@ LONGEST_TOKENS = 60
 MOST_READINGS = 8
 MOST_NUMBERS = 5
 _DROPPED = GLUE | NOISE
-_TOKEN = re.compile(r",|[^\s,]+")
 _SECTOR = re.compile(r"\d[A-Z]?")
 
 
@@ -50,13 +49,14 @@ def read_address(text: str, postcode: str | None = None) -> Written:
     Total: any string, any length; work is bounded by reading the first 1,000 characters and 60 tokens.
     """
     normalised = normalise(text[:LONGEST_TEXT])
-    tokens = _TOKEN.findall(normalised)
+    tokens = normalised.replace(",", " ,").split()
     cut = len(text) > LONGEST_TEXT or len(tokens) > LONGEST_TOKENS
     found, outward, tokens = take_postcode(tokens[:LONGEST_TOKENS])
     given = normalise_postcode(postcode[:20]) if postcode else None
     whole = given or found
     readings, beside = _read(tokens)
-    other, other_outward, rest = take_postcode(tokens)
+    # Where there is none there is no second one.
+    other, other_outward, rest = take_postcode(tokens) if outward else (None, None, tokens)
     if (other or other_outward) and (outward, found) not in ((other_outward, other), (other_outward, None)):
         # Two of them: whichever was meant, the other says it may not be.
         readings = tuple(
@@ -91,7 +91,9 @@ def read_address(text: str, postcode: str | None = None) -> Written:
 def _read(tokens: list[str]) -> tuple[tuple[Reading, ...], bool]:
     """The readings of a text's tokens, and whether its words put the place beside the address."""
     items, beside = items_of(tokens)
-    units = [i for i, item in enumerate(items) if item.kind == "W" and is_designator(items, i)]
+    units = [
+        i for i, item in enumerate(items) if item.kind == "W" and item.text in FLAT_WORDS and is_designator(items, i)
+    ]
     choices = (either_or(items) if "OR" in tokens else ()) or (one_of_two(items, units) if len(units) > 1 else ())
     if not choices:
         unit, rest, floating = take_units(join_numbers(items))
@@ -149,12 +151,15 @@ def _readings(unit: Unit | None, rest: list[Item], *, floating: bool) -> tuple[R
     ) -> None:
         if len(found) >= MOST_READINGS:
             return
-        spare = tuple(n.text for k, (n, _, _) in enumerate(numbers) if k not in (used, kept))
+        spare = tuple([n.text for k, (n, _, _) in enumerate(numbers) if k not in (used, kept)])
         name, street, locality = _split_words(all_words, cuts, at if number is not None else -1)
         unit_at = -1 if unit is None else numbers[kept if kept >= 0 else used][1] if bare else stands
-        uses = [k for k in {used, kept} if 0 <= k < len(led)]
-        unsure = next((f"{numbers[k][0].text} stands apart" for k in uses if apart[k]), "")
-        before_them = tuple(led[k] for k in uses if led[k] >= 0)
+        unsure = ""
+        before_them: tuple[int, ...] = ()
+        for k in (used, kept) if used < kept else (kept, used):
+            if k >= 0:
+                unsure = unsure or (f"{numbers[k][0].text} stands apart" if apart[k] else "")
+                before_them += (led[k],) if led[k] >= 0 else ()
         found.append(
             Reading(
                 unit, number, all_words, at, name, street, locality, spare, rank, bare, unit_at, unsure, before_them

@@ -39,8 +39,9 @@ class Choice:
 
 def _weigh(asked: Written, gazetteer: Gazetteer, places: Iterable[Place], *, lenient: bool = False) -> list[Weighed]:
     weighed = []
+    known = gazetteer.known
     for place in places:
-        home, written = gazetteer.known(place)
+        home, written = known(place)
         judged = judge(asked, written, lenient=lenient)
         if judged.verdict is not Verdict.ELSEWHERE:
             weighed.append(Weighed(home, written, judged))

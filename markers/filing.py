@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from array import array
-from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import tantivy
@@ -20,9 +19,10 @@ from markers.shelf import wording
 from markers.slips import sound
 from markers.terms import Filed, building_key, key_of, near_forms
 
-FORMAT = 8
+FORMAT = 9
 
 _DECODER = json.JSONDecoder()
+_PACKED = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 
 Known = tuple[Premises, Written]
 """A known home with the readings of its address."""
@@ -105,7 +105,7 @@ class Document(NamedTuple):
             body=pack(home, kept),
             fields=tuple(fields),
             words=frozenset(filed.words),
-            marks=array("Q", [hashed(mark) for mark in marks_of(kept, marked)]).tobytes(),
+            marks=array("Q", map(hashed, marks_of(kept, marked))).tobytes(),
             worded=wording(home.address, home.postcode),
         )
 
@@ -135,17 +135,17 @@ def surely_read(written: Written) -> Written:
     return written if not sure or len(sure) == len(written.readings) else written._replace(readings=sure)
 
 
-def marks_of(written: Written, filed: Filed) -> Iterator[str]:
+def marks_of(written: Written, filed: Filed) -> list[str]:
     """What a marked home is found by, each with a letter before it that says what kind of key it is."""
-    yield f"={written.plain}"
+    marks = [f"={written.plain}"]
     for kind, keys in (("t", filed.terms), ("n", filed.names), ("k", filed.keys), ("w", filed.words)):
-        for key in keys:
-            yield kind + key
-    for phrase in {phrase for reading in written.readings for phrase in (reading.name, reading.street)}:
-        yield f"p{' '.join(phrase)}"
+        marks += [kind + key for key in keys]
+    phrases = {phrase for reading in written.readings for phrase in (reading.name, reading.street)}
+    marks += ["p" + " ".join(phrase) for phrase in phrases]
     for reading in written.readings[:1]:
-        for name in filed.names:
-            yield f"b{branch(name, key_of(reading.street))}"
+        street = key_of(reading.street)
+        marks += [f"b{branch(name, street)}" for name in filed.names]
+    return marks
 
 
 def branch(name: str, street: str) -> str:
@@ -157,18 +157,7 @@ def pack(home: Premises, written: Written) -> bytes:
     """A home and its readings in a few hundred bytes."""
     point = (home.point.easting, home.point.northing) if home.point else None
     readings = [
-        (
-            (r.unit.kind, r.unit.ident, r.unit.floors, r.unit.side) if r.unit else None,
-            (r.number.lo, r.number.hi, r.number.suffix, r.number.last) if r.number else None,
-            r.words,
-            r.at,
-            len(r.name),
-            len(r.street),
-            r.spare,
-            r.rank,
-            r.bare,
-            r.unit_at,
-        )
+        (r.unit, r.number, r.words, r.at, len(r.name), len(r.street), r.spare, r.rank, r.bare, r.unit_at)
         for r in written.readings
     ]
     about = (written.postcode, written.plain, written.outward, written.beside, written.cut)
@@ -182,7 +171,7 @@ def pack(home: Premises, written: Written) -> bytes:
         readings,
         home.parent_uprn,
     )
-    return json.dumps(body, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "surrogatepass")
+    return _PACKED(body).encode("utf-8", "surrogatepass")
 
 
 def packed_head(body: bytes) -> tuple[str, Point | None]:
@@ -195,7 +184,7 @@ def packed_head(body: bytes) -> tuple[str, Point | None]:
 
 def unpack(body: bytes) -> Known:
     """The home and its readings, from a record of the shelf."""
-    premises_id, point, address, postcode, uprn, about, readings, parent = json.loads(
+    (premises_id, point, address, postcode, uprn, about, readings, parent), _ = _DECODER.raw_decode(
         body.decode("utf-8", "surrogatepass")
     )
     home = Premises(premises_id, address, postcode, uprn, Point(*point) if point else None, parent)

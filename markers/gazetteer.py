@@ -81,6 +81,7 @@ class Gazetteer(Geocoder):  # type: ignore[misc] # geopy ships no types
         self._parts = lru_cache(maxsize=2_000)(self._find_children)
         self._where = cache(self._stand)
         self._word = lru_cache(maxsize=_CACHED_WORDS)(self._find_word)
+        self._key = lru_cache(maxsize=_CACHED_WORDS)(self._find_key)
         generation = _current(folder)
         if generation is None:
             return
@@ -241,15 +242,17 @@ class Gazetteer(Geocoder):  # type: ignore[misc] # geopy ships no types
 
         Words the gazetteer does not have are looked up by their near spellings; `wide` does so for every word.
         """
-        if self._homes is None:
+        if self._homes is None or self.shelf is None:
             return ()
         keys = asked_keys(asked, self, wide=wide)
         terms = [("term", term) for term in asked_terms(asked, keys)]
+        filed = self.shelf.terms.may_hold
         names = [("name", key) for key in keys]
         if not terms:
             names += [("key", key) for key in keys if self._homes.doc_freq("name", key) <= _FEW]
         held = self._homes.doc_freq
-        sought = ((field, value) for field, value in (*terms, *names) if held(field, value))
+        likely = (one for one in terms if filed(one[1]))
+        sought = ((field, value) for field, value in (*likely, *names) if held(field, value))
         wanted = [_term(field, value) for field, value in islice(sought, MOST_TERMS)]
         if not wanted:
             return ()
@@ -291,7 +294,11 @@ class Gazetteer(Geocoder):  # type: ignore[misc] # geopy ships no types
 
     def knows_key(self, key: str) -> bool:
         """Is any known home filed under this key?"""
-        return self._homes is not None and bool(self._homes.doc_freq("key", key))
+        return self._key(key)
+
+    def may_begin_key(self, text: str) -> bool:
+        """May these be the first words of a known key? False only where they surely are not."""
+        return self.shelf is not None and self.shelf.begun.may_hold(text)
 
     def _find_spellings(self, word: str) -> tuple[str, ...]:
         if self._words is None or len(word) < 3 or len(word) > 30:
@@ -317,7 +324,11 @@ class Gazetteer(Geocoder):  # type: ignore[misc] # geopy ships no types
         return [str(self._words.doc(at).get_first("word")) for _, at in result.hits]
 
     def _find_word(self, word: str) -> bool:
-        return self._words is not None and bool(self._words.doc_freq("word", word))
+        known = self.lexicon is not None and self.lexicon.known.may_hold(word)
+        return known and bool(self._words.doc_freq("word", word))
+
+    def _find_key(self, key: str) -> bool:
+        return self._homes is not None and bool(self._homes.doc_freq("key", key))
 
     def _find_phrase(self, phrase: tuple[str, ...]) -> bool:
         return self._homes is not None and bool(self._homes.doc_freq("phrase", " ".join(phrase)))

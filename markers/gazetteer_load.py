@@ -17,6 +17,7 @@ from typing import Any
 
 import tantivy
 
+from markers.collector import collector_paused
 from markers.filing import FORMAT, HOMES, WORDS, Document, word_document
 from markers.lexicon import write_lexicon
 from markers.model import Premises
@@ -48,27 +49,30 @@ def build(building: Path, homes: Iterable[Premises], progress: Callable[[int], N
     names: dict[str, int | set[int]] = {}
     digest = hashlib.sha256()
     read = duplicates = 0
-    for document in _documents(homes):
-        read += 1
-        known = _known(names, document)
-        duplicates += known is not None
-        if known is not True:
-            lexicon.update(document.words)
-            keys.update(key for field, key in document.fields if field == "key")
-            digest.update(document.body)
-            record = shelf.add(document.body, document.marks, document.worded)
-            writer.add_document(document.for_index(record, other_name=known is False))
-        if progress is not None and read % _PROGRESS_EVERY == 0:
-            progress(read)
-    writer.commit()
-    writer.wait_merging_threads()
-    shelf.close(sorted(keys))
-    write_lexicon(building / "lexicon", sorted(lexicon))
-    words = tantivy.Index(WORDS, path=str(building / "words")).writer(_WRITER_MEMORY, 1)
-    for word in sorted(lexicon):
-        words.add_document(word_document(word))
-    words.commit()
-    words.wait_merging_threads()
+    with collector_paused():
+        for document in _documents(homes):
+            read += 1
+            known = _known(names, document)
+            duplicates += known is not None
+            if known is not True:
+                lexicon.update(document.words)
+                keys.update([value for field, value in document.fields if field == "key"])
+                terms = [value for field, value in document.fields if field == "term"]
+                digest.update(document.body)
+                record = shelf.add(document.body, document.marks, document.worded, terms)
+                writer.add_document(document.for_index(record, other_name=known is False))
+            if progress is not None and read % _PROGRESS_EVERY == 0:
+                progress(read)
+        with ThreadPoolExecutor(1) as beside:
+            written = beside.submit(_finish, writer)
+            shelf.close(sorted(keys))
+            spelt = sorted(lexicon)
+            write_lexicon(building / "lexicon", spelt)
+            words = tantivy.Index(WORDS, path=str(building / "words")).writer(_WRITER_MEMORY, 1)
+            for word in spelt:
+                words.add_document(word_document(word))
+            _finish(words)
+            written.result()
     if progress is not None:
         progress(read)
     return {
@@ -78,6 +82,11 @@ def build(building: Path, homes: Iterable[Premises], progress: Callable[[int], N
         "count": len(names),
         "duplicates": duplicates,
     }
+
+
+def _finish(writer: Any) -> None:
+    writer.commit()
+    writer.wait_merging_threads()
 
 
 def _known(names: dict[str, int | set[int]], document: Document) -> bool | None:

@@ -13,7 +13,7 @@ from markers.model import Premises
 from markers.postings import Postings
 from markers.shelved import Readings, Shelved
 from markers.slips import word_cost
-from markers.terms import Filed, asked_keys, asked_terms, key_of
+from markers.terms import Filed, asked_keys, asked_terms, beginnings, key_of
 from markers.vocabulary import TOWNS
 
 __all__ = ["MarkedHomes"]
@@ -37,6 +37,7 @@ class MarkedHomes:
         self._by_premises = Postings()
         self._marks = Postings()
         self._words: dict[str, int] = {}
+        self._begun: dict[str, int] = {}
         self._near = Postings()
         self._spelt: dict[str, tuple[str, ...]] = {}
         self._unplaced: set[str] = set()
@@ -66,6 +67,8 @@ class MarkedHomes:
         filed = Filed.of(written)
         for mark in marks_of(written, filed):
             self._marks.add(mark, home_id)
+        for text in beginnings(filed.keys):
+            self._begun[text] = self._begun.get(text, 0) + 1
         for word in filed.words:
             held = self._words.get(word, 0)
             self._words[word] = held + 1
@@ -88,6 +91,10 @@ class MarkedHomes:
         filed = Filed.of(written)
         for mark in marks_of(written, filed):
             self._marks.discard(mark, home_id)
+        for text in beginnings(filed.keys):
+            left = self._begun.pop(text) - 1
+            if left:
+                self._begun[text] = left
         for word in filed.words:
             left = self._words[word] - 1
             if left:
@@ -101,8 +108,9 @@ class MarkedHomes:
         self._homes[home_id] = premises
         if premises.premises_id == home_id:
             self._unplaced.add(home_id)
-        for premises_id in _ids_of(premises):
-            self._by_premises.add(premises_id, home_id)
+        self._by_premises.add(premises.premises_id, home_id)
+        if premises.uprn:
+            self._by_premises.add(premises.uprn, home_id)
 
     def _find(self, kind: str, key: str) -> Sequence[str]:
         """Homes filed under a key of a kind that `markers.filing.marks_of` names."""
@@ -194,11 +202,15 @@ class MarkedHomes:
         """Is a marked home filed under this key?"""
         return f"k{key}" in self._marks or self._shelved.knows_key(key)
 
+    def may_begin_key(self, text: str) -> bool:
+        """May these be the first words of a key of a marked home?"""
+        return text in self._begun or self._shelved.may_begin_key(text)
+
     def spellings(self, word: str) -> tuple[str, ...]:
         """Words of marked homes this one may be a slip of, nearest first."""
         held = self._spelt.get(word)
         if held is None:
-            near = {known for form in forms_of(word) for known in self._near.get(form)}
+            near = {known for form in forms_of(word) for known in self._near.get(form)} if self._words else ()
             costs = {(cost, known) for known in near if (cost := word_cost(word, known)) >= 0}
             for known in self._shelved.near_words(word):
                 if (cost := word_cost(word, known)) >= 0:

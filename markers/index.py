@@ -14,6 +14,7 @@ from typing import Final
 from shapely import Point as ShapelyPoint
 from shapely import from_wkt
 
+from markers.collector import collector_paused
 from markers.homes import MarkedHomes
 from markers.model import LONDON, PROOF_OF_LIFE, Marker, Premises
 from markers.shapes import Shapes
@@ -88,7 +89,7 @@ class MarkerIndex:
 
         `readings`, a gazetteer, saves reading every address that it has.
         """
-        with self.lock:
+        with self.lock, collector_paused():
             if position < self.position:
                 return
             self._clear()

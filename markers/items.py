@@ -43,9 +43,12 @@ _SLASHED = {
     "P/HOUSE": "PENTHOUSE",
     "P/H": "PENTHOUSE",
 }
+_SEEN_BESIDE = BESIDE_BEFORE | {"HOUSE", "F", "LA", "NOT", "LEFT", "RIGHT", "ABOVE", "OVER"}
+"""Words whose neighbours say what they are."""
+_REMEMBERED = 20_000
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Item:
     """kind: W word, N number, C comma, L unit ident such as B4, D lone dash, I a unit's number that may be the
     building's instead, U the place where the unit stood."""
@@ -68,63 +71,76 @@ def _number(lo: str, suffix: str, hi: str = "", last: str = "") -> Number:
 
 
 def items_of(tokens: list[str]) -> tuple[list[Item], bool]:
+    """The items of a text, and whether its words put the place beside the address."""
     items: list[Item] = []
     beside = False
-    for at, typed in enumerate(tokens):
-        after = tokens[at + 1] if at + 1 < len(tokens) else ""
+    for at, (typed, after) in enumerate(zip(tokens, [*tokens[1:], ""], strict=False)):
         if after in COUNTED and typed.isdecimal():
             continue
-        if typed.isalpha():
-            beside = beside or _puts_beside(tokens, at, items)
-            if typed == "HOUSE" and items and items[-1].text == "PENT":
-                items[-1] = Item("W", "PENTHOUSE")
-            elif typed == "F" and _short_for_flat(after, items[-1].kind if items else ""):
-                items.append(Item("W", "FLAT"))
-            elif at == 0 and len(typed) == 1 and after == "," and tokens[2:3] and tokens[2][0].isdecimal():
-                items += [Item("W", "FLAT"), Item("W", typed)]
-            elif typed == "LA" and items and items[-1].kind == "W":
-                items.append(Item("W", "LANE"))  # before a name it is French, behind one it is a lane
-            else:
-                items.append(Item("W", ABBREVIATIONS.get(typed, typed)))
-        elif typed == ",":
-            items.append(COMMA)
-        elif typed == "-":
-            items.append(Item("D", "-"))
-        elif typed == "&":
-            items.append(Item("W", "AND"))
-        elif typed in _SLASHED:
-            items.append(Item("W", _SLASHED[typed]))
-        elif typed in _ORDINAL:
-            items.append(Item("W", _ORDINAL[typed]))
-        elif match := _NUMBER.fullmatch(typed):
-            items.append(Item("N", typed, _number(match[1], match[2])))
-        elif (match := _RUN_ON.fullmatch(typed)) and match[2] not in ("ST", "ND", "RD", "TH"):
-            items.append(Item("N", match[1], _number(match[1], "")))
-            items.append(Item("W", ABBREVIATIONS.get(match[2], match[2])))
-        elif match := _GLUED.fullmatch(typed):
-            items.append(Item("W", "FLAT" if match[1] == "F" else match[1]))
-            digits = _NUMBER.fullmatch(match[2])
-            if digits:
-                items.append(Item("N", match[2], _number(digits[1], digits[2])))
-        elif _IDENT.fullmatch(typed):
-            items.append(Item("L", typed))
-        elif (match := _RANGE.fullmatch(typed)) or (match := _SLASH.fullmatch(typed)):
-            number = _number(match[1], match[2], match[3], match[4])
-            slash = "/" in typed
-            if number.hi >= number.lo:
-                items.append(Item("N", typed, number, slash=slash))
-            else:
-                items.append(Item("N", match[1], _number(match[1], match[2])))
-                items.append(Item("N", match[3], _number(match[3], match[4])))
+        found = _items_by_themselves(typed)
+        if found is not None:
+            items += found
+            continue
+        beside = beside or _puts_beside(tokens, at, items)
+        if typed == "HOUSE" and items and items[-1].text == "PENT":
+            items[-1] = Item("W", "PENTHOUSE")
+        elif typed == "F" and _short_for_flat(after, items[-1].kind if items else ""):
+            items.append(Item("W", "FLAT"))
+        elif at == 0 and len(typed) == 1 and after == "," and tokens[2:3] and tokens[2][0].isdecimal():
+            items += [Item("W", "FLAT"), Item("W", typed)]
+        elif typed == "LA" and items and items[-1].kind == "W":
+            items.append(Item("W", "LANE"))  # before a name it is French, behind one it is a lane
         else:
-            _split(typed, items)
+            items.append(Item("W", ABBREVIATIONS.get(typed, typed)))
     return items, beside
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _items_by_themselves(typed: str) -> tuple[Item, ...] | None:
+    """What a word or number is wherever it stands; None for a word that must be seen beside the others."""
+    if typed.isalpha():
+        if len(typed) == 1 or typed in _SEEN_BESIDE or _always_beside(typed):
+            return None
+        return (Item("W", ABBREVIATIONS.get(typed, typed)),)
+    if typed == ",":
+        return (COMMA,)
+    if typed == "-":
+        return (Item("D", "-"),)
+    if typed == "&":
+        return (Item("W", "AND"),)
+    if typed in _SLASHED:
+        return (Item("W", _SLASHED[typed]),)
+    if typed in _ORDINAL:
+        return (Item("W", _ORDINAL[typed]),)
+    if match := _NUMBER.fullmatch(typed):
+        return (Item("N", typed, _number(match[1], match[2])),)
+    if (match := _RUN_ON.fullmatch(typed)) and match[2] not in ("ST", "ND", "RD", "TH"):
+        return (Item("N", match[1], _number(match[1], "")), Item("W", ABBREVIATIONS.get(match[2], match[2])))
+    if match := _GLUED.fullmatch(typed):
+        word = Item("W", "FLAT" if match[1] == "F" else match[1])
+        digits = _NUMBER.fullmatch(match[2])
+        return (word, Item("N", match[2], _number(digits[1], digits[2]))) if digits else (word,)
+    if _IDENT.fullmatch(typed):
+        return (Item("L", typed),)
+    if (match := _RANGE.fullmatch(typed)) or (match := _SLASH.fullmatch(typed)):
+        number = _number(match[1], match[2], match[3], match[4])
+        if number.hi >= number.lo:
+            return (Item("N", typed, number, slash="/" in typed),)
+        return (
+            Item("N", match[1], _number(match[1], match[2])),
+            Item("N", match[3], _number(match[3], match[4])),
+        )
+    return _split(typed)
+
+
+def _always_beside(typed: str) -> bool:
+    return typed in BESIDE or (len(typed) >= 6 and typed not in KINDS and bool(close_to(typed, _LONG_BESIDE)))
 
 
 def _puts_beside(tokens: list[str], at: int, items: list[Item]) -> bool:
     """Does this word say that the place is not the address itself: beside it, above it, or not it at all?"""
     typed = tokens[at]
-    if typed in BESIDE or (len(typed) >= 6 and typed not in KINDS and close_to(typed, _LONG_BESIDE)):
+    if _always_beside(typed):
         return True
     if typed in BESIDE_BEFORE:
         return not any(item.kind in "NL" for item in items)
@@ -151,7 +167,8 @@ def _short_for_flat(after: str, before: str) -> bool:
     return after[:1].isdecimal() or after == "ABOVE" or (len(after) == 1 and after.isalpha())
 
 
-def _split(typed: str, items: list[Item]) -> None:
+def _split(typed: str) -> tuple[Item, ...]:
+    items: list[Item] = []
     for piece in re.split(r"[-/&]", typed)[:8]:
         if not piece:
             continue
@@ -160,6 +177,7 @@ def _split(typed: str, items: list[Item]) -> None:
             items.append(Item("N", piece, _number(match[1], match[2])))
         else:
             items.append(Item("W", ABBREVIATIONS.get(piece, piece)))
+    return tuple(items)
 
 
 def join_numbers(items: list[Item]) -> list[Item]:
@@ -169,7 +187,7 @@ def join_numbers(items: list[Item]) -> list[Item]:
     while i < n:
         item = items[i]
         number = item.number
-        if item.kind == "N" and number is not None and number.lo == number.hi:
+        if item.kind == "N" and number is not None and number.lo == number.hi and _may_join(items, i + 1):
             after = [(it.kind, it.text) for it in items[i + 1 : i + 4]]
             if after[:3] == [("W", "AND"), ("W", "A"), ("W", "HALF")]:
                 joined.append(Item("N", item.text, Number(number.lo, number.hi, "HALF", "HALF")))
@@ -197,6 +215,14 @@ def join_numbers(items: list[Item]) -> list[Item]:
             joined.append(item)
         i += 1
     return joined
+
+
+def _may_join(items: list[Item], at: int) -> bool:
+    """Is this what binds a number to what follows it: a dash, a small word or a letter?"""
+    if at >= len(items):
+        return False
+    item = items[at]
+    return item.kind == "D" or (item.kind == "W" and (len(item.text) == 1 or item.text in ("AND", "TO")))
 
 
 @lru_cache(maxsize=65536)

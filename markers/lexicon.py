@@ -14,6 +14,7 @@ import numpy as np
 
 from markers.names import Names, hashed, write_names
 from markers.postings import SortedPostings
+from markers.sieve import Sieve, SieveWriter
 from markers.slips import sound
 from markers.terms import near_forms
 
@@ -28,24 +29,28 @@ def write_lexicon(folder: Path, words: Sequence[str]) -> None:
     write_names(folder, "w", words)
     forms, owners = array("Q"), array("I")
     for place, word in enumerate(words):
-        found = [hashed(form) for form in forms_of(word)]
-        forms.extend(found)
+        found = forms_of(word)
+        forms.extend(map(hashed, found))
         owners.extend([place] * len(found))
     order = np.argsort(np.frombuffer(forms, dtype="<u8"), kind="stable")
+    known = SieveWriter()
+    known.add(words)
+    known.write(folder / "known.npy")
     np.save(folder / "forms.npy", np.frombuffer(forms, dtype="<u8")[order])
     np.save(folder / "owners.npy", np.frombuffer(owners, dtype="<u4")[order])
 
 
 class Lexicon:
-    """The words of a generation. OSError or ValueError where its files are not there or damaged."""
+    """The words of a generation. OSError or ValueError where its files are not there or damaged.
+
+    `known` holds every word.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.words = Names(folder, "w")
+        self.known = Sieve(folder / "known.npy")
         self._forms = SortedPostings(np.load(folder / "forms.npy"), np.load(folder / "owners.npy"))
 
     def near(self, word: str) -> list[str]:
         """Every word that shares a form or the sound with this one, itself too."""
-        places: set[int] = set()
-        for number in map(hashed, forms_of(word)):
-            places.update(self._forms.get(number))
-        return [self.words[place] for place in places]
+        return [self.words[place] for place in self._forms.of_any(map(hashed, forms_of(word)))]

@@ -293,7 +293,7 @@ def _read_text(address: str | None) -> str | None:
             "address",
             f"{len(address):,} characters is too long. Give the address alone, up to {LONGEST_ADDRESS}.",
         )
-    if any(character == "\0" or "\ud800" <= character <= "\udfff" for character in address):
+    if "\0" in address or (not address.isascii() and any("\ud800" <= character <= "\udfff" for character in address)):
         raise LocationError("address", "holds characters that are not text. Type the address again.")
     if address.strip() and not any(character.isalnum() for character in address):
         raise LocationError("address", "holds no letter or figure. Type the address again.")

@@ -19,7 +19,10 @@ def hashed(text: str) -> int:
 
     A third of the time of a cryptographic hash. Should two keys ever share a number, a home too many is compared.
     """
-    raw = text.encode("utf-8", "surrogatepass")
+    try:
+        raw = text.encode()
+    except UnicodeEncodeError:
+        raw = text.encode("utf-8", "surrogatepass")
     return crc32(raw) << 32 | adler32(raw)
 
 

@@ -11,8 +11,13 @@ _DASHES = str.maketrans(dict.fromkeys("‐‑‒–—―−﹣－", "-"))
 _HALF = str.maketrans({"½": " AND A HALF "})
 _NOT_KEPT = re.compile(r"[^\w,/&-]|_")
 _COMMAS = re.compile(r"[;:|()\[\]\n\r]")
-_COMMA_SPACE = re.compile(r"\s*(?:,\s*)+")
-_SPACES = re.compile(r"\s+")
+_ASCII = str.maketrans(
+    {
+        letter: None if letter in "'`" else _NOT_KEPT.sub(" ", _COMMAS.sub(",", letter.upper()))
+        for letter in map(chr, range(128))
+    }
+)
+"""What all of the above make of a letter of ASCII, which nearly every text is made of: done in one go."""
 
 
 def normalise(text: str) -> str:
@@ -29,13 +34,12 @@ def normalise(text: str) -> str:
             text = text.translate(_APOSTROPHES).translate(_DASHES).replace("⁄", "/")
             if text == before:
                 break
+        text = _NOT_KEPT.sub(" ", _COMMAS.sub(",", text))
     else:
-        text = text.replace("'", "").replace("`", "").upper()
-    text = _NOT_KEPT.sub(" ", _COMMAS.sub(",", text))
-    text = _COMMA_SPACE.sub(", ", text)
-    return _SPACES.sub(" ", text).strip(" ,")
+        text = text.translate(_ASCII)
+    return ", ".join([" ".join(words) for part in text.split(",") if (words := part.split())])
 
 
 def plain_text(normalised: str) -> str:
     """Normalised text without commas: what two writings of one address are compared by, letter for letter."""
-    return _SPACES.sub(" ", normalised.replace(",", " ")).strip()
+    return " ".join(normalised.replace(",", " ").split())

@@ -31,7 +31,10 @@ def normalise_postcode(text: str | None) -> str | None:
     """
     if not text:
         return None
-    packed = "".join(ch for ch in text.upper() if ch.isalnum())[:9]
+    packed = text.upper().replace(" ", "")
+    if not packed.isalnum():
+        packed = "".join([ch for ch in packed if ch.isalnum()])
+    packed = packed[:9]
     if match := _STRICT.fullmatch(packed):
         return f"{match[1]} {match[2]}"
     if match := _LOOSE.fullmatch(packed):
@@ -49,15 +52,17 @@ def normalise_postcode(text: str | None) -> str | None:
 def take_postcode(tokens: list[str]) -> tuple[str | None, str | None, list[str]]:
     """(full postcode, outward part, the other tokens). The last full postcode wins; an outward part counts
     only where it ends the text (a post town may follow), so that `Flat B4` stays a flat."""
+    token = ""
     for at in range(len(tokens) - 1, -1, -1):
-        token = tokens[at]
-        if not token[0].isalpha() or len(token) > 7:
+        after, token = token, tokens[at]
+        long = len(token)
+        if not 2 <= long <= 7 or not token[0].isalpha():
             continue
-        if at + 1 < len(tokens) and len(tokens[at + 1]) == 3 and 2 <= len(token) <= 4 and tokens[at + 1][0] in _FIRST:
-            joined = normalise_postcode(token + tokens[at + 1])
-            if joined and tokens[at + 1] not in _ORDINALS and (_area(token) in POSTCODE_AREAS or at + 2 == len(tokens)):
+        if long <= 4 and len(after) == 3 and after[0] in _FIRST:
+            joined = normalise_postcode(token + after)
+            if joined and after not in _ORDINALS and (_area(token) in POSTCODE_AREAS or at + 2 == len(tokens)):
                 return joined, joined.split(" ")[0], tokens[:at] + tokens[at + 2 :]
-        if len(token) >= 5 and not token.isalpha() and token[-3:] not in _ORDINALS:
+        if long >= 5 and not token.isalpha() and token[-3:] not in _ORDINALS:
             joined = normalise_postcode(token)
             if joined and _area(joined) in POSTCODE_AREAS:
                 return joined, joined.split(" ")[0], tokens[:at] + tokens[at + 1 :]
@@ -67,7 +72,10 @@ def take_postcode(tokens: list[str]) -> tuple[str | None, str | None, list[str]]
 def _take_outward(tokens: list[str]) -> tuple[str | None, str | None, list[str]]:
     """An outward part, with the first of the inward part where that was written (`EC9A 1`), where one may stand."""
     for at in range(len(tokens) - 1, -1, -1):
-        match = _OUTWARD.fullmatch(tokens[at])
+        token = tokens[at]
+        if not 2 <= len(token) <= 4 or token.isalpha() or not token[0].isalpha():
+            continue
+        match = _OUTWARD.fullmatch(token)
         if match is None or match[1] not in POSTCODE_AREAS:
             continue
         after = tokens[at + 1 :]

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left, bisect_right
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -61,9 +62,23 @@ class SortedPostings:
         starts = np.searchsorted(keys, np.arange(1 << 16, dtype="<u8") << np.uint64(48))
         self._starts = array("I", [*starts.tolist(), len(keys)])
 
+    def of_any(self, keys: Iterable[int]) -> set[int]:
+        """Every id under any of the keys."""
+        starts, held, ids = self._starts, self._keys, self._ids
+        found: set[int] = set()
+        for key in keys:
+            bucket = key >> 48
+            high = starts[bucket + 1]
+            first = bisect_left(held, key, starts[bucket], high)
+            if first < high and held[first] == key:
+                found.update(ids[first : bisect_right(held, key, first, high)])
+        return found
+
     def get(self, key: int) -> list[int]:
         """Every id under the key, in order; none for an unknown key."""
         bucket = key >> 48
         low, high = self._starts[bucket], self._starts[bucket + 1]
         first = bisect_left(self._keys, key, low, high)
+        if first == high or self._keys[first] != key:
+            return []  # as for most that are asked for
         return self._ids[first : bisect_right(self._keys, key, first, high)].tolist()

@@ -17,6 +17,8 @@ from pathlib import Path
 import numpy as np
 
 from markers.names import Names, Numbers, write_names
+from markers.sieve import Sieve, SieveWriter
+from markers.terms import beginnings
 
 
 def wording(address: str, postcode: str | None) -> bytes:
@@ -32,12 +34,14 @@ class ShelfWriter:
         self._folder = folder
         self._bodies = (folder / "bodies").open("wb")
         self._marks = (folder / "marks").open("wb")
+        self._terms = SieveWriter()
         self._wordings = bytearray()
         self._body_ends = array("Q", [0])
         self._mark_ends = array("Q", [0])
 
-    def add(self, body: bytes, marks: bytes, worded: bytes) -> int:
+    def add(self, body: bytes, marks: bytes, worded: bytes, terms: Iterable[str]) -> int:
         """The number of the new record."""
+        self._terms.add(terms)
         self._bodies.write(body)
         self._marks.write(marks)
         self._wordings += worded
@@ -47,7 +51,12 @@ class ShelfWriter:
 
     def close(self, keys: Iterable[str]) -> None:
         """Write where everything lies, and every key that any record is filed under."""
-        write_names(self._folder, "k", keys)
+        known = list(keys)
+        write_names(self._folder, "k", known)
+        begun = SieveWriter()
+        begun.add(beginnings(known))
+        begun.write(self._folder / "begun.npy")
+        self._terms.write(self._folder / "terms.npy")
         self._bodies.close()
         self._marks.close()
         wordings = np.frombuffer(bytes(self._wordings), dtype="<u8").reshape(-1, 2)
@@ -59,12 +68,16 @@ class ShelfWriter:
 
 
 class Shelf:
-    """Reads them. OSError or ValueError where they are not there or damaged."""
+    """Reads them. OSError or ValueError where they are not there or damaged.
+
+    `begun` holds every key and everything a key begins with, word by word; `terms` every number joined with its keys.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._bodies = (folder / "bodies").open("rb", buffering=0)
         self._ends = array("Q", np.load(folder / "body_ends.npy").tobytes())
+        self.begun, self.terms = Sieve(folder / "begun.npy"), Sieve(folder / "terms.npy")
 
     def __len__(self) -> int:
         """How many records there are."""

@@ -96,6 +96,12 @@ class Shelved:
         """Is any of these homes filed under this key?"""
         return key in self._keys and (self._whole or bool(self.find("k", key)))
 
+    def may_begin_key(self, text: str) -> bool:
+        """May these be the first words of a key of these homes? Of any that the gazetteer has, too."""
+        if not self._keys or self._readings is None or self._readings.shelf is None:
+            return False
+        return self._readings.shelf.begun.may_hold(text)
+
     def near_words(self, word: str) -> list[str]:
         """Every word of these homes that may be a slip of this one."""
         if self._readings is None or not self._places:

@@ -99,8 +99,9 @@ def align(words: tuple[str, ...], phrase: tuple[str, ...], at: int = -1) -> Alig
     """
     best: Alignment | None = None
     first = phrase[0]
+    begins, ends = first[0], first[-1]
     for start, word in enumerate(words):
-        if not _may_begin(word, first):
+        if (word[0] != begins and word[-1] != ends) or not _may_begin(word, first):
             continue
         found = _align_at(words, phrase, start)
         if found is None:
@@ -117,7 +118,10 @@ def align(words: tuple[str, ...], phrase: tuple[str, ...], at: int = -1) -> Alig
 
 @lru_cache(maxsize=262144)
 def _may_begin(word: str, first: str) -> bool:
-    """Is this the first word of a phrase, a slip of it, half of it, or it and the next word in one?"""
+    """Is this the first word of a phrase, a slip of it, half of it, or it and the next word in one?
+
+    Then they begin alike or end alike, as all of those do.
+    """
     if word == first or word_cost(word, first) >= 0:
         return True
     return (len(first) > 5 and first.startswith(word)) or (len(word) > 5 and word.startswith(first))

@@ -9,7 +9,7 @@ be a key, and a word may be a slip of a known one, two words written as one, or 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from string import ascii_uppercase
@@ -39,6 +39,9 @@ class Lexicon(Protocol):
     def knows_key(self, key: str) -> bool:
         """Is anything filed under this key?"""
 
+    def may_begin_key(self, text: str) -> bool:
+        """May these be the first words of a known key, or all of them? False only where they surely are not."""
+
     def spellings(self, word: str) -> tuple[str, ...]:
         """Known words this one may be a slip of, nearest first."""
 
@@ -51,6 +54,18 @@ def key_of(phrase: tuple[str, ...]) -> str:
     """What a phrase is filed under: its first words, without the street or building type at its end."""
     core = phrase[:-1] if len(phrase) > 1 and phrase[-1] in KINDS else phrase
     return " ".join(_ONE_FORM.get(word, word) for word in core[:LONGEST_KEY])
+
+
+def beginnings(keys: Iterable[str]) -> set[str]:
+    """The keys and everything they begin with, word by word."""
+    found: set[str] = set()
+    for key in keys:
+        found.add(key)
+        at = key.rfind(" ")
+        while at > 0 and (begun := key[:at]) not in found:
+            found.add(begun)
+            at = key.rfind(" ", 0, at)
+    return found
 
 
 def _numbers(number: Number | None) -> list[str]:
@@ -108,8 +123,8 @@ class Filed:
                 filed.words.update(reading.words[:LONGEST_KEY])
             filed.keys.update(keys)
             places = {*keys, home.postcode} if home.postcode else keys
-            filed.terms.update(f"{number}~{place}" for number in reading_numbers(reading) for place in places)
-            filed.names.update(key_of(phrase) for phrase in _names(reading))
+            filed.terms.update([f"{number}~{place}" for number in reading_numbers(reading) for place in places])
+            filed.names.update([key_of(phrase) for phrase in _names(reading)])
         return filed
 
 
@@ -180,6 +195,7 @@ def _forms_at(words: tuple[str, ...], at: int, lexicon: Lexicon, *, wide: bool) 
 
 def _known_runs(forms: list[list[_Form]], start: int, lexicon: Lexicon) -> Iterator[str]:
     """Every known key that the words from `start` on may be, with no more liberties than `MOST_LIBERTIES`."""
+    may_begin, knows = lexicon.may_begin_key, lexicon.knows_key
     waiting = [("", 0, start, MOST_LIBERTIES)]
     for said, long, at, left in waiting:
         if at >= len(forms):
@@ -188,7 +204,9 @@ def _known_runs(forms: list[list[_Form]], start: int, lexicon: Lexicon) -> Itera
             if liberty > left or long + words > LONGEST_KEY:
                 continue
             run = f"{said} {text}" if said else text
-            if lexicon.knows_key(run):
+            if not may_begin(run):
+                continue
+            if knows(run):
                 yield run
             if long + words < LONGEST_KEY:
                 waiting.append((run, long + words, at + used, left - liberty))
@@ -232,4 +250,4 @@ def near_forms(word: str) -> set[str]:
     """The word and itself with each letter left out: two words one slip of the fingers apart share a form."""
     if not 3 <= len(word) <= 30:
         return {word}
-    return {word, *(word[:i] + word[i + 1 :] for i in range(len(word)))}
+    return {word, *[word[:i] + word[i + 1 :] for i in range(len(word))]}

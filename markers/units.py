@@ -8,6 +8,9 @@ from markers.vocabulary import FLAT_WORDS, FLOOR_WORDS, FLOORS, FLOORS_ALONE, KI
 
 _UNIT_TARGETS = ("FLAT", "APARTMENT", "UNIT", "PENTHOUSE", "MAISONETTE", "ANNEXE")
 _FLOOR_TARGETS = ("BASEMENT", "GROUND", "FIRST", "SECOND", "THIRD", "FOURTH", "FIFTH")
+_OF_UNITS = frozenset({"LOWER", *UNIT_SHORTHAND, *FLOORS, *FLOOR_WORDS, *SIDES, *FLAT_WORDS})
+_BEHIND_A_SLIP = frozenset({*FLOOR_WORDS, *FLAT_WORDS})
+"""Words before which a slip of a floor's or a flat's word may stand."""
 
 
 def take_units(items: list[Item]) -> tuple[Unit | None, list[Item], bool]:
@@ -18,9 +21,10 @@ def take_units(items: list[Item]) -> tuple[Unit | None, list[Item], bool]:
     rest: list[Item] = []
     floating = seen = False
     i, n = 0, len(items)
+    texts = [item.text if item.kind == "W" else "" for item in items]
 
     def word(at: int) -> str:
-        return items[at].text if at < n and items[at].kind == "W" else ""
+        return texts[at] if at < n else ""
 
     def numbered(at: int) -> bool:
         return at < n and (items[at].kind in "NL" or (items[at].kind == "W" and len(items[at].text) == 1))
@@ -44,11 +48,20 @@ def take_units(items: list[Item]) -> tuple[Unit | None, list[Item], bool]:
             i += 1
             continue
         text = item.text
+        following = texts[i + 1] if i + 1 < n else ""
+        if (
+            text not in _OF_UNITS
+            and following not in _BEHIND_A_SLIP
+            and len(following) != 1
+            and not (i + 1 < n and items[i + 1].kind in "NL")
+        ):
+            rest.append(item)  # as most words are
+            i += 1
+            continue
         if numbered(i + 1) and text not in FLAT_WORDS and 2 <= len(text) <= 11 and text not in KINDS:
             text = "PENTHOUSE" if text in ("PH", "PHOUSE") else close_to(text, _UNIT_TARGETS) or text
         if word(i + 1) in FLOOR_WORDS and text not in FLOORS and len(text) >= 5:
             text = close_to(text, _FLOOR_TARGETS) or text
-        following = word(i + 1)
         if 6 <= len(text) <= 9 and text not in KINDS and (numbered(i + 1) or following in FLAT_WORDS):
             text = close_to(text, ("BASEMENT",)) or text
         if text == "LOWER" and following in FLOORS and FLOORS[following] == 0:

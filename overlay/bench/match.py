@@ -28,6 +28,7 @@ from overlay.bench.score import Judged, Score, judge_outcome, score
 from overlay.bench.timing import Timing
 
 _NOW = datetime(2026, 11, 23, 3, 0, tzinfo=UTC)
+_STARTS, _REVIEW, _ENDS = ((_NOW + timedelta(days=days)).date() for days in (-30, 30, 300))
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,9 +112,9 @@ def marker_on(home: Premises, premises_id: str | None) -> Marker:
         action="",
         owner="",
         owner_contact="",
-        starts_on=(_NOW - timedelta(days=30)).date(),
-        review_on=(_NOW + timedelta(days=30)).date(),
-        ends_on=(_NOW + timedelta(days=300)).date(),
+        starts_on=_STARTS,
+        review_on=_REVIEW,
+        ends_on=_ENDS,
         source="bench",
         source_reference="",
         proposed_by="a",
