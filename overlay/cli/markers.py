@@ -16,6 +16,7 @@ from overlay.plain_text import is_plain_text
 from overlay.services import running
 from overlay.settings import Settings
 from overlay.upkeep.lists import Plan, import_markers, plan_import
+from overlay.upkeep.placing import placed
 from overlay.upkeep.reconciling import Reconciled, Theirs, read_homes, reconcile
 from overlay.viewing import place_words
 
@@ -56,7 +57,7 @@ def markers_import(
                 f"{rows_of(bad_rows(errors), 'bad')}: nothing was loaded. Mend what is bad, or use --skip-bad-rows."
             )
         with progress_bar("Placing", len(good)) as step:
-            plan = plan_import(services, counted(good, step))
+            plan = plan_import(services, counted(placed(services, good, len(good)), step), placed=True)
         if plan.unfindable:
             click.echo(f"Only a UPRN that the gazetteer lacks: {some(plan.unfindable)}", err=True)
         if plan.unfindable and not skip_bad_rows and not dry_run:

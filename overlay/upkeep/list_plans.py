@@ -31,6 +31,7 @@ from overlay.roles import Actor
 from overlay.services import Services
 from overlay.upkeep.change import DeskBusy, Doubled, person
 from overlay.upkeep.lists import Plan, UpkeepError, import_markers, plan_import
+from overlay.upkeep.placing import place_on_gazetteer, placed
 from overlay.upkeep.steps import propose_ending
 from overlay.viewing import NoSuchMarker
 
@@ -184,19 +185,21 @@ def _reading(services: Services, plan: ListPlan, clock: Callable[[], datetime]) 
         with held_file(plan.name, content) as path:
             total = max(0, count_lines(path) - 1)
             today = now.astimezone(LONDON).date()
-            found = read_markers(path, services.categories, today, plan.by.name, "", now, note)
+            read = read_markers(path, services.categories, today, plan.by.name, "", now, note)
+            found = placed(services, read, total)
             while batch := list(islice(found, _BATCH)):
                 for error in batch:
                     if isinstance(error, RowError):
                         rejected.add(error.line)
                         note(str(error))
                 markers = [replace(one, proposer=plan.by.actor_id) for one in batch if isinstance(one, Marker)]
-                seen.update(marker.marker_id for marker in markers)
+                if plan.complete_of:
+                    seen.update(marker.marker_id for marker in markers)
                 withheld = [one for one in markers if not shows_all(plan.role, services.categories[one.category])]
                 for one in withheld:
                     note(f"{one.reference}: who sent it in is not shown markers of this kind, so can't change them.")
                 counts["rejected_kinds"] = counts.get("rejected_kinds", 0) + len(withheld)
-                what = plan_import(services, [one for one in markers if one not in withheld], taken)
+                what = plan_import(services, [one for one in markers if one not in withheld], taken, placed=True)
                 _count(what, counts, note)
                 named.update(marker_id(other) for _, other in what.doubled)
                 keep(
@@ -299,7 +302,7 @@ def _write(services: Services, approver: Actor, markers: list[Marker], named: se
         else:
             notes.append(f"{marker.reference}: not written, who approved is not shown markers of this kind.")
     looked_at = {marker.marker_id: marker.version for marker in allowed}
-    what = plan_import(services, allowed, placed=True)
+    what = plan_import(services, [_where_it_was(services, marker) for marker in allowed], placed=True)
     for reference, other in what.doubled:
         notes.append(f"{reference}: not written, {other} has its place by now.")
         named.add(marker_id(other))
@@ -321,6 +324,12 @@ def _write(services: Services, approver: Actor, markers: list[Marker], named: se
             return [*notes, f"{allowed[0].reference}: not written. {error.__cause__}"]
         return [*notes, *(text for marker in allowed for text in _write(services, approver, [marker], named, now))]
     return notes
+
+
+def _where_it_was(services: Services, marker: Marker) -> Marker:
+    """On the home it was put on as the list was read, if that is still known; otherwise looked for anew."""
+    home = marker.place.premises_id
+    return marker if home is not None and services.gazetteer.knows_id(home) else place_on_gazetteer(services, marker)
 
 
 def _ending(services: Services, sender: Actor, lacking: str, version: int, name: str, now: datetime) -> list[str]:

@@ -32,7 +32,7 @@ from overlay.upkeep.change import (
     proposal_write,
     there_is,
 )
-from overlay.upkeep.lists import place_on_gazetteer
+from overlay.upkeep.placing import place_on_gazetteer
 from overlay.viewing import NoSuchMarker
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -10,18 +12,19 @@ import pytest
 from markers.exchange import marker_id
 from markers.ledger import Operation
 from markers.lifecycle import LifecycleRefused, Step
-from markers.model import Status
+from markers.model import Marker, Place, Status
 from markers.store import Commit, StoreUnavailable, Write
 from overlay.list_plans import PIECES, ListPlan, ListState, NoSuchList
 from overlay.lookup import Asked, check
 from overlay.room.attending import ATTENDANT
-from overlay.upkeep import list_plans, steps
+from overlay.upkeep import list_plans, placing, steps
 from overlay.upkeep.change import person as person_of
 from overlay.upkeep.erasing import erase
 from overlay.upkeep.list_plans import ListWorker, approve, drop_unfinished, lay_down, purge_lists, turn_down
 from overlay.upkeep.list_views import view_plan
 from overlay.upkeep.lists import UpkeepError
 from tests.store.room import CASEY, DOMESTIC, HOME, Room, person
+from tests.unit.test_placing import helpers_of_this_process
 
 PRIYA, MORGAN = person("Priya", "ppu_officer"), person("Morgan", "ppu_supervisor")
 HEADER = "reference,category,address,postcode,plan_category,plan_started,social_care_contact\n"
@@ -290,3 +293,28 @@ def test_a_place_that_is_taken_is_named_only_in_a_look_that_is_logged(room: Room
     assert plan.counts["doubled"] == 1
     view_plan(room.services, MORGAN, plan.list_id, room.now)
     assert [seen.record_id for seen in room.ledger()[-1].records] == [marker_id("CP-1")]
+
+
+def test_a_long_list_is_placed_by_helpers_and_by_none_when_they_are_gone(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(placing, "_WORTH_HELPERS", 2)
+    monkeypatch.setattr(placing, "_CHUNK", 2)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1})
+    homes = ("Flat 3, 14 Tallow Yard", "8 foolscap ln", "18 Tallow Yard", "1 Nowhere Row", "20 Talow Yard") * 4
+    rows = [replace(DOMESTIC, marker_id=f"m{n}", place=Place(home, "EC9A 1AB")) for n, home in enumerate(homes)]
+    alone = [placing.place_on_gazetteer(room.services, row) for row in rows]
+    assert len({row.place.premises_id for row in alone}) > 2
+    mixed: list[Marker | str] = [*rows[:7], "no marker", *rows[7:]]
+    helped = list(placing.placed(room.services, iter(mixed), len(mixed)))
+    assert helped == [*alone[:7], "no marker", *alone[7:]]
+    going_on = placing.placed(room.services, rows, len(rows))
+    first = next(going_on)
+    for child in helpers_of_this_process():
+        os.kill(child, signal.SIGKILL)
+    assert [first, *going_on] == alone
+    begun = placing.placed(room.services, rows, len(rows))
+    next(begun)
+    assert helpers_of_this_process()
+    begun.close()
+    assert helpers_of_this_process() == []
