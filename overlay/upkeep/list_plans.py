@@ -337,9 +337,10 @@ def _ending(services: Services, sender: Actor, lacking: str, version: int, name:
     marker = services.index.get(lacking)
     reference = marker.reference if marker is not None else lacking
     reasons = dict(services.desk.ending_reasons)
-    reason = "not_on_list" if "not_on_list" in reasons else next(iter(reasons))
+    reason = reasons.get("not_on_list") or next(iter(reasons.values()))
+    why = f"Not on the list {name}."
     try:
-        propose_ending(services, sender, lacking, version, reason, "", f"Not on the list {name}.", now)
+        propose_ending(services, sender, lacking, version, reason, "", why, now, by_list=True)
     except NoSuchMarker:
         return []
     except (LifecycleRefused, Doubled, DeskBusy, NotAllowedAnyMore) as refused:

@@ -114,12 +114,19 @@ def test_what_a_complete_list_lacks_is_proposed_to_end_and_not_ended(room: Room)
     assert kept.ending is None
 
 
-def test_an_ending_that_asks_who_was_told_is_left_to_a_person(room: Room) -> None:
+def test_an_ending_that_asks_who_was_told_asks_whoever_approves_it(room: Room) -> None:
     room.mark(DOMESTIC)
     plan = carried_out(room, worked(room, sent(room, complete_of="domestic_abuse_risk")), "missing")
     assert plan.state is ListState.DONE
-    assert room.services.proposals.waiting() == ()
-    assert any("DA-1: its ending was not proposed" in note for note in plan.notes)
+    assert plan.notes == ()
+    (proposal,) = room.services.proposals.waiting()
+    assert proposal.marker.ending is not None
+    assert proposal.marker.ending.reason == "Its owner's list does not have it any more"
+    with pytest.raises(LifecycleRefused, match="say if the subject was told"):
+        steps.approve(room.services, MORGAN, proposal.proposal_id, "", room.now)
+    ended = steps.approve(room.services, MORGAN, proposal.proposal_id, "", room.now, "Told by letter").ending
+    assert ended is not None
+    assert (ended.told, ended.by) == ("Told by letter", "Priya")
 
 
 @pytest.mark.parametrize("content", [b"%PDF-1.7", b"", b"nothing,known\n", b"PK\x03\x04x"])
