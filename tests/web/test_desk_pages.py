@@ -6,15 +6,22 @@ import re
 import secrets
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from markers.ledger import LedgerEntry, Operation
-from overlay.services import Services
+from markers.ledger import LedgerEntry, Operation, Via
+from markers.model import Place
+from overlay.roles import Actor
+from overlay.services import Services, running
+from overlay.settings import Settings
+from overlay.upkeep.lists import import_markers, plan_import
 from tests.conftest import Console
+from tests.store.room import NUMBER
 from tests.web.conftest import TIMEOUT_S, Visitor
 
+_LOADER = Actor("os:test", "test", "service", Via.CLI)
 FORM = {
     "category": "domestic_abuse_risk",
     "version": "0",
@@ -352,6 +359,34 @@ def test_the_control_room_learns_how_many_stand_where_and_no_more(signed_in: Cal
     assert supervisor.post("/markers/map/view", box).status_code == 403
 
 
+def test_the_control_room_sees_late_reviews_that_went_on_in_figures_alone(
+    signed_in: Callable[[str], Visitor], console: Console
+) -> None:
+    reference, today = f"LATE-{secrets.token_hex(4)}", datetime.now(UTC).date()
+    with running(Settings.read(console.environment())) as services:
+        late = [
+            replace(
+                NUMBER,
+                marker_id=secrets.token_hex(16),
+                reference=f"{reference}-{to}-{number}",
+                place=Place(phone=f"+4477009{secrets.randbelow(100_000):05}"),
+                starts_on=today - timedelta(days=100),
+                review_on=day,
+                ends_on=today + timedelta(days=100),
+            )
+            for (day, to), count in zip(services.desk.late_since(today), (6, 2), strict=True)
+            for number in range(count)
+        ]
+        import_markers(services, _LOADER, plan_import(services, late), services.now())
+    supervisor = signed_in("control_room_supervisor")
+    until(supervisor, "/control-room", r"<b>(\d+|\d+,\d+) with Head of public protection</b>")
+    page = supervisor.get("/control-room").text
+    assert re.search(r"<b>Fewer than five with Public protection supervisor</b>", page)
+    assert "Public protection’s desk has which they are" in page
+    assert "/markers?state=due" not in page
+    assert reference not in page
+
+
 def test_another_list_is_compared_and_nothing_of_it_is_kept(officer: Visitor, console: Console) -> None:
     page = officer.get("/markers/reconcile").text
     assert "Nothing of it is kept" in page
@@ -407,8 +442,12 @@ def sent_list(visitor: Visitor, rows: str, complete_of: str = "") -> str:
 
 
 def until_list(visitor: Visitor, path: str, words: str) -> None:
+    until(visitor, path, f"<b>{re.escape(words)}</b>")
+
+
+def until(visitor: Visitor, path: str, pattern: str) -> None:
     for _ in range(150):
-        if f"<b>{words}</b>" in visitor.get(path).text:
+        if re.search(pattern, visitor.get(path).text):
             return
         time.sleep(0.1)
     raise AssertionError(visitor.get(path).text)
