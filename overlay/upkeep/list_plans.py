@@ -159,12 +159,13 @@ def _reading(services: Services, plan: ListPlan, clock: Callable[[], datetime]) 
     """Read its rows into pieces, each with what it would do; at the end the list waits for a second person."""
     attempt = uuid.uuid4().hex[:8]
     _erase(services, plan.row_pieces)  # of an attempt that was broken off
-    plan = replace(plan, row_pieces=())
+    plan = replace(plan, row_pieces=(), row_counts=())
     records = services.store.records(PIECES, plan.pieces)
     content = b"".join(record.plain or b"" for record in records)
     notes: list[str] = []
     counts = dict.fromkeys(("new", "changed", "unchanged", "missing", "ended", "doubled", "unfindable", "rejected"), 0)
     row_pieces: list[str] = []
+    row_counts: list[tuple[int, ...]] = []
     seen: set[str] = set()
     taken: dict[str, str] = {}
     rejected: set[int] = set()
@@ -173,6 +174,7 @@ def _reading(services: Services, plan: ListPlan, clock: Callable[[], datetime]) 
     def keep(rows: list[dict[str, Any]]) -> None:
         if rows:
             row_pieces.append(f"{plan.list_id}.{attempt}.{len(row_pieces)}")
+            row_counts.append(tuple(sum(row["part"] == part for row in rows) for part in PARTS))
             write = Write(PIECES, row_pieces[-1], 0, json.dumps(rows).encode())
             services.store.commit(Commit(str(uuid.uuid4()), {}, (write,)))
 
@@ -233,6 +235,7 @@ def _reading(services: Services, plan: ListPlan, clock: Callable[[], datetime]) 
             named=tuple(sorted(named)),
             notes=tuple(notes),
             row_pieces=tuple(row_pieces),
+            row_counts=tuple(row_counts),
             done=done,
             total=max(total, done),
         ),

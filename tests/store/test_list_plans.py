@@ -14,14 +14,14 @@ from markers.ledger import Operation
 from markers.lifecycle import LifecycleRefused, Step
 from markers.model import Marker, Place, Status
 from markers.store import Commit, StoreUnavailable, Write
-from overlay.list_plans import PIECES, ListPlan, ListState, NoSuchList
+from overlay.list_plans import PARTS, PIECES, ListPlan, ListState, NoSuchList
 from overlay.lookup import Asked, check
 from overlay.room.attending import ATTENDANT
-from overlay.upkeep import list_plans, placing, steps
+from overlay.upkeep import list_plans, list_views, placing, steps
 from overlay.upkeep.change import person as person_of
 from overlay.upkeep.erasing import erase
 from overlay.upkeep.list_plans import ListWorker, approve, drop_unfinished, lay_down, purge_lists, turn_down
-from overlay.upkeep.list_views import view_plan
+from overlay.upkeep.list_views import ListedView, Looked, view_plan
 from overlay.upkeep.lists import UpkeepError
 from tests.store.room import CASEY, DOMESTIC, HOME, Room, person
 from tests.unit.test_placing import helpers_of_this_process
@@ -97,6 +97,44 @@ def test_what_is_left_out_or_not_chosen_is_not_done(room: Room) -> None:
     changed = room.services.index.get(marker_id("CP-1"))
     assert changed is not None
     assert dict(changed.details)["plan_category"] == "emotional abuse"
+
+
+def test_every_row_is_reached_by_its_page_and_by_its_reference(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(list_views, "MOST_SHOWN", 3)
+    monkeypatch.setattr(list_plans, "_BATCH", 4)
+    carried_out(room, worked(room, sent(room, *ROWS)), "new")
+    row = "CP-{0},child_protection_plan,{0} Nowhere Row,,neglect,2026-10-01,020 7946 0001\n"
+    new = [f"CP-{number}" for number in range(10, 21)]
+    listed = [ROWS[0].replace("neglect", "emotional abuse"), *(row.format(name[3:]) for name in new)]
+    plan = worked(room, sent(room, *listed, complete_of="child_protection_plan"))
+    assert [plan.counts[part] for part in PARTS] == [11, 1, 1]
+    assert plan.row_counts == ((3, 1, 0), (4, 0, 0), (4, 0, 0), (0, 0, 1))
+
+    def seen(looked: Looked, of: ListPlan = plan) -> ListedView:
+        return view_plan(room.services, MORGAN, of.list_id, room.now, looked)
+
+    by_page = [[m.reference for m in seen(Looked({"new": page})).new] for page in range(1, 5)]
+    assert by_page == [new[0:3], new[3:6], new[6:9], new[9:]]
+    assert seen(Looked({"new": 99})).pages == {"new": (4, 4), "changed": (1, 1), "missing": (1, 1)}
+    assert seen(Looked({"new": 0})).pages["new"] == (1, 4)
+    assert [m.reference for m in seen(Looked({"new": 4})).missing] == ["CP-2"]
+
+    last = seen(Looked(find="cp-20"))
+    assert ([m.reference for m in last.new], last.changed, last.missing, last.more) == (["CP-20"], (), (), False)
+    assert [m.reference for m in seen(Looked(find="CP-2")).missing] == ["CP-2"]
+    assert [m.reference for m, _ in seen(Looked(find="CP-1")).changed] == ["CP-1"]
+    assert seen(Looked(find="CP")).more
+    assert seen(Looked(find="é")).ids == seen(Looked(find="CP-30")).ids == frozenset()
+
+    older, version = room.services.lists.get(plan.list_id)
+    write = Write("lists", plan.list_id, version, replace(older, row_counts=()).as_plain())
+    room.services.store.commit(Commit("older", {}, (write,)))
+    assert [m.reference for m in seen(Looked({"new": 2})).new] == new[3:6]
+
+    carried_out(room, plan, *PARTS, left_out=tuple(map(marker_id, ("CP-20", "CP-2"))))
+    kept = {marker.reference for marker in room.services.index.all()}
+    assert kept == {"CP-1", "CP-2", *new[:-1]}
+    assert room.services.proposals.waiting() == ()
 
 
 def test_what_a_complete_list_lacks_is_proposed_to_end_and_not_ended(room: Room) -> None:
