@@ -271,6 +271,15 @@ def test_a_messy_workbook_is_sent_in_and_approved_by_another(
     assert violations(officer) == []
     supervisor.sign_in("ppu_supervisor")
     supervisor.page.goto(page.url)
+    supervisor.page.focus("#find")
+    supervisor.type(f"{name}-1")
+    with supervisor.page.expect_navigation():
+        supervisor.press("Enter")
+    supervisor.page.wait_for_selector(f"td:text-is('X-{name}-1')")
+    supervisor.picture("list-found")
+    assert violations(supervisor) == []
+    supervisor.page.focus("text=To the decision")
+    supervisor.press("Enter")
     supervisor.page.focus("[name=parts]")
     assert supervisor.page.is_checked("[name=parts]")
     push(supervisor, "Approve what is chosen")
