@@ -63,7 +63,8 @@ def markers_import(
                 f"{rows_of(bad_rows(errors), 'bad')}: nothing was loaded. Mend what is bad, or use --skip-bad-rows."
             )
         with progress_bar("Placing", len(good)) as step:
-            plan = plan_import(services, counted(placed(services, good, len(good)), step), placed=True)
+            on_homes = (marker for marker in placed(services, good, len(good)) if marker is not None)
+            plan = plan_import(services, counted(on_homes, step), placed=True)
         if plan.unfindable:
             click.echo(f"Only a UPRN that the gazetteer lacks: {some(plan.unfindable)}", err=True)
         if plan.unfindable and not skip_bad_rows and not dry_run:

@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
-from itertools import islice
 from typing import Any
 
 import structlog
@@ -42,6 +41,7 @@ _BATCH = 200
 _MOST_NOTES = 300
 _MOST_ERASED = 200
 _TRIES = 16
+_PATIENCE_S = 0.1  # open incidents are matched again between
 _OVER = object()
 _SENT_WITHIN = timedelta(minutes=10)
 
@@ -188,8 +188,10 @@ def _reading(services: Services, plan: ListPlan, clock: Callable[[], datetime]) 
             total = max(0, count_lines(path) - 1)
             today = now.astimezone(LONDON).date()
             read = read_markers(path, services.categories, today, plan.by.name, "", now, note)
-            found = placed(services, read, total)
-            while batch := list(islice(found, _BATCH)):
+            for batch in _batches(placed(services, read, total, _PATIENCE_S)):
+                if not batch:
+                    yield
+                    continue
                 for error in batch:
                     if isinstance(error, RowError):
                         rejected.add(error.line)
@@ -240,6 +242,21 @@ def _reading(services: Services, plan: ListPlan, clock: Callable[[], datetime]) 
             total=max(total, done),
         ),
     )
+
+
+def _batches(rows: Iterator[Marker | RowError | None]) -> Iterator[list[Marker | RowError]]:
+    """So many rows at a time, and none as often as the next one is not there yet."""
+    batch: list[Marker | RowError] = []
+    for row in rows:
+        if row is None:
+            yield []
+            continue
+        batch.append(row)
+        if len(batch) == _BATCH:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
 
 
 def _count(what: Plan, counts: dict[str, int], note: Callable[[str], None]) -> None:

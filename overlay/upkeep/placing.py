@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import replace
 from itertools import islice
 from typing import TypeVar
@@ -26,10 +26,13 @@ def place_on_gazetteer(services: Services, marker: Marker) -> Marker:
     return _Here(services).place(marker)
 
 
-def placed(services: Services, rows: Iterable[Marker | _Other], expected: int) -> Iterator[Marker | _Other]:
+def placed(
+    services: Services, rows: Iterable[Marker | _Other], expected: int, patience_s: float | None = None
+) -> Iterator[Marker | _Other | None]:
     """The rows of a list in their order, each marker on its known home; what is no marker comes as it is.
 
-    `expected` is about how many there are: many are placed ahead on every core.
+    `expected` is about how many there are: many are placed ahead on every core. With `patience_s` None comes whenever
+    the next one was waited for so long, for who has something else to do meanwhile.
     """
     here = _Here(services)
     cores = len(os.sched_getaffinity(0))
@@ -46,7 +49,11 @@ def placed(services: Services, rows: Iterable[Marker | _Other], expected: int) -
                 waiting.append((chunk, threads.submit(ask, places)))
             if not waiting:
                 return
-            chunk, asked = waiting.popleft()
+            chunk, asked = waiting[0]
+            if patience_s is not None and not wait((asked,), patience_s).done:
+                yield None
+                continue
+            waiting.popleft()
             for row, found in zip(chunk, _found(asked, len(chunk)), strict=True):
                 yield here.place(row, found) if isinstance(row, Marker) else row
 

@@ -353,6 +353,9 @@ def test_a_long_list_is_placed_by_helpers_and_by_none_when_they_are_gone(
     mixed: list[Marker | str] = [*rows[:7], "no marker", *rows[7:]]
     helped = list(placing.placed(room.services, iter(mixed), len(mixed)))
     assert helped == [*alone[:7], "no marker", *alone[7:]]
+    impatient = list(placing.placed(room.services, rows, len(rows), 0.0))
+    assert None in impatient, "helpers take a moment to start"
+    assert [row for row in impatient if row is not None] == alone
     going_on = placing.placed(room.services, rows, len(rows))
     first = next(going_on)
     for child in helpers_of_this_process():
