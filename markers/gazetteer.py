@@ -58,9 +58,12 @@ Place = int
 
 
 class Gazetteer(Geocoder):  # type: ignore[misc] # geopy ships no types
-    """The premises a force knows of. Open with `open`, build with `load`; a missing one is empty, not an error."""
+    """The premises a force knows of. Open with `open`, build with `load`; a missing one is empty, not an error.
 
-    def __init__(self, folder: Path) -> None:
+    `homes_held` are read homes kept at hand, 5 KB each.
+    """
+
+    def __init__(self, folder: Path, *, homes_held: int = _CACHED_HOMES) -> None:
         super().__init__()
         self.folder = folder
         self._stamp = _stamp(folder)
@@ -72,8 +75,8 @@ class Gazetteer(Geocoder):  # type: ignore[misc] # geopy ships no types
         self.lexicon: Lexicon | None = None
         self.shelf: Shelf | None = None
         self.reads_alike = False
-        self._reach = lru_cache(maxsize=_CACHED_HOMES)(self._fetch)
-        self._of_id = lru_cache(maxsize=_CACHED_HOMES)(self._find_id)
+        self._reach = lru_cache(maxsize=homes_held)(self._fetch)
+        self._of_id = lru_cache(maxsize=homes_held)(self._find_id)
         self._spelt = lru_cache(maxsize=50_000)(self._find_spellings)
         self._near = lru_cache(maxsize=5_000)(self._find_near)
         self._far = lru_cache(maxsize=50_000)(self._find_far_spellings)

@@ -57,12 +57,15 @@ class MarkedHomes:
             else:
                 self.put(home_id, premises)
 
-    def put(self, home_id: str, premises: Premises) -> None:
-        """Add a home, or replace the one of that id. One that no gazetteer placed has its own id as premises_id."""
+    def put(self, home_id: str, premises: Premises, readings: Readings | None = None) -> None:
+        """Add a home, or replace the one of that id. One that no gazetteer placed has its own id as premises_id.
+
+        `readings`, a gazetteer, saves reading an address that it has.
+        """
         self.remove(home_id)
         self._spelt.clear()
         self._place(home_id, premises)
-        written = surely_read(read_address(premises.address, premises.postcode))
+        written = _kept(premises, readings) or surely_read(read_address(premises.address, premises.postcode))
         self._bodies[home_id] = pack(premises, written)
         filed = Filed.of(written)
         for mark in marks_of(written, filed):
@@ -223,6 +226,14 @@ class MarkedHomes:
     def far_spellings(self, word: str) -> tuple[str, ...]:  # noqa: ARG002 - the gazetteer looks that far
         """None: a marked home is only found this loosely through the gazetteer."""
         return ()
+
+
+def _kept(premises: Premises, readings: Readings | None) -> Written | None:
+    """The gazetteer's reading of an address that it has letter for letter."""
+    if readings is None or readings.shelf is None or not readings.reads_alike:
+        return None
+    record = readings.shelf.record_of(premises.address, premises.postcode)
+    return None if record is None else unpack(readings.shelf.body(record))[1]
 
 
 def _ids_of(premises: Premises) -> set[str]:

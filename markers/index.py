@@ -101,7 +101,9 @@ class MarkerIndex:
             self.homes.fill(homes, readings)
             self.position = self._news_from = position
 
-    def apply(self, position: int, changes: Iterable[tuple[str, Marker | None]]) -> None:
+    def apply(
+        self, position: int, changes: Iterable[tuple[str, Marker | None]], readings: Readings | None = None
+    ) -> None:
         """Take in the newest state of changed markers; None for one that was deleted. Older news is ignored."""
         with self.lock:
             if position <= self.position:
@@ -109,15 +111,15 @@ class MarkerIndex:
             for marker_id, marker in changes:
                 self._remove(marker_id)
                 if marker is not None:
-                    self._put(marker)
+                    self._put(marker, readings)
                 if marker_id != PROOF_OF_LIFE:
                     self._news.append((position, marker_id))
             self.position = position
 
-    def _put(self, marker: Marker) -> None:
+    def _put(self, marker: Marker, readings: Readings | None) -> None:
         self._note(marker)
         if marker.place.address:
-            self.homes.put(marker.marker_id, _premises(marker))
+            self.homes.put(marker.marker_id, _premises(marker), readings)
 
     def _note(self, marker: Marker) -> None:
         """Everything of a marker but its home."""

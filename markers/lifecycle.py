@@ -150,17 +150,36 @@ def propose(step: Step, wanted: Marker, current: Marker | None, by: Person, why:
     return Proposal("", step, kept, by, now, why)
 
 
-def end(marker: Marker, reason: str, told: str, category: Category | None, now: datetime) -> Marker:
-    """The marker with its ending, to be proposed. Raises LifecycleRefused where the category asks who was told."""
-    if category is not None and category.tell_subject and not told:
-        raise LifecycleRefused(
-            "told", f"{category.title}: say if the subject was told that the marker ends, or how that was tried."
-        )
+def end(
+    marker: Marker, reason: str, told: str, category: Category | None, now: datetime, *, by_list: bool = False
+) -> Marker:
+    """The marker with its ending, to be proposed. Raises LifecycleRefused where the category asks who was told.
+
+    A list knows nothing of that: what it proposes leaves it to whoever approves.
+    """
+    if not by_list:
+        _said_if_told(told, category)
     return replace(marker, ending=Ending(now, reason, told, ""))
 
 
-def accept(proposal: Proposal, current: Marker | None, by: Person, now: datetime) -> Marker:
-    """The marker as it stands once `by` has approved. Raises Outdated, LifecycleRefused."""
+def asks_if_told(proposal: Proposal, category: Category | None) -> bool:
+    """Has whoever approves this ending still to say whether the subject was told?"""
+    ending = proposal.marker.ending
+    return ending is not None and not ending.told and category is not None and category.tell_subject
+
+
+def accept(
+    proposal: Proposal,
+    current: Marker | None,
+    by: Person,
+    now: datetime,
+    category: Category | None = None,
+    told: str = "",
+) -> Marker:
+    """The marker as it stands once `by` has approved. Raises Outdated, LifecycleRefused.
+
+    `told` is whether the subject was told that it ends, where its proposer did not say.
+    """
     _undecided(proposal)
     if proposal.by.actor_id == by.actor_id:
         raise LifecycleRefused("person", "You proposed this yourself. A second person has to approve it.")
@@ -173,7 +192,9 @@ def accept(proposal: Proposal, current: Marker | None, by: Person, now: datetime
         raise LifecycleRefused("ends_on", "Its last day has passed while it waited: turn it down, and propose it anew.")
     approved = replace(proposal.marker, approved_by=by.name, recorded_at=now, provisional_until=None)
     if approved.ending is not None:
-        approved = replace(approved, ending=replace(approved.ending, at=now, by=proposal.by.name))
+        told = approved.ending.told or told
+        _said_if_told(told, category)
+        approved = replace(approved, ending=replace(approved.ending, at=now, by=proposal.by.name, told=told))
     return approved
 
 
@@ -304,6 +325,13 @@ def _standing(current: Marker | None, seen_version: int, now: datetime) -> Marke
     if current.state_at(now).over:
         raise LifecycleRefused("marker", "It is over. If it is needed again, propose a new one.")
     return current
+
+
+def _said_if_told(told: str, category: Category | None) -> None:
+    if category is not None and category.tell_subject and not told:
+        raise LifecycleRefused(
+            "told", f"{category.title}: say if the subject was told that the marker ends, or how that was tried."
+        )
 
 
 def _undecided(proposal: Proposal) -> None:

@@ -6,10 +6,11 @@ import csv
 import os
 import re
 import tempfile
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import BinaryIO, Self
 
 from markers.lines import TableError
 from markers.model import Grade, Status, SubBuilding
@@ -105,6 +106,22 @@ class ResultsWriter:
         return TableError(
             f"{self._path.name}: the results can't be written ({reason or error}). Nothing was kept of them."
         )
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[BinaryIO]:
+    """A file that its owner alone may read and that appears whole, when the block ends well, or not at all. OSError."""
+    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+    part = Path(name)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(descriptor)
+        part.replace(path)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
 
 
 def harmless(text: str) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 from array import array
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from hashlib import blake2b
 from pathlib import Path
@@ -78,6 +79,7 @@ class Shelf:
         self._bodies = (folder / "bodies").open("rb", buffering=0)
         self._ends = array("Q", np.load(folder / "body_ends.npy").tobytes())
         self.begun, self.terms = Sieve(folder / "begun.npy"), Sieve(folder / "terms.npy")
+        self._wordings, self._worded = _Rows(folder / "wordings.npy", 16), _Rows(folder / "worded.npy", 4)
 
     def __len__(self) -> int:
         """How many records there are."""
@@ -101,6 +103,19 @@ class Shelf:
         at = np.minimum(np.searchsorted(known[:, 0], wanted[:, 0]), len(known) - 1)
         return np.where((known[at] == wanted).all(axis=1), worded[at].astype("<i8"), -1)
 
+    def record_of(self, address: str, postcode: str | None) -> int | None:
+        """The record of an address written just so: a score of looks at the file, where `records_of` reads it whole."""
+        wanted = wording(address, postcode)
+        count = len(self._ends) - 1
+
+        def first_half(at: int) -> int:
+            return int.from_bytes(self._wordings.at(at)[:8], "little")
+
+        at = bisect_left(range(count), int.from_bytes(wanted[:8], "little"), key=first_half)
+        if at == count or self._wordings.at(at) != wanted:
+            return None
+        return int.from_bytes(self._worded.at(at), "little")
+
     def marks_of(self, records: Sequence[int] | Numbers) -> tuple[Numbers, Numbers]:
         """Every key of these records as a number, and beside each the place in `records` it belongs to."""
         ends = np.load(self._folder / "mark_ends.npy")
@@ -109,3 +124,17 @@ class Shelf:
         before = np.cumsum(counts) - counts
         places = np.arange(int(counts.sum())) + np.repeat(starts - before, counts)
         return np.fromfile(self._folder / "marks", dtype="<u8")[places], np.repeat(np.arange(len(chosen)), counts)
+
+
+class _Rows:
+    """Rows of equal size of an array on disk, read one at a time."""
+
+    def __init__(self, path: Path, size: int) -> None:
+        self._file = path.open("rb", buffering=0)
+        self._size = size
+        np.lib.format.read_magic(self._file)
+        np.lib.format.read_array_header_1_0(self._file)
+        self._start = self._file.tell()
+
+    def at(self, row: int) -> bytes:
+        return os.pread(self._file.fileno(), self._size, self._start + row * self._size)

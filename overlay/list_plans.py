@@ -38,8 +38,9 @@ class ListPlan:
 
     `complete_of` is the category that it names every marker of, empty when it says nothing of those it lacks. `counts`
     are rows by what they would do (`new`, `changed`, `unchanged`, `missing`, `ended`, `doubled`, `unfindable`,
-    `rejected`); `notes` say what is wrong with those that would do nothing. `parts` and `left_out` (marker ids) are
-    what a second person approved. `done` of `total` rows are read, then carried out.
+    `rejected`); `row_counts` how many rows of each of PARTS every row piece holds; `notes` say what is wrong with those
+    that would do nothing. `parts` and `left_out` (marker ids) are what a second person approved. `done` of `total` rows
+    are read, then carried out.
     """
 
     list_id: str
@@ -51,6 +52,7 @@ class ListPlan:
     file_pieces: int
     state: ListState = ListState.SENDING
     row_pieces: tuple[str, ...] = ()
+    row_counts: tuple[tuple[int, ...], ...] = ()
     counts: dict[str, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     decision: Decision | None = None
@@ -88,6 +90,7 @@ class ListPlan:
             at = datetime.fromisoformat(decision["at"])
             decision = Decision(decision["accepted"], Person(**decision["by"]), at, decision["why"])
         plain |= {name: tuple(plain[name]) for name in ("row_pieces", "notes", "parts", "left_out", "named")}
+        plain["row_counts"] = tuple(map(tuple, plain.get("row_counts", ())))
         plain |= {"by": Person(**plain["by"]), "at": datetime.fromisoformat(plain["at"])}
         return cls(list_id=list_id, **{**plain, "state": ListState(plain["state"]), "decision": decision})
 

@@ -379,7 +379,8 @@ class Services:
                 self._load(collection)
             elif collection == "markers":
                 erased = self.erased.all() if news.records else {}
-                self.index.apply(news.position, [(r.record_id, _standing(r, erased)) for r in news.records])
+                changed = [(r.record_id, _standing(r, erased)) for r in news.records]
+                self.index.apply(news.position, changed, self.gazetteer)
             else:
                 self._book(collection).apply(news)
             if news.reload or news.records:

@@ -2,7 +2,8 @@
 
 Standard input is one JSON object: address, tokens (one a screen, in turn) and how many screens. It prints `connected`
 when every screen has heard its first event, then, once standard input ends, one JSON object: for each screen the
-moment (monotonic, of the whole machine) at which each id came, and how many were cut off or told to load again.
+moment (monotonic, of the whole machine) at which each id came, and each position of the markers, and how many were cut
+off or told to load again.
 """
 
 from __future__ import annotations
@@ -16,9 +17,10 @@ from dataclasses import dataclass, field
 
 @dataclass(slots=True)
 class Heard:
-    """What came to all screens: of each id, the moments."""
+    """What came to all screens: of each id, and of each position of the markers, the moments."""
 
     arrivals: dict[str, list[float]] = field(default_factory=dict)
+    markers: dict[int, list[float]] = field(default_factory=dict)
     lost: int = 0
     reloads: int = 0
     connected: int = 0
@@ -32,13 +34,16 @@ async def listen(host: str, port: int, token: str, heard: Heard) -> None:
     status = await reader.readline()
     if b" 200 " not in status:
         raise RuntimeError(f"a screen was refused: {status!r}")
-    first = True
+    markers = -1
     while line := await reader.readline():
-        if not line.startswith((b"data: ", b"event: reload")):
-            continue
         now = time.monotonic()
-        if first:
-            heard.connected, first = heard.connected + 1, False
+        if line.startswith(b"id: "):
+            told = int(line.split(b"-")[1])
+            if markers < 0:
+                heard.connected, markers = heard.connected + 1, told
+            for position in range(markers + 1, told + 1):
+                heard.markers.setdefault(position, []).append(now)
+            markers = max(markers, told)
         if line.startswith(b"event: reload"):
             heard.reloads += 1
         elif b'"ids"' in line:
@@ -65,7 +70,8 @@ async def main() -> None:
     for screen in screens:
         screen.cancel()
     await asyncio.gather(*screens, return_exceptions=True)
-    print(json.dumps({"arrivals": heard.arrivals, "lost": lost, "reloads": heard.reloads}))  # noqa: T201
+    told = {"arrivals": heard.arrivals, "markers": heard.markers, "lost": lost, "reloads": heard.reloads}
+    print(json.dumps(told))  # noqa: T201
 
 
 if __name__ == "__main__":

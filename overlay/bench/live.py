@@ -1,7 +1,8 @@
 """`overlay bench live`: how soon a change is on every screen, and what the screens cost a check.
 
-One console, checks at a steady rate over HTTP, incidents changed at a steady rate by another process; turn by turn
-with the screens connected and without, so that whatever else the machine does falls on both alike.
+One console, checks at a steady rate over HTTP, incidents changed and markers approved at a steady rate by another
+process; turn by turn with the screens connected and without, so that whatever else the machine does falls on both
+alike. One more screen does what a page does when it is told of an approval: it asks for its incident again.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from markers.store import Commit, Write
+from overlay.bench.approving import Approved, Approver, Asker
 from overlay.bench.check import ask, free_port, lay_out, served
 from overlay.bench.timing import Timing
 from overlay.folders import data_folders
@@ -34,6 +36,7 @@ from overlay.settings import Settings
 _SOMEBODY = Person("bench", "Bench", "dispatcher")
 _INCIDENTS = 200
 _CALLERS = 4
+_WARM_S = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +46,7 @@ class Load:
     homes: int
     screens: int
     changes_s: float
+    approvals_s: float
     checks_s: float
     turns: int
     turn_s: float
@@ -50,9 +54,18 @@ class Load:
 
 @dataclass(frozen=True, slots=True)
 class LiveReport:
-    """Times in milliseconds; `missed` are screens times changes that never arrived; processor seconds a second."""
+    """Times in milliseconds; `missed` are screens times changes that never arrived; processor seconds a second.
+
+    `told` is from sending an approval until a screen hears that markers changed, `seen` until the one that asks again
+    has the marker on its incident; `untold` and `unseen` are those that never came.
+    """
 
     arrival: Timing
+    told: Timing
+    seen: Timing
+    approvals: int
+    untold: int
+    unseen: int
     with_screens: Timing
     without: Timing
     changes: int
@@ -69,8 +82,12 @@ class _Kept:
     checks: dict[bool, list[float]] = field(default_factory=lambda: {True: [], False: []})
     arrivals: list[float] = field(default_factory=list)
     busy: dict[bool, list[float]] = field(default_factory=lambda: {True: [], False: []})
+    told: list[float] = field(default_factory=list)
+    seen: list[float] = field(default_factory=list)
+    approvals: int = 0
     changes: int = 0
     missed: int = 0
+    untold: int = 0
     reloads: int = 0
 
 
@@ -86,6 +103,8 @@ def bench_live(settings: Settings, load: Load, say: Callable[[str], None]) -> Li
             say(f"Laying out {load.homes:,} homes and {_INCIDENTS} open incidents ...")
             laid_out = lay_out(services, load.homes, load.homes)
             incidents = _open_incidents(services)
+            approvals = load.approvals_s * (2 * load.turns * load.turn_s + _WARM_S) + 2 * load.turns + 1
+            approver = Approver.open(services, laid_out, round(approvals))
             spare_pauses()
             tokens = [
                 create_token(services.store, services.access, f"bench {n}", "service", services.now(), 1)
@@ -94,17 +113,23 @@ def bench_live(settings: Settings, load: Load, say: Callable[[str], None]) -> Li
             kept = _Kept()
             with served(own):
                 checks = _Checks(own, laid_out.queries, tokens[0])
-                _turn(own, load, checks, incidents, services, [], kept, 3.0)  # warms everything; not kept
+                work = _Work(load, checks, incidents, services, approver)
+                _turn(own, work, [], kept, _WARM_S)  # warms everything; not kept
                 kept = _Kept()
                 for number in range(2 * load.turns):
                     screens = number % 2 == 0
                     say(f"Turn {number + 1} of {2 * load.turns}, {load.screens if screens else 'no'} screens ...")
-                    _turn(own, load, checks, incidents, services, tokens if screens else [], kept, load.turn_s)
+                    _turn(own, work, tokens if screens else [], kept, load.turn_s)
         finally:
             services.close()
     seconds = load.turns * load.turn_s
     return LiveReport(
         arrival=Timing.of(kept.arrivals, seconds),
+        told=Timing.of(kept.told, seconds),
+        seen=Timing.of(kept.seen, seconds),
+        approvals=kept.approvals,
+        untold=kept.untold,
+        unseen=kept.approvals - len(kept.seen),
         with_screens=Timing.of(kept.checks[True], seconds),
         without=Timing.of(kept.checks[False], seconds),
         changes=kept.changes,
@@ -158,75 +183,77 @@ class _Checks:
         return time.monotonic() - due
 
 
-def _turn(
-    settings: Settings,
-    load: Load,
-    checks: _Checks,
-    incidents: list[Incident],
-    services: Services,
-    tokens: list[str],
-    kept: _Kept,
-    seconds: float,
-) -> None:
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """What goes on side by side in every turn."""
+
+    load: Load
+    checks: _Checks
+    incidents: list[Incident]
+    services: Services
+    approver: Approver
+
+    def go_on(self, kept: _Kept, seconds: float, asker: Asker | None) -> tuple[dict[str, float], list[Approved]]:
+        """For so many seconds; returns when each incident was changed, and what was approved. `asker`: with screens."""
+        changed: dict[str, float] = {}
+        until = time.monotonic() + seconds
+        began, busy = time.monotonic(), _busy_s()
+        screens = asker is not None
+        with ThreadPoolExecutor(2) as pool:
+            writing = pool.submit(self._change, until, changed)
+            # Without the screens nothing is told, but the same is done: it must not count as their cost.
+            approving = pool.submit(self.approver.run, self.load.approvals_s, until, asker)
+            kept.checks[screens] += self.checks.run(self.load.checks_s, until)
+            writing.result()
+            approved = approving.result()
+        kept.busy[screens].append((_busy_s() - busy) / (time.monotonic() - began))
+        return changed, approved
+
+    def _change(self, until: float, changed: dict[str, float]) -> None:
+        """Change one incident after another; each once a turn, noting when it was sent to the store."""
+        due = time.monotonic()
+        for number in range(len(self.incidents)):
+            if due >= until:
+                return
+            time.sleep(max(0.0, due - time.monotonic()))
+            before = self.incidents[number]
+            after = before.with_entries(Noted(self.services.now(), _SOMEBODY, "A note"))
+            write = Write(COLLECTION, after.incident_id, before.version, after.as_plain())
+            changed[after.incident_id] = time.monotonic()
+            self.services.store.commit(Commit(str(uuid.uuid4()), {}, (write,)))
+            self.incidents[number] = after
+            due += 1 / self.load.changes_s
+
+
+def _turn(settings: Settings, work: _Work, tokens: list[str], kept: _Kept, seconds: float) -> None:
     if not tokens:
-        _work(load, checks, incidents, services, kept, seconds, screens=False)
+        work.go_on(kept, seconds, None)
         return
-    listeners = _listeners(settings, tokens, load.screens)
+    screens = work.load.screens
+    listeners = connected_screens(settings, tokens, screens)
+    asker = Asker(settings, tokens[0])
     try:
-        changed = _work(load, checks, incidents, services, kept, seconds, screens=True)
+        changed, approved = work.go_on(kept, seconds, asker)
         time.sleep(1.0)
         told, _ = listeners.communicate(timeout=30)
     finally:
+        asker.close()
         listeners.kill()
     heard = json.loads(told.splitlines()[-1])
     arrived = {incident_id: heard["arrivals"].get(incident_id, []) for incident_id in changed}
     kept.arrivals += [at - changed[incident_id] for incident_id, moments in arrived.items() for at in moments]
     kept.changes += len(changed)
-    kept.missed += sum(load.screens - len(moments) for moments in arrived.values())
+    kept.missed += sum(screens - len(moments) for moments in arrived.values())
     kept.reloads += heard["reloads"]
+    for one in approved:
+        moments = heard["markers"].get(str(one.position), [])
+        kept.told += [at - one.sent for at in moments]
+        kept.untold += screens - len(moments)
+    kept.approvals += len(approved)
+    kept.seen += asker.took
 
 
-def _work(
-    load: Load,
-    checks: _Checks,
-    incidents: list[Incident],
-    services: Services,
-    kept: _Kept,
-    seconds: float,
-    *,
-    screens: bool,
-) -> dict[str, float]:
-    """Checks and changes side by side; returns when each incident was changed."""
-    changed: dict[str, float] = {}
-    until = time.monotonic() + seconds
-    began, busy = time.monotonic(), _busy_s()
-    with ThreadPoolExecutor(1) as pool:
-        writing = pool.submit(_change, services, incidents, load.changes_s, until, changed)
-        kept.checks[screens] += checks.run(load.checks_s, until)
-        writing.result()
-    kept.busy[screens].append((_busy_s() - busy) / (time.monotonic() - began))
-    return changed
-
-
-def _change(
-    services: Services, incidents: list[Incident], rate: float, until: float, changed: dict[str, float]
-) -> None:
-    """Change one incident after another; each once a turn, noting when it was sent to the store."""
-    due = time.monotonic()
-    for number in range(len(incidents)):
-        if due >= until:
-            return
-        time.sleep(max(0.0, due - time.monotonic()))
-        before = incidents[number]
-        after = before.with_entries(Noted(services.now(), _SOMEBODY, "A note"))
-        write = Write(COLLECTION, after.incident_id, before.version, after.as_plain())
-        changed[after.incident_id] = time.monotonic()
-        services.store.commit(Commit(str(uuid.uuid4()), {}, (write,)))
-        incidents[number] = after
-        due += 1 / rate
-
-
-def _listeners(settings: Settings, tokens: list[str], screens: int) -> subprocess.Popen[str]:
+def connected_screens(settings: Settings, tokens: list[str], screens: int) -> subprocess.Popen[str]:
     process = subprocess.Popen(
         [sys.executable, "-m", "overlay.bench.listeners"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )

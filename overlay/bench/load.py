@@ -25,7 +25,7 @@ from markers.ledger import LedgerEntry, Via
 from markers.location import RawLocation
 from overlay.bench.board import open_incidents
 from overlay.bench.check import free_port, lay_out, served
-from overlay.bench.live import _listeners
+from overlay.bench.live import connected_screens
 from overlay.bench.timing import Timing
 from overlay.folders import data_folders
 from overlay.identity import create_token
@@ -146,7 +146,7 @@ def _pass(
     say: Callable[[str], None],
 ) -> tuple[_Kept, int]:
     kept = _Kept()
-    screens = _listeners(settings, tokens, night.screens)
+    screens = connected_screens(settings, tokens, night.screens)
     with ThreadPoolExecutor(_CALLERS + 4) as pool:
         console = _Console(settings, tokens[0])
         began = time.monotonic()

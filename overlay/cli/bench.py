@@ -134,20 +134,32 @@ def bench_load_command(
 @click.option(
     "--changes", default=5.0, show_default=True, type=click.FloatRange(0.1, 50), help="Of incidents, a second."
 )
+@click.option(
+    "--approvals", default=0.5, show_default=True, type=click.FloatRange(0.1, 10), help="Of markers, a second."
+)
 @click.option("--checks", default=20.0, show_default=True, type=click.FloatRange(1, 200), help="Over HTTP, a second.")
 @click.option("--turns", default=3, show_default=True, type=click.IntRange(1), help="With the screens, and without.")
 @click.option("--seconds", default=20.0, show_default=True, type=click.FloatRange(1, 600), help="Of each turn.")
 @json_option
 def bench_live_command(
-    homes: int, screens: int, changes: float, checks: float, turns: int, seconds: float, as_json: bool
+    homes: int,
+    screens: int,
+    changes: float,
+    approvals: float,
+    checks: float,
+    turns: int,
+    seconds: float,
+    as_json: bool,
 ) -> None:
-    """Time a change until it is on every connected screen, and checks with the screens and without.
+    """Time a change and an approval until every connected screen knows, and checks with the screens and without.
 
     Example: overlay bench live --screens 50 --seconds 5
     """
-    live = bench_live(Settings.read(), Load(homes, screens, changes, checks, turns, seconds), _tell)
+    live = bench_live(Settings.read(), Load(homes, screens, changes, approvals, checks, turns, seconds), _tell)
     timed = {
         f"a change on one of {screens} screens": (live.arrival, "<= 250"),
+        f"an approval told to one of {screens} screens": (live.told, "<= 250"),
+        "the approved marker on the incident of one that asks again": (live.seen, "<= 250"),
         "check over HTTP, no screens": (live.without, ""),
         "check over HTTP, all screens connected": (live.with_screens, f"<= {live.without.p99 * 4 / 3:.1f}"),
     }
@@ -165,6 +177,9 @@ def bench_live_command(
         {
             "changes": live.changes,
             "never arrived": live.missed,
+            "approvals": live.approvals,
+            "never told": live.untold,
+            "never seen": live.unseen,
             "told to load again": live.reloads,
             "processors busy with": f"{live.busy_with:.2f}",
             "without": f"{live.busy_without:.2f}",

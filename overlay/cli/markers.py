@@ -5,17 +5,24 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import click
 
 from markers.exchange import RowError, count_lines, read_markers
-from markers.model import LONDON
+from markers.handing_out import CAVEAT, columns_of
+from markers.model import LONDON, State
+from markers.results import whole_file
 from overlay.cli.options import data_option, json_option, operator
+from overlay.cli.person import password_of, password_option, person
 from overlay.cli.tell import bad_rows, counted, progress_bar, rows_of, say_errors, some, sort_out, warn
+from overlay.listing import Search
 from overlay.plain_text import is_plain_text
-from overlay.services import running
+from overlay.services import Services, running
 from overlay.settings import Settings
+from overlay.upkeep.handing_out import FORMS, listed
 from overlay.upkeep.lists import Plan, import_markers, plan_import
+from overlay.upkeep.placing import placed
 from overlay.upkeep.reconciling import Reconciled, Theirs, read_homes, reconcile
 from overlay.viewing import place_words
 
@@ -56,7 +63,8 @@ def markers_import(
                 f"{rows_of(bad_rows(errors), 'bad')}: nothing was loaded. Mend what is bad, or use --skip-bad-rows."
             )
         with progress_bar("Placing", len(good)) as step:
-            plan = plan_import(services, counted(good, step))
+            on_homes = (marker for marker in placed(services, good, len(good)) if marker is not None)
+            plan = plan_import(services, counted(on_homes, step), placed=True)
         if plan.unfindable:
             click.echo(f"Only a UPRN that the gazetteer lacks: {some(plan.unfindable)}", err=True)
         if plan.unfindable and not skip_bad_rows and not dry_run:
@@ -86,6 +94,47 @@ def markers_import(
     _say_plan(plan, errors, written, dry_run=dry_run, as_json=as_json)
 
 
+@markers.command("export")
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--by", "username", required=True, help="Your account in the console; asks for its password.")
+@click.option("--category", default="", help="Only markers of this kind.")
+@click.option("--owner", default="", help="Only markers of this owner.")
+@click.option("--state", default="live", show_default=True, type=click.Choice(["live", "due", "all", *map(str, State)]))
+@password_option
+@data_option
+@json_option
+def markers_export(
+    file: Path,
+    username: str,
+    category: str,
+    owner: str,
+    state: str,
+    password_file: Any,
+    data: Path | None,
+    as_json: bool,
+) -> None:
+    """Write a list of markers to a .csv or .xlsx file, each row with its handling caveat; markers.export is needed.
+
+    Example: overlay markers export november.xlsx --by mreid --category child_protection_plan
+    """
+    form = file.suffix.casefold().removeprefix(".")
+    if form not in FORMS:
+        raise click.BadParameter(f"'{file.name}' has to end in .csv or .xlsx.", param_hint="FILE")
+    password = password_of(password_file)
+    with whole_file(file) as out, running(Settings.read(data=data)) as services:
+        if category and category not in services.categories:
+            raise _no_such_category(services, category)
+        search = Search(category=category, owner=owner, state="" if state == "all" else state)
+        with person(services, username, password, "markers.export") as actor:
+            found = listed(services, actor, search, services.now())
+            with progress_bar("Writing", len(found)) as step:
+                out.write(FORMS[form](counted(found, step), columns_of(services.categories)))
+    if as_json:
+        click.echo(json.dumps({"file": str(file), "markers": len(found), "handling": CAVEAT}))
+    else:
+        click.echo(f"{file}: {rows_of(len(found))}, {CAVEAT}.")
+
+
 @markers.command("reconcile")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--category", default="child_protection_plan", show_default=True, help="Our markers to compare with.")
@@ -98,8 +147,7 @@ def markers_reconcile(file: Path, category: str, data: Path | None, as_json: boo
     """
     with running(Settings.read(data=data)) as services:
         if category not in services.categories:
-            known = ", ".join(sorted(services.categories))
-            raise click.ClickException(f"There is no category {category}. There are: {known}.")
+            raise _no_such_category(services, category)
         found = reconcile(services, operator(), category, read_homes(services, file, warn), datetime.now(UTC))
     say_errors(list(found.errors))
     if as_json:
@@ -120,6 +168,11 @@ def markers_reconcile(file: Path, category: str, data: Path | None, as_json: boo
             click.echo(f"two ways    {one.marker.reference}: {place_words(one.marker)} | {one.theirs.address}")
     for theirs in found.twice:
         click.echo(f"twice       line {theirs.line}: {theirs.reference}  {theirs.address}")
+
+
+def _no_such_category(services: Services, category: str) -> click.ClickException:
+    known = ", ".join(sorted(services.categories))
+    return click.ClickException(f"There is no category {category}. There are: {known}.")
 
 
 def _plain(found: Reconciled) -> dict[str, object]:

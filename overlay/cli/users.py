@@ -10,11 +10,10 @@ import click
 
 from overlay import identity
 from overlay.cli.options import data_option, json_option, operator
+from overlay.cli.person import password_of, password_option
 from overlay.cli.tell import say_rows
 from overlay.services import running
 from overlay.settings import Settings
-
-_LONGEST_PASSWORD_FILE = 65_536
 
 
 @click.group()
@@ -26,18 +25,14 @@ def users() -> None:
 @click.argument("username")
 @click.option("--role", required=True)
 @click.option("--name", required=True, help="The person's name as others see it.")
-@click.option("--password-file", type=click.File("rb"), help="Read the password from a file, - for standard input.")
+@password_option
 @data_option
 def users_create(username: str, role: str, name: str, password_file: Any, data: Path | None) -> None:
     """Make an account; asks for the password.
 
     Example: overlay users create jsmith --role call_handler --name "J Smith"
     """
-    password = (
-        _password(password_file.read(_LONGEST_PASSWORD_FILE))
-        if password_file
-        else click.prompt("Password", hide_input=True, confirmation_prompt=True)
-    )
+    password = password_of(password_file, confirm=True)
     with running(Settings.read(data=data)) as services:
         identity.create_account(
             services.store, services.access, username, name, role, password, datetime.now(UTC), operator()
@@ -132,11 +127,3 @@ def users_reset_second_factor(username: str, data: Path | None) -> None:
     with running(Settings.read(data=data)) as services:
         identity.reset_second_factor(services.store, services.access, username, datetime.now(UTC), operator())
     click.echo(f"Second factor reset: {username}")
-
-
-def _password(content: bytes) -> str:
-    """The first line of a password file, however an editor saved it."""
-    try:
-        return content.decode("utf-8-sig").partition("\n")[0].rstrip("\r")
-    except UnicodeDecodeError:
-        raise click.ClickException("The password file is not UTF-8 text. No account was made.") from None

@@ -132,6 +132,14 @@ def view_desk(services: Services, actor: Actor, now: datetime) -> DeskView:
     )
 
 
+def reviews_gone_on(services: Services, now: datetime) -> tuple[tuple[str, int], ...]:
+    """How many overdue reviews have gone on to each somebody else, of all kinds: figures, and nothing of any marker."""
+    today = now.astimezone(LONDON).date()
+    rows = takewhile(lambda row: overdue(row.marker, today), services.listing.rows(services.index, now))
+    late = [row.marker for row in rows if row.state is State.IN_FORCE]
+    return _with_whom(late, services.desk.late_since(today))
+
+
 def view_list(services: Services, actor: Actor, search: Search, now: datetime) -> ListView:
     """One page of the markers a search finds. Raises as `view_desk`."""
     today = now.astimezone(LONDON).date()

@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
-from itertools import islice
 from typing import Any
 
 import structlog
@@ -31,6 +30,7 @@ from overlay.roles import Actor
 from overlay.services import Services
 from overlay.upkeep.change import DeskBusy, Doubled, person
 from overlay.upkeep.lists import Plan, UpkeepError, import_markers, plan_import
+from overlay.upkeep.placing import place_on_gazetteer, placed
 from overlay.upkeep.steps import propose_ending
 from overlay.viewing import NoSuchMarker
 
@@ -41,6 +41,7 @@ _BATCH = 200
 _MOST_NOTES = 300
 _MOST_ERASED = 200
 _TRIES = 16
+_PATIENCE_S = 0.1  # open incidents are matched again between
 _OVER = object()
 _SENT_WITHIN = timedelta(minutes=10)
 
@@ -158,12 +159,13 @@ def _reading(services: Services, plan: ListPlan, clock: Callable[[], datetime]) 
     """Read its rows into pieces, each with what it would do; at the end the list waits for a second person."""
     attempt = uuid.uuid4().hex[:8]
     _erase(services, plan.row_pieces)  # of an attempt that was broken off
-    plan = replace(plan, row_pieces=())
+    plan = replace(plan, row_pieces=(), row_counts=())
     records = services.store.records(PIECES, plan.pieces)
     content = b"".join(record.plain or b"" for record in records)
     notes: list[str] = []
     counts = dict.fromkeys(("new", "changed", "unchanged", "missing", "ended", "doubled", "unfindable", "rejected"), 0)
     row_pieces: list[str] = []
+    row_counts: list[tuple[int, ...]] = []
     seen: set[str] = set()
     taken: dict[str, str] = {}
     rejected: set[int] = set()
@@ -172,6 +174,7 @@ def _reading(services: Services, plan: ListPlan, clock: Callable[[], datetime]) 
     def keep(rows: list[dict[str, Any]]) -> None:
         if rows:
             row_pieces.append(f"{plan.list_id}.{attempt}.{len(row_pieces)}")
+            row_counts.append(tuple(sum(row["part"] == part for row in rows) for part in PARTS))
             write = Write(PIECES, row_pieces[-1], 0, json.dumps(rows).encode())
             services.store.commit(Commit(str(uuid.uuid4()), {}, (write,)))
 
@@ -184,19 +187,23 @@ def _reading(services: Services, plan: ListPlan, clock: Callable[[], datetime]) 
         with held_file(plan.name, content) as path:
             total = max(0, count_lines(path) - 1)
             today = now.astimezone(LONDON).date()
-            found = read_markers(path, services.categories, today, plan.by.name, "", now, note)
-            while batch := list(islice(found, _BATCH)):
+            read = read_markers(path, services.categories, today, plan.by.name, "", now, note)
+            for batch in _batches(placed(services, read, total, _PATIENCE_S)):
+                if not batch:
+                    yield
+                    continue
                 for error in batch:
                     if isinstance(error, RowError):
                         rejected.add(error.line)
                         note(str(error))
                 markers = [replace(one, proposer=plan.by.actor_id) for one in batch if isinstance(one, Marker)]
-                seen.update(marker.marker_id for marker in markers)
+                if plan.complete_of:
+                    seen.update(marker.marker_id for marker in markers)
                 withheld = [one for one in markers if not shows_all(plan.role, services.categories[one.category])]
                 for one in withheld:
                     note(f"{one.reference}: who sent it in is not shown markers of this kind, so can't change them.")
                 counts["rejected_kinds"] = counts.get("rejected_kinds", 0) + len(withheld)
-                what = plan_import(services, [one for one in markers if one not in withheld], taken)
+                what = plan_import(services, [one for one in markers if one not in withheld], taken, placed=True)
                 _count(what, counts, note)
                 named.update(marker_id(other) for _, other in what.doubled)
                 keep(
@@ -230,10 +237,26 @@ def _reading(services: Services, plan: ListPlan, clock: Callable[[], datetime]) 
             named=tuple(sorted(named)),
             notes=tuple(notes),
             row_pieces=tuple(row_pieces),
+            row_counts=tuple(row_counts),
             done=done,
             total=max(total, done),
         ),
     )
+
+
+def _batches(rows: Iterator[Marker | RowError | None]) -> Iterator[list[Marker | RowError]]:
+    """So many rows at a time, and none as often as the next one is not there yet."""
+    batch: list[Marker | RowError] = []
+    for row in rows:
+        if row is None:
+            yield []
+            continue
+        batch.append(row)
+        if len(batch) == _BATCH:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
 
 
 def _count(what: Plan, counts: dict[str, int], note: Callable[[str], None]) -> None:
@@ -299,7 +322,7 @@ def _write(services: Services, approver: Actor, markers: list[Marker], named: se
         else:
             notes.append(f"{marker.reference}: not written, who approved is not shown markers of this kind.")
     looked_at = {marker.marker_id: marker.version for marker in allowed}
-    what = plan_import(services, allowed, placed=True)
+    what = plan_import(services, [_where_it_was(services, marker) for marker in allowed], placed=True)
     for reference, other in what.doubled:
         notes.append(f"{reference}: not written, {other} has its place by now.")
         named.add(marker_id(other))
@@ -323,14 +346,21 @@ def _write(services: Services, approver: Actor, markers: list[Marker], named: se
     return notes
 
 
+def _where_it_was(services: Services, marker: Marker) -> Marker:
+    """On the home it was put on as the list was read, if that is still known; otherwise looked for anew."""
+    home = marker.place.premises_id
+    return marker if home is not None and services.gazetteer.knows_id(home) else place_on_gazetteer(services, marker)
+
+
 def _ending(services: Services, sender: Actor, lacking: str, version: int, name: str, now: datetime) -> list[str]:
     """Propose that a marker which a list lacks ends; what kept that from being done, in words."""
     marker = services.index.get(lacking)
     reference = marker.reference if marker is not None else lacking
     reasons = dict(services.desk.ending_reasons)
-    reason = "not_on_list" if "not_on_list" in reasons else next(iter(reasons))
+    reason = reasons.get("not_on_list") or next(iter(reasons.values()))
+    why = f"Not on the list {name}."
     try:
-        propose_ending(services, sender, lacking, version, reason, "", f"Not on the list {name}.", now)
+        propose_ending(services, sender, lacking, version, reason, "", why, now, by_list=True)
     except NoSuchMarker:
         return []
     except (LifecycleRefused, Doubled, DeskBusy, NotAllowedAnyMore) as refused:

@@ -11,13 +11,10 @@ from functools import partial
 from itertools import islice
 from typing import TypeVar
 
-from markers.address import read_address
 from markers.index import MarkerIndex
 from markers.ledger import Operation
 from markers.lifecycle import LifecycleRefused
 from markers.model import Marker
-from markers.parents import without_a_row
-from markers.resolve import resolve
 from markers.store import Commit, Committed, NotUnique, StoreBehind, StoreUnavailable, VersionConflict
 from overlay.roles import Actor
 from overlay.services import Services
@@ -30,6 +27,7 @@ from overlay.upkeep.change import (
     marker_writes,
     places_of,
 )
+from overlay.upkeep.placing import place_on_gazetteer
 
 _ROWS_A_COMMIT = 100
 _TRIES = 8
@@ -73,7 +71,7 @@ def plan_import(
     """Compare a list with the store's copy. Versions are those the write will expect; nothing is written.
 
     `taken` is by which reference each place is taken further up in the list, where it comes in batches. `placed`: the
-    markers were on their known homes when the list was read; those whose home is still known stay there.
+    markers are on their known homes already.
     """
     new: list[Marker] = []
     changed: list[Marker] = []
@@ -84,11 +82,7 @@ def plan_import(
     taken = {} if taken is None else taken
     unchanged = 0
     for given in markers:
-        known_home = placed and given.place.premises_id is not None
-        if known_home and services.gazetteer.knows_id(given.place.premises_id or ""):
-            marker = given
-        else:
-            marker = place_on_gazetteer(services, given)
+        marker = given if placed else place_on_gazetteer(services, given)
         place = marker.place
         if not (place.address or place.point or place.zone_wkt or place.phone or place.premises_id):
             unfindable.append(marker.reference)
@@ -138,29 +132,6 @@ def import_markers(
             ) from error
         progress(len(rows))
     return written
-
-
-def place_on_gazetteer(services: Services, marker: Marker) -> Marker:
-    """Note which known home a marker's place is, and where that stands, when there is exactly one it can be."""
-    place = marker.place
-    home = services.gazetteer.by_uprn(place.uprn) if place.uprn else None
-    if home is None and place.address:
-        home = resolve(read_address(place.address, place.postcode), services.gazetteer, services.index.homes).home
-    address = place.address or (home.address if home is not None else None)
-    if home is None and place.uprn:
-        home = without_a_row(place.uprn, services.gazetteer)  # a building has no address of its own to be found by
-    if home is None:
-        return marker
-    return replace(
-        marker,
-        place=replace(
-            place,
-            address=address,
-            premises_id=home.premises_id,
-            postcode=place.postcode or home.postcode,
-            point=place.point or home.point,
-        ),
-    )
 
 
 def _holder(services: Services, marker: Marker, taken: dict[str, str]) -> str | None:

@@ -32,7 +32,7 @@ from overlay.upkeep.change import (
     proposal_write,
     there_is,
 )
-from overlay.upkeep.lists import place_on_gazetteer
+from overlay.upkeep.placing import place_on_gazetteer
 from overlay.viewing import NoSuchMarker
 
 
@@ -59,24 +59,40 @@ def propose(services: Services, actor: Actor, step: Step, wanted: Marker, why: s
 
 
 def propose_ending(
-    services: Services, actor: Actor, marker_id: str, version: int, reason: str, told: str, why: str, now: datetime
+    services: Services,
+    actor: Actor,
+    marker_id: str,
+    version: int,
+    reason: str,
+    told: str,
+    why: str,
+    now: datetime,
+    *,
+    by_list: bool = False,
 ) -> Proposal:
-    """Propose that a marker ends. Raises as `propose`, and NoSuchMarker."""
+    """Propose that a marker ends; a list leaves it to whoever approves to say who was told.
+
+    Raises as `propose`, and NoSuchMarker.
+    """
     marker = marker_of(services, marker_id)
     if not reason:
         raise LifecycleRefused("reason", "Choose why this marker ends.")
-    ended = lifecycle.end(marker, reason, told, services.categories.get(marker.category), now)
+    ended = lifecycle.end(marker, reason, told, services.categories.get(marker.category), now, by_list=by_list)
     return propose(services, actor, Step.END, replace(ended, version=version), why, now)
 
 
-def approve(services: Services, actor: Actor, proposal_id: str, why: str, now: datetime) -> Marker:
-    """Put in force what another person proposed. Raises as `propose`, and NoSuchProposal."""
+def approve(services: Services, actor: Actor, proposal_id: str, why: str, now: datetime, told: str = "") -> Marker:
+    """Put in force what another person proposed. Raises as `propose`, and NoSuchProposal.
+
+    `told` is whether the subject of a marker that ends was told, where its proposer did not say.
+    """
     made: list[Marker] = []
 
     def plan() -> Planned:
         proposal, version = services.proposals.get(proposal_id)
         current = services.index.get(proposal.marker.marker_id)
-        marker = lifecycle.accept(proposal, current, person(actor), now)
+        category = services.categories.get(proposal.marker.category)
+        marker = lifecycle.accept(proposal, current, person(actor), now, category, told)
         decided = lifecycle.decide(proposal, accepted=True, by=person(actor), why=why, now=now)
         made.append(marker)
         what = f"approved_{proposal.step.value}"

@@ -11,6 +11,8 @@ from overlay.incidents.raises import Raised
 from overlay.incidents.runs import known_categories
 from overlay.sealing import SealerState
 from overlay.security import requires
+from overlay.upkeep.desk import reviews_gone_on
+from overlay.upkeep.mapping import FEWEST_TOLD
 from overlay.web.chrome import chrome_for
 from overlay.web.views import ControlRoomPage
 
@@ -33,6 +35,8 @@ def show() -> ResponseReturnValue:
         to_review=len(waiting),
         spooled=services.spool.pending(),
         ledger_trouble=sealer.words or None,
+        reviews=_reviews(),
+        may_list_markers=services.roles.may(security.actor(), "markers.read"),
     )
     return render_template("pages/control_room.html", page=page)
 
@@ -46,6 +50,16 @@ def _raises() -> tuple[Raised, ...]:
         services.incidents.open(), services.standings, services.wordings, known, services.rules, now
     )
     return tuple(sorted((matter for row in rows for matter in row.waiting_raises), key=lambda matter: matter.at))
+
+
+def _reviews() -> tuple[tuple[str, int | None], ...] | None:
+    """Late reviews of markers that have gone on, in figures; whoever may know only those is told no small one."""
+    services, actor = security.services(), security.actor()
+    whole = services.roles.may(actor, "markers.read")
+    if not whole and not services.roles.may(actor, "markers.count"):
+        return None
+    found = reviews_gone_on(services, security.now())
+    return tuple((to, count if whole or count >= FEWEST_TOLD else None) for to, count in found)
 
 
 @pages.get("/notices")

@@ -10,7 +10,7 @@ from datetime import timedelta
 from flask import Blueprint, abort, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
-from markers.lifecycle import LifecycleRefused, Outdated, Proposal, Step, differences
+from markers.lifecycle import LifecycleRefused, Outdated, Proposal, Step, asks_if_told, differences
 from markers.model import LONDON, Category, Marker
 from markers.store import StoreUnavailable
 from overlay import security
@@ -254,8 +254,10 @@ def approve(proposal_id: str) -> ResponseReturnValue:
     """Put in force what another person proposed."""
     _changeable(_fresh(proposal_id).marker.category)
 
+    told = dict(security.services().desk.told).get(request.form.get("told", ""), "")
+
     def do(why: str) -> str:
-        return f"/markers/{steps.approve(*_by(), proposal_id, why, security.now()).marker_id}?done=approved"
+        return f"/markers/{steps.approve(*_by(), proposal_id, why, security.now(), told).marker_id}?done=approved"
 
     return _decided(proposal_id, do)
 
@@ -412,8 +414,11 @@ def _proposal(proposal_id: str, wrong: tuple[Wrong, ...], status: int) -> Respon
         may_decide=services.roles.may(actor, "markers.approve") and not own,
         may_open_incidents=services.roles.may(actor, "incidents.read"),
         back=looking_back(services, view.proposal.marker, now),
+        asks_if_told=asks_if_told(view.proposal, services.categories.get(view.proposal.marker.category)),
+        told=services.desk.told,
         wrong=wrong,
         why=request.form.get("why", ""),
+        chosen=request.form.get("told", ""),
     )
     return render_template("pages/proposal.html", page=page), status
 
@@ -423,7 +428,8 @@ def _decided(proposal_id: str, do: Callable[[str], str]) -> ResponseReturnValue:
         return redirect(do(why_of()), 303)
     except LifecycleRefused as refused:
         status = 409 if isinstance(refused, Outdated) else 422
-        return _proposal(proposal_id, (Wrong("why", refused.reason),), status)
+        field = "told" if refused.field == "told" else "why"
+        return _proposal(proposal_id, (Wrong(field, refused.reason),), status)
     except Doubled as doubled:
         reads.log_taken(*_by(), doubled, security.now())
         return _proposal(proposal_id, (Wrong("why", str(doubled)),), 409)

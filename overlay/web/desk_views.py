@@ -116,7 +116,10 @@ class PreviewPage:
 
 @dataclass(frozen=True, slots=True)
 class ProposalPage:
-    """`pages/proposal.html`. `own` is this person's; `may_decide` what this role may do; `problem` what went wrong."""
+    """`pages/proposal.html`. `own` is this person's; `may_decide` what this role may do.
+
+    `asks_if_told`: whoever approves has to choose one of `told`; `chosen` is what was.
+    """
 
     chrome: Chrome
     now: datetime
@@ -126,8 +129,11 @@ class ProposalPage:
     may_decide: bool
     may_open_incidents: bool
     back: LookingBack
+    asks_if_told: bool = False
+    told: tuple[tuple[str, str], ...] = ()
     wrong: tuple[Wrong, ...] = ()
     why: str = ""
+    chosen: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,7 @@ from overlay.security import requires
 from overlay.upkeep import list_plans
 from overlay.upkeep.change import DeskBusy
 from overlay.upkeep.desk import may_see_whole
-from overlay.upkeep.list_views import ListedView, view_plan
+from overlay.upkeep.list_views import ListedView, Looked, view_plan
 from overlay.web.chrome import chrome_for
 from overlay.web.desk import titles, why_of
 from overlay.web.marker_form import Wrong
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 pages = Blueprint("lists", __name__)
 
+_LONGEST_FIND = 64
 STATES = {
     ListState.SENDING: "being sent",
     ListState.READING: "being read",
@@ -54,7 +56,10 @@ class ListsPage:
 
 @dataclass(frozen=True, slots=True)
 class ListPage:
-    """`pages/list.html` and `fragments/list_progress.html`. `own`: whoever looks sent it in themselves."""
+    """`pages/list.html` and `fragments/list_progress.html`. `own`: whoever looks sent it in themselves.
+
+    `left_out` are the references of rows that were ticked so far, by the ids of their markers.
+    """
 
     chrome: Chrome
     now: datetime
@@ -68,7 +73,14 @@ class ListPage:
     wrong: tuple[Wrong, ...] = ()
     why: str = ""
     chosen: tuple[str, ...] | None = None
-    left_out: frozenset[str] = frozenset()
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    find: str = ""
+
+    @property
+    def left_out_elsewhere(self) -> dict[str, str]:
+        """What is left out and not among the rows that are shown, by id its reference."""
+        shown = self.view.ids
+        return {marker_id: reference for marker_id, reference in self.left_out.items() if marker_id not in shown}
 
 
 @pages.get("/lists")
@@ -103,11 +115,18 @@ def one(list_id: str) -> ResponseReturnValue:
     return _list(list_id, (), 200)
 
 
+@pages.post("/lists/<list_id>/rows")
+@requires("markers.read")
+def rows(list_id: str) -> ResponseReturnValue:
+    """Other rows of it; what was ticked and typed so far stays. A reference that is looked for is in no address."""
+    return _list(list_id, (), 200)
+
+
 @pages.post("/lists/<list_id>/approve")
 @requires("markers.import")
 def approve(list_id: str) -> ResponseReturnValue:
     """Have the parts that were chosen carried out."""
-    parts, left_out = tuple(request.form.getlist("parts")), tuple(request.form.getlist("leave_out"))
+    parts, left_out = tuple(request.form.getlist("parts")), tuple(_left_out())
 
     def do(why: str) -> None:
         list_plans.approve(security.services(), security.actor(), list_id, parts, left_out, why, security.now())
@@ -141,6 +160,27 @@ def _decided(list_id: str, do: object) -> ResponseReturnValue:
     return redirect(f"/lists/{list_id}", 303)
 
 
+def _left_out() -> dict[str, str]:
+    """The rows that are ticked to be left out: by the id of its marker the reference of each."""
+    return {
+        marker_id: name for marker_id, _, name in (told.partition(" ") for told in request.form.getlist("leave_out"))
+    }
+
+
+def _looked() -> Looked:
+    """Which rows are asked for: the pages as they were, but for the one a button goes to, or what is looked for."""
+    pages = {part: _number(request.form.get(f"page_{part}", "")) for part in PARTS}
+    part, _, page = request.form.get("go", "").partition(":")
+    if part in pages:
+        pages[part] = _number(page)
+    find = "" if part == "all" else " ".join(request.form.get("find", "").split())[:_LONGEST_FIND]
+    return Looked(pages, find)
+
+
+def _number(text: str) -> int:
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 9 else 1
+
+
 def _lists(wrong: tuple[Wrong, ...], status: int) -> ResponseReturnValue:
     services, actor = security.services(), security.actor()
     services.freshen("lists")
@@ -159,7 +199,8 @@ def _lists(wrong: tuple[Wrong, ...], status: int) -> ResponseReturnValue:
 
 def _list(list_id: str, wrong: tuple[Wrong, ...], status: int) -> ResponseReturnValue:
     services, actor, now = security.services(), security.actor(), security.now()
-    view = view_plan(services, actor, list_id, now)
+    looked = _looked()
+    view = view_plan(services, actor, list_id, now, looked)
     own = view.plan.by.actor_id == actor.actor_id
     may = services.roles.may(actor, "markers.import")
     waits = view.plan.state is ListState.WAITING
@@ -175,8 +216,9 @@ def _list(list_id: str, wrong: tuple[Wrong, ...], status: int) -> ResponseReturn
         may_turn_down=view.plan.state in (ListState.WAITING, ListState.READING) and (may or own),
         wrong=wrong,
         why=request.form.get("why", ""),
-        chosen=tuple(request.form.getlist("parts")) if wrong else None,
-        left_out=frozenset(request.form.getlist("leave_out")),
+        chosen=tuple(request.form.getlist("parts")) if request.method == "POST" and may else None,
+        left_out=_left_out(),
+        find=looked.find,
     )
     template = "fragments/list_progress.html" if "HX-Request" in request.headers else "pages/list.html"
     response = make_response(render_template(template, page=page), status)

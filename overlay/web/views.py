@@ -324,7 +324,11 @@ class GlassReviewsPage:
 
 @dataclass(frozen=True, slots=True)
 class ControlRoomPage:
-    """`pages/control_room.html`. `spooled` looks wait to be recorded; `ledger_trouble` is why entries go unsigned."""
+    """`pages/control_room.html`. `spooled` looks wait to be recorded; `ledger_trouble` is why entries go unsigned.
+
+    `reviews` is with whom how many late reviews of markers are, no number where there are too few to tell; None for a
+    role that may not know. `may_list_markers`: it may read which.
+    """
 
     chrome: Chrome
     now: datetime
@@ -334,6 +338,8 @@ class ControlRoomPage:
     to_review: int
     spooled: int
     ledger_trouble: str | None
+    reviews: tuple[tuple[str, int | None], ...] | None = None
+    may_list_markers: bool = False
 
     @property
     def by_incident(self) -> tuple[tuple[str, tuple[Raised, ...]], ...]:

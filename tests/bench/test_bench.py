@@ -67,16 +67,19 @@ def test_live_updates_are_timed_and_every_change_reaches_every_screen(
 ) -> None:
     scratch = tmp_path_factory.mktemp("b")
     folder = Folder(scratch.parent / "never-made", {"TMPDIR": str(scratch), "OVERLAY_STORE_TIMEOUT_S": "2"})
-    sizes = ("--homes", "100", "--screens", "12", "--turns", "1", "--seconds", "2")
+    sizes = ("--homes", "100", "--screens", "12", "--approvals", "1", "--turns", "1", "--seconds", "2")
     told = folder.process("bench", "live", *sizes, "--json", seconds=100)
     figures = told.json
     assert [row["measured"] for row in figures["timings"]] == [
         "a change on one of 12 screens",
+        "an approval told to one of 12 screens",
+        "the approved marker on the incident of one that asks again",
         "check over HTTP, no screens",
         "check over HTTP, all screens connected",
     ]
     assert all(0 < float(row["p50 ms"]) <= float(row["p99 ms"]) for row in figures["timings"])
     (counted,) = figures["told"]
     assert (counted["changes"], counted["never arrived"], counted["told to load again"]) == (10, 0, 0)
+    assert (counted["approvals"], counted["never told"], counted["never seen"]) == (2, 0, 0)
     assert "Traceback" not in told.err
     assert list(Path(scratch).iterdir()) == []

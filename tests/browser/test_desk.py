@@ -4,15 +4,25 @@ reported moved, ended, erased."""
 from __future__ import annotations
 
 import uuid
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from openpyxl import Workbook
 
+from markers.ledger import Via
+from markers.model import Place
+from markers.written import marker_id
+from overlay.roles import Actor
+from overlay.services import running
+from overlay.settings import Settings
+from overlay.upkeep.feedback import tell
+from overlay.upkeep.lists import import_markers, plan_import
 from tests.browser.conftest import Open, Screen
 from tests.browser.test_accessibility import violations
 from tests.conftest import Console
+from tests.store.room import NUMBER
 
 pytestmark = pytest.mark.browser
 
@@ -261,6 +271,15 @@ def test_a_messy_workbook_is_sent_in_and_approved_by_another(
     assert violations(officer) == []
     supervisor.sign_in("ppu_supervisor")
     supervisor.page.goto(page.url)
+    supervisor.page.focus("#find")
+    supervisor.type(f"{name}-1")
+    with supervisor.page.expect_navigation():
+        supervisor.press("Enter")
+    supervisor.page.wait_for_selector(f"td:text-is('X-{name}-1')")
+    supervisor.picture("list-found")
+    assert violations(supervisor) == []
+    supervisor.page.focus("text=To the decision")
+    supervisor.press("Enter")
     supervisor.page.focus("[name=parts]")
     assert supervisor.page.is_checked("[name=parts]")
     push(supervisor, "Approve what is chosen")
@@ -274,6 +293,69 @@ def test_a_messy_workbook_is_sent_in_and_approved_by_another(
     assert supervisor.page.locator("table tbody tr").count() == 1
 
 
+def signed_out_beside(screen: Screen) -> Screen:
+    """Another window of the same browser, in which its person has just signed out."""
+    beside = Screen(screen.page.context.new_page(), screen.console)
+    beside.page.goto(f"{screen.console.url}/")
+    beside.page.click("button:text-is('Sign out')")
+    beside.page.wait_for_selector("input[name=username]")
+    screen.page.bring_to_front()
+    return beside
+
+
+def sign_in_beside(screen: Screen, beside: Screen, role: str) -> None:
+    beside.page.bring_to_front()
+    username, password = screen.console.accounts[role]
+    beside.page.fill("input[name=username]", username)
+    beside.page.fill("input[name=password]", password)
+    beside.press("Enter")
+    beside.page.wait_for_selector("h1:has-text('Check a location')", state="attached")
+    screen.page.bring_to_front()
+
+
+def test_a_list_and_a_word_on_what_was_done_outlive_a_sign_out(
+    open_screen: Open, console: Console, tmp_path: Path
+) -> None:
+    name = uuid.uuid4().hex[:8]
+    marked = replace(
+        NUMBER, marker_id=marker_id(f"S-{name}"), reference=f"S-{name}", place=Place(f"Flat 1, 9 Zq{name} Row")
+    )
+    teller = Actor("os:test", "Casey", "call_handler", Via.CLI)
+    with running(Settings.read(console.environment())) as services:
+        import_markers(services, teller, plan_import(services, [marked]), services.now())
+        tell(services, teller, marked.marker_id, None, "moved", "neighbour says so", services.now())
+    officer = open_screen(console)
+    officer.sign_in("ppu_officer")
+    page = officer.page
+    path = tmp_path / f"list-{name}.csv"
+    path.write_text(f"reference,category,address,subject\nY-{name},domestic_abuse_risk,8 Zq{name} Row,victim\n")
+    page.goto(f"{console.url}/lists")
+    page.set_input_files("#list", path)
+    page.select_option("#complete_of", "temporary")
+    beside = signed_out_beside(officer)
+    send = page.locator("button:text-is('Send it in')")
+    send.focus()
+    officer.press("Enter")
+    page.wait_for_selector(".hold:has-text('Everything you typed is still here')")
+    officer.picture("lists-held")
+    assert page.input_value("#complete_of") == "temporary"
+    assert page.evaluate("document.getElementById('list').files.length") == 1
+    sign_in_beside(officer, beside, "ppu_officer")
+    send.focus()
+    with page.expect_navigation():
+        officer.press("Enter")
+    page.wait_for_selector(f"h1:has-text('List list-{name}.csv')")
+    page.goto(f"{console.url}/markers/{marked.marker_id}")
+    page.fill(".settle input[name=why]", "Rang her: she is still there")
+    signed_out_beside(officer)
+    done = page.locator(".settle button")
+    done.focus()
+    officer.press("Enter")
+    page.wait_for_selector(".settle .hold:has-text('Everything you typed is still here')")
+    assert page.input_value(".settle input[name=why]") == "Rang her: she is still there"
+    officer.picture("settle-held")
+
+
 def test_a_sign_out_while_a_form_is_written_loses_nothing(open_screen: Open, console: Console) -> None:
     officer = open_screen(console)
     officer.sign_in("ppu_officer")
@@ -284,11 +366,7 @@ def test_a_sign_out_while_a_form_is_written_loses_nothing(open_screen: Open, con
     field(officer, "reference", f"T-{name}")
     field(officer, "address", f"Flat 1, 9 Zq{name} Row")
     field(officer, "why", "Order made today")
-    beside = Screen(page.context.new_page(), console)
-    beside.page.goto(f"{console.url}/desk")
-    beside.page.click("button:text-is('Sign out')")
-    beside.page.wait_for_selector("input[name=username]")
-    page.bring_to_front()
+    beside = signed_out_beside(officer)
     send = page.locator("button:text-is('Send for approval')")
     send.focus()
     officer.press("Enter")
@@ -296,12 +374,7 @@ def test_a_sign_out_while_a_form_is_written_loses_nothing(open_screen: Open, con
     officer.picture("form-held")
     assert page.input_value("#address") == f"Flat 1, 9 Zq{name} Row"
     assert page.input_value("#why") == "Order made today"
-    beside.page.bring_to_front()
-    beside.page.fill("input[name=username]", console.accounts["ppu_officer"][0])
-    beside.page.fill("input[name=password]", console.accounts["ppu_officer"][1])
-    beside.press("Enter")
-    beside.page.wait_for_selector("h1:has-text('Check a location')", state="attached")
-    page.bring_to_front()
+    sign_in_beside(officer, beside, "ppu_officer")
     send.focus()
     with page.expect_navigation():
         officer.press("Enter")

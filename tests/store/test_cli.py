@@ -76,6 +76,15 @@ def statuses(rows: list[dict[str, str]]) -> dict[str, str]:
     return {row["query_id"]: row["status"] for row in rows}
 
 
+def supervisor(folder: Folder, scratch: Path, role: str = "ppu_supervisor") -> tuple[str, Path]:
+    """An account made for a test and the file with its password."""
+    username, password = f"t{uuid.uuid4().hex[:8]}", scratch / "password.txt"
+    password.write_text("three random words\r\n")
+    made = folder("users", "create", username, "--role", role, "--name", "T. Lead", "--password-file", password)
+    assert made.code == 0, made
+    return username, password
+
+
 class TestHelpAndUsage:
     @pytest.mark.parametrize("path", ALL, ids=" ".join)
     def test_every_command_has_help_with_an_example_of_itself(self, folder: Folder, path: tuple[str, ...]) -> None:
@@ -103,6 +112,9 @@ class TestHelpAndUsage:
             "markers import {file}",
             "markers import {file} --by A",
             "markers import {file}.nowhere --by A --approved-by B",
+            "markers export {file}",
+            "markers export {file}.pdf --by A",
+            "markers export {file} --by A --state odd",
             "gazetteer load",
             "gazetteer load {file}/nowhere",
             "tokens create --role service",
@@ -141,10 +153,12 @@ class TestHelpAndUsage:
             tmp_path / "m.csv",
             [{"reference": "J-1", "category": "temporary", "address": "1 Row", "postcode": "EC9A 1AA"}],
         )
+        leader, password = supervisor(demo, tmp_path)
         runs: dict[tuple[str, ...], tuple[str | Path, ...]] = {
             ("check",): (CLEAR,),
             ("markers", "import"): (marked, "--by", "A", "--approved-by", "B", "--dry-run"),
             ("markers", "reconcile"): (marked,),
+            ("markers", "export"): (tmp_path / "out.csv", "--by", leader, "--password-file", password),
             ("gazetteer", "load"): (premises, "--dry-run"),
             ("tokens", "create"): ("--role", "service", "--name", "json"),
             ("tokens", "list"): (),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -10,18 +12,19 @@ import pytest
 from markers.exchange import marker_id
 from markers.ledger import Operation
 from markers.lifecycle import LifecycleRefused, Step
-from markers.model import Status
+from markers.model import Marker, Place, Status
 from markers.store import Commit, StoreUnavailable, Write
-from overlay.list_plans import PIECES, ListPlan, ListState, NoSuchList
+from overlay.list_plans import PARTS, PIECES, ListPlan, ListState, NoSuchList
 from overlay.lookup import Asked, check
 from overlay.room.attending import ATTENDANT
-from overlay.upkeep import list_plans, steps
+from overlay.upkeep import list_plans, list_views, placing, steps
 from overlay.upkeep.change import person as person_of
 from overlay.upkeep.erasing import erase
 from overlay.upkeep.list_plans import ListWorker, approve, drop_unfinished, lay_down, purge_lists, turn_down
-from overlay.upkeep.list_views import view_plan
+from overlay.upkeep.list_views import ListedView, Looked, view_plan
 from overlay.upkeep.lists import UpkeepError
 from tests.store.room import CASEY, DOMESTIC, HOME, Room, person
+from tests.unit.test_placing import helpers_of_this_process
 
 PRIYA, MORGAN = person("Priya", "ppu_officer"), person("Morgan", "ppu_supervisor")
 HEADER = "reference,category,address,postcode,plan_category,plan_started,social_care_contact\n"
@@ -96,6 +99,44 @@ def test_what_is_left_out_or_not_chosen_is_not_done(room: Room) -> None:
     assert dict(changed.details)["plan_category"] == "emotional abuse"
 
 
+def test_every_row_is_reached_by_its_page_and_by_its_reference(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(list_views, "MOST_SHOWN", 3)
+    monkeypatch.setattr(list_plans, "_BATCH", 4)
+    carried_out(room, worked(room, sent(room, *ROWS)), "new")
+    row = "CP-{0},child_protection_plan,{0} Nowhere Row,,neglect,2026-10-01,020 7946 0001\n"
+    new = [f"CP-{number}" for number in range(10, 21)]
+    listed = [ROWS[0].replace("neglect", "emotional abuse"), *(row.format(name[3:]) for name in new)]
+    plan = worked(room, sent(room, *listed, complete_of="child_protection_plan"))
+    assert [plan.counts[part] for part in PARTS] == [11, 1, 1]
+    assert plan.row_counts == ((3, 1, 0), (4, 0, 0), (4, 0, 0), (0, 0, 1))
+
+    def seen(looked: Looked, of: ListPlan = plan) -> ListedView:
+        return view_plan(room.services, MORGAN, of.list_id, room.now, looked)
+
+    by_page = [[m.reference for m in seen(Looked({"new": page})).new] for page in range(1, 5)]
+    assert by_page == [new[0:3], new[3:6], new[6:9], new[9:]]
+    assert seen(Looked({"new": 99})).pages == {"new": (4, 4), "changed": (1, 1), "missing": (1, 1)}
+    assert seen(Looked({"new": 0})).pages["new"] == (1, 4)
+    assert [m.reference for m in seen(Looked({"new": 4})).missing] == ["CP-2"]
+
+    last = seen(Looked(find="cp-20"))
+    assert ([m.reference for m in last.new], last.changed, last.missing, last.more) == (["CP-20"], (), (), False)
+    assert [m.reference for m in seen(Looked(find="CP-2")).missing] == ["CP-2"]
+    assert [m.reference for m, _ in seen(Looked(find="CP-1")).changed] == ["CP-1"]
+    assert seen(Looked(find="CP")).more
+    assert seen(Looked(find="é")).ids == seen(Looked(find="CP-30")).ids == frozenset()
+
+    older, version = room.services.lists.get(plan.list_id)
+    write = Write("lists", plan.list_id, version, replace(older, row_counts=()).as_plain())
+    room.services.store.commit(Commit("older", {}, (write,)))
+    assert [m.reference for m in seen(Looked({"new": 2})).new] == new[3:6]
+
+    carried_out(room, plan, *PARTS, left_out=tuple(map(marker_id, ("CP-20", "CP-2"))))
+    kept = {marker.reference for marker in room.services.index.all()}
+    assert kept == {"CP-1", "CP-2", *new[:-1]}
+    assert room.services.proposals.waiting() == ()
+
+
 def test_what_a_complete_list_lacks_is_proposed_to_end_and_not_ended(room: Room) -> None:
     carried_out(room, worked(room, sent(room, *ROWS)), "new")
     room.mark(replace(DOMESTIC, marker_id="da-9", reference="DA-9"))
@@ -111,12 +152,19 @@ def test_what_a_complete_list_lacks_is_proposed_to_end_and_not_ended(room: Room)
     assert kept.ending is None
 
 
-def test_an_ending_that_asks_who_was_told_is_left_to_a_person(room: Room) -> None:
+def test_an_ending_that_asks_who_was_told_asks_whoever_approves_it(room: Room) -> None:
     room.mark(DOMESTIC)
     plan = carried_out(room, worked(room, sent(room, complete_of="domestic_abuse_risk")), "missing")
     assert plan.state is ListState.DONE
-    assert room.services.proposals.waiting() == ()
-    assert any("DA-1: its ending was not proposed" in note for note in plan.notes)
+    assert plan.notes == ()
+    (proposal,) = room.services.proposals.waiting()
+    assert proposal.marker.ending is not None
+    assert proposal.marker.ending.reason == "Its owner's list does not have it any more"
+    with pytest.raises(LifecycleRefused, match="say if the subject was told"):
+        steps.approve(room.services, MORGAN, proposal.proposal_id, "", room.now)
+    ended = steps.approve(room.services, MORGAN, proposal.proposal_id, "", room.now, "Told by letter").ending
+    assert ended is not None
+    assert (ended.told, ended.by) == ("Told by letter", "Priya")
 
 
 @pytest.mark.parametrize("content", [b"%PDF-1.7", b"", b"nothing,known\n", b"PK\x03\x04x"])
@@ -290,3 +338,31 @@ def test_a_place_that_is_taken_is_named_only_in_a_look_that_is_logged(room: Room
     assert plan.counts["doubled"] == 1
     view_plan(room.services, MORGAN, plan.list_id, room.now)
     assert [seen.record_id for seen in room.ledger()[-1].records] == [marker_id("CP-1")]
+
+
+def test_a_long_list_is_placed_by_helpers_and_by_none_when_they_are_gone(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(placing, "_WORTH_HELPERS", 2)
+    monkeypatch.setattr(placing, "_CHUNK", 2)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1})
+    homes = ("Flat 3, 14 Tallow Yard", "8 foolscap ln", "18 Tallow Yard", "1 Nowhere Row", "20 Talow Yard") * 4
+    rows = [replace(DOMESTIC, marker_id=f"m{n}", place=Place(home, "EC9A 1AB")) for n, home in enumerate(homes)]
+    alone = [placing.place_on_gazetteer(room.services, row) for row in rows]
+    assert len({row.place.premises_id for row in alone}) > 2
+    mixed: list[Marker | str] = [*rows[:7], "no marker", *rows[7:]]
+    helped = list(placing.placed(room.services, iter(mixed), len(mixed)))
+    assert helped == [*alone[:7], "no marker", *alone[7:]]
+    impatient = list(placing.placed(room.services, rows, len(rows), 0.0))
+    assert None in impatient, "helpers take a moment to start"
+    assert [row for row in impatient if row is not None] == alone
+    going_on = placing.placed(room.services, rows, len(rows))
+    first = next(going_on)
+    for child in helpers_of_this_process():
+        os.kill(child, signal.SIGKILL)
+    assert [first, *going_on] == alone
+    begun = placing.placed(room.services, rows, len(rows))
+    next(begun)
+    assert helpers_of_this_process()
+    begun.close()
+    assert helpers_of_this_process() == []

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
 from openpyxl import load_workbook
+from pyotp import TOTP
 
 from markers.exchange import marker_id, read_markers
 from markers.handing_out import CAVEAT
-from markers.ledger import Operation
+from markers.ledger import Operation, Via
 from markers.model import LONDON, Marker, Place
+from overlay import identity
 from overlay.listing import Search
+from overlay.services import running
 from overlay.upkeep.handing_out import hand_out
 from overlay.upkeep.lists import plan_import
 from overlay.upkeep.reconciling import Reconciled, read_homes, reconcile
+from tests.store.commands import Folder, write_csv
 from tests.store.room import DOMESTIC, NUMBER, Room, person
+from tests.store.test_cli import supervisor
 
 MORGAN = person("Morgan", "ppu_supervisor")
 EVIL: Marker = replace(
@@ -119,3 +124,77 @@ def test_homes_are_compared_as_a_check_understands_them(room: Room, tmp_path: Pa
     assert (entry.operation, entry.reason) == (Operation.COMBINATION, "reconciled")
     assert {seen.record_id for seen in entry.records} == {"da-1", "da-5", "da-6"}
     assert b"Nowhere" not in entry.canonical()
+
+
+class TestExportCommand:
+    @pytest.fixture
+    def folder(self, tmp_path: Path) -> Folder:
+        folder = Folder(tmp_path / "data")
+        rows = [
+            {"reference": "DA-1", "category": "domestic_abuse_risk", "address": "3 Tallow Yard", "headline": "=1+1"},
+            {"reference": "T-1", "category": "temporary", "address": "5 Tallow Yard", "owner": "Night desk"},
+        ]
+        listed = write_csv(tmp_path / "in.csv", rows)
+        assert folder("markers", "import", listed, "--by", "A", "--approved-by", "B").code == 0
+        return folder
+
+    def test_a_list_goes_out_by_permission_whole_harmless_and_logged(self, folder: Folder, tmp_path: Path) -> None:
+        by, password = supervisor(folder, tmp_path)
+        out, book = tmp_path / "list.csv", tmp_path / "LIST.XLSX"
+        done = folder("markers", "export", out, "--by", by, "--password-file", password)
+        assert (done.code, done.out) == (0, f"{out}: 2 rows, OFFICIAL-SENSITIVE.\n")
+        assert out.stat().st_mode & 0o777 == 0o600
+        lines = out.read_bytes().decode("utf-8-sig").splitlines()
+        assert [line.partition(",")[0] for line in lines] == ["handling", CAVEAT, CAVEAT]
+        assert "'=1+1" in lines[1] + lines[2]
+        told = folder(
+            "markers", "export", book, "--by", by, "--password-file", "-", "--owner", "night desk", "--json",
+            stdin="three random words\n",
+        ).json  # fmt: skip
+        assert told == {"file": str(book), "markers": 1, "handling": CAVEAT}
+        sheet = load_workbook(book).active
+        assert sheet is not None
+        assert [row[1].value for row in sheet.iter_rows()] == ["reference", "T-1"]
+        entries = [entry for entry in folder.ledger() if entry.reason == "marker_export"]
+        assert [(entry.actor_role, entry.via, len(entry.records)) for entry in entries] == [
+            ("ppu_supervisor", Via.CLI, 2),
+            ("ppu_supervisor", Via.CLI, 1),
+        ]
+        with running(folder.settings()) as services:
+            account = services.access.account(by)
+            assert account is not None
+            assert {entry.actor_id for entry in entries} == {account.account_id}
+            assert services.access.sessions(account.account_id) == (), "signed out again"
+
+    def test_who_may_not_or_is_not_gets_nothing(self, folder: Folder, tmp_path: Path) -> None:
+        out = tmp_path / "list.csv"
+        officer, password = supervisor(folder, tmp_path, "ppu_officer")
+        may_not = folder("markers", "export", out, "--by", officer, "--password-file", password)
+        assert "does not hold markers.export" in may_not.refusal
+        wrong = folder("markers", "export", out, "--by", officer, "--password-file", "-", stdin="another password\n")
+        assert wrong.refusal
+        nobody = folder("markers", "export", out, "--by", "nobody", "--password-file", password)
+        assert nobody.refusal == wrong.refusal
+        odd = folder("markers", "export", out, "--by", officer, "--password-file", password, "--category", "odd")
+        assert "There is no category odd" in odd.refusal
+        nowhere = tmp_path / "none" / "list.csv"
+        assert folder("markers", "export", nowhere, "--by", officer, "--password-file", password).refusal
+        assert list(tmp_path.glob("*list.csv*")) == []
+        assert not [entry for entry in folder.ledger() if entry.reason == "marker_export"]
+
+    def test_a_second_factor_is_asked_for_and_has_to_be_there(self, folder: Folder, tmp_path: Path) -> None:
+        by, password = supervisor(folder, tmp_path)
+        text, out = password.read_text(), tmp_path / "list.csv"
+        with running(folder.settings()) as services:
+            door, now = services.door, services.now()
+            strict = replace(door, policy=replace(door.policy, second_factor_required=True))
+            begun = identity.sign_in(strict, by, text.strip(), now)
+            key = identity.new_factor(strict, begun.secret, now)[1]
+            identity.enrol(strict, begun.secret, TOTP(key).at(now - timedelta(seconds=30)), now)
+        asked = ("markers", "export", out, "--by", by)
+        done = folder(*asked, stdin=f"{text.strip()}\n{TOTP(key).now()}\n")
+        assert done.code == 0, done
+        assert done.out == f"{out}: 2 rows, OFFICIAL-SENSITIVE.\n"
+        out.unlink()
+        wrong = folder(*asked, stdin=f"{text.strip()}\n000000\n")
+        assert (wrong.code, out.exists()) == (1, False)

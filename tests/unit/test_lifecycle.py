@@ -148,6 +148,23 @@ class TestDecide:
         assert marker.state_at(later) is State.ENDED
         assert marker.state_at(later - timedelta(seconds=1)) is State.IN_FORCE
 
+    def test_an_ending_that_a_list_proposes_leaves_it_to_the_approver_to_say_who_was_told(self) -> None:
+        made = lifecycle.propose(
+            Step.END, lifecycle.end(MARKER, "not on it", "", KIND, NOW, by_list=True), MARKER, PAT, "", NOW
+        )
+        assert lifecycle.asks_if_told(made, KIND)
+        assert not lifecycle.asks_if_told(made, replace(KIND, tell_subject=False))
+        assert not lifecycle.asks_if_told(made, None)
+        assert not lifecycle.asks_if_told(proposed(), KIND)
+        assert "told" in refused("told", lifecycle.accept, made, MARKER, SAM, NOW, KIND)
+        marker = lifecycle.accept(made, MARKER, SAM, NOW, KIND, "Told by letter")
+        assert marker.ending == Ending(NOW, "not on it", "Told by letter", "Pat Officer")
+        said = lifecycle.propose(Step.END, lifecycle.end(MARKER, "over", "Tried", KIND, NOW), MARKER, PAT, "", NOW)
+        assert not lifecycle.asks_if_told(said, KIND)
+        kept = lifecycle.accept(said, MARKER, SAM, NOW, KIND, "Told by letter").ending
+        assert kept is not None
+        assert kept.told == "Tried"
+
     def test_approving_a_change_to_a_provisional_one_keeps_it(self) -> None:
         standing = replace(MARKER, provisional_until=NOW + timedelta(hours=1))
         made = lifecycle.propose(Step.AMEND, replace(standing, headline="x"), standing, PAT, "", NOW)

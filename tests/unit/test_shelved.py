@@ -86,12 +86,26 @@ def test_an_address_written_otherwise_is_not_taken_from_the_shelf(gazetteer: Gaz
     records = shelf.records_of(asked).tolist()
     assert records[1:] == [-1, -1, -1]
     assert unpack(shelf.body(records[0]))[0] == home
+    assert [shelf.record_of(*address) for address in asked] == [records[0], None, None, None]
+    assert [shelf.record_of(one.address, one.postcode) for one in HOMES[:200]] == list(range(200))
+
+
+def test_a_home_that_is_put_takes_its_reading_from_the_gazetteer(gazetteer: Gazetteer) -> None:
+    from_shelf, read = MarkedHomes(), MarkedHomes()
+    for home in (*HOMES[::2], HOMES[0]):
+        from_shelf.put(f"marker {home.premises_id}", home, gazetteer)
+        read.put(f"marker {home.premises_id}", home)
+    assert told(from_shelf) == told(read)
+    for home in HOMES[::2]:
+        assert from_shelf.written(f"marker {home.premises_id}") == read.written(f"marker {home.premises_id}")
 
 
 def test_an_empty_gazetteer_has_an_empty_shelf(tmp_path: Path) -> None:
     empty = Gazetteer.load(tmp_path, ())
     assert told(marked(HOMES[:5], empty)) == told(marked(HOMES[:5], None))
     assert empty.near_words("TALLOW") == ()
+    assert empty.shelf is not None
+    assert empty.shelf.record_of("1 Tallow Yard", None) is None
 
 
 def test_words_are_found_by_every_slip_of_one_letter(tmp_path: Path) -> None:

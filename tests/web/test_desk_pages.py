@@ -6,15 +6,22 @@ import re
 import secrets
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from markers.ledger import LedgerEntry, Operation
-from overlay.services import Services
+from markers.ledger import LedgerEntry, Operation, Via
+from markers.model import Place
+from overlay.roles import Actor
+from overlay.services import Services, running
+from overlay.settings import Settings
+from overlay.upkeep.lists import import_markers, plan_import
 from tests.conftest import Console
+from tests.store.room import NUMBER
 from tests.web.conftest import TIMEOUT_S, Visitor
 
+_LOADER = Actor("os:test", "test", "service", Via.CLI)
 FORM = {
     "category": "domestic_abuse_risk",
     "version": "0",
@@ -352,6 +359,34 @@ def test_the_control_room_learns_how_many_stand_where_and_no_more(signed_in: Cal
     assert supervisor.post("/markers/map/view", box).status_code == 403
 
 
+def test_the_control_room_sees_late_reviews_that_went_on_in_figures_alone(
+    signed_in: Callable[[str], Visitor], console: Console
+) -> None:
+    reference, today = f"LATE-{secrets.token_hex(4)}", datetime.now(UTC).date()
+    with running(Settings.read(console.environment())) as services:
+        late = [
+            replace(
+                NUMBER,
+                marker_id=secrets.token_hex(16),
+                reference=f"{reference}-{to}-{number}",
+                place=Place(phone=f"+4477009{secrets.randbelow(100_000):05}"),
+                starts_on=today - timedelta(days=100),
+                review_on=day,
+                ends_on=today + timedelta(days=100),
+            )
+            for (day, to), count in zip(services.desk.late_since(today), (6, 2), strict=True)
+            for number in range(count)
+        ]
+        import_markers(services, _LOADER, plan_import(services, late), services.now())
+    supervisor = signed_in("control_room_supervisor")
+    until(supervisor, "/control-room", r"<b>(\d+|\d+,\d+) with Head of public protection</b>")
+    page = supervisor.get("/control-room").text
+    assert re.search(r"<b>[Ff]ewer than five with Public protection supervisor</b>", page)
+    assert "Public protection’s desk has which they are" in page
+    assert "/markers?state=due" not in page
+    assert reference not in page
+
+
 def test_another_list_is_compared_and_nothing_of_it_is_kept(officer: Visitor, console: Console) -> None:
     page = officer.get("/markers/reconcile").text
     assert "Nothing of it is kept" in page
@@ -407,8 +442,12 @@ def sent_list(visitor: Visitor, rows: str, complete_of: str = "") -> str:
 
 
 def until_list(visitor: Visitor, path: str, words: str) -> None:
+    until(visitor, path, f"<b>{re.escape(words)}</b>")
+
+
+def until(visitor: Visitor, path: str, pattern: str) -> None:
     for _ in range(150):
-        if f"<b>{words}</b>" in visitor.get(path).text:
+        if re.search(pattern, visitor.get(path).text):
             return
         time.sleep(0.1)
     raise AssertionError(visitor.get(path).text)
@@ -448,6 +487,66 @@ def test_a_list_is_sent_in_looked_at_and_approved_in_part(
     again = sent_list(officer, rows)
     assert officer.post(f"{again}/turn-down", {"why": ""}).status_code == 303
     assert "Turned down" in officer.get(again).text
+
+
+def test_a_row_is_found_by_its_reference_and_what_is_ticked_stays_ticked(officer: Visitor, supervisor: Visitor) -> None:
+    name = secrets.token_hex(4)
+    rows = "".join(f'P-{name}-{n:03},domestic_abuse_risk,"{n} Zq{name} Row",victim\n' for n in range(1, 131))
+    path = sent_list(officer, rows)
+    page = supervisor.get(path).text
+    assert "Rows 1 to 100 of 130" in page
+    assert f"P-{name}-130" not in page
+    first, second = (re.findall(rf'value="(\w+-[\w-]+ P-{name}-{n})"', page)[0] for n in ("001", "002"))
+    state = {"parts": "new", "leave_out": first, "page_new": "1", "why": "as typed"}
+    page = supervisor.post(f"{path}/rows", {**state, "go": "new:2"}).text
+    assert "Rows 101 to 130 of 130" in page
+    assert f"P-{name}-130" in page
+    assert "as typed" in page
+    assert re.search(rf'name="leave_out" value="{first}" checked', page), "it is left out on another page"
+    assert second not in page
+    found = supervisor.post(f"{path}/rows", {**state, "page_new": "2", "go": "find", "find": f"p-{name}-002"}).text
+    assert re.findall(r'name="leave_out" value="([^"]+)"( checked)?', found) == [(first, " checked"), (second, "")]
+    nothing = supervisor.post(f"{path}/rows", {"go": "find", "find": "<nothing>"}).text
+    assert "&lt;nothing&gt; in its reference" in nothing
+    assert "Rows 1 to 100" in supervisor.post(f"{path}/rows", {"go": "all", "find": "x", "page_new": "no"}).text
+    sent = {"parts": "new", "leave_out": [first, second], "page_new": "2"}
+    assert supervisor.post(f"{path}/approve", sent).status_code == 303
+    until_list(supervisor, path, "Done")
+    found = supervisor.post("/markers", {"words": f"P-{name}", "state": "all", "order": "reference"}).text
+    assert f"P-{name}-003" in found
+    assert f"P-{name}-001" not in found
+    assert f"P-{name}-002" not in found
+    assert officer.post(f"{path}/rows", {"go": "new:2"}).status_code == 200, "a list that is done has no rows any more"
+
+
+def test_an_ending_that_a_list_proposes_asks_its_approver_who_was_told(
+    officer: Visitor, supervisor: Visitor, handler: Visitor
+) -> None:
+    form = fresh()
+    marker = approved(supervisor, proposed(officer, form))
+    path = sent_list(officer, "", complete_of="domestic_abuse_risk")
+    found = supervisor.post(f"{path}/rows", {"go": "find", "find": form["reference"]}).text
+    assert f"{form['reference']}</a>" in found
+    page = supervisor.get(path).text
+    others = [told for told in re.findall(r'name="leave_out" value="([^"]+)"', page) if form["reference"] not in told]
+    pages = int((re.findall(r'value="missing:(\d+)">Last', page) or ["1"])[0])
+    for number in range(2, pages + 1):
+        page = supervisor.post(f"{path}/rows", {"go": f"missing:{number}"}).text
+        told = re.findall(r'name="leave_out" value="([^"]+)"', page)
+        others += [one for one in told if form["reference"] not in one]
+    assert supervisor.post(f"{path}/approve", {"parts": "missing", "leave_out": others}).status_code == 303
+    until_list(supervisor, path, "Done")
+    proposal = re.findall(r'href="(/proposals/[^"]+)"', supervisor.get(marker).text)[0]
+    page = supervisor.get(proposal).text
+    assert "Was the subject told?" in page
+    assert "Its owner&#39;s list does not have it any more" in page
+    refused = supervisor.post(f"{proposal}/approve", {"why": "rang them", "told": ""})
+    assert refused.status_code == 422
+    assert 'href="#told"' in refused.text
+    assert "rang them" in refused.text
+    assert supervisor.post(f"{proposal}/approve", {"told": "letter"}).status_code == 303
+    assert "Told by letter" in supervisor.get(marker).text
+    assert form["reference"] not in check(handler, form["address"])
 
 
 def test_the_room_says_from_an_incident_what_moved_and_the_amendment_is_filled_in(

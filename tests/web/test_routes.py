@@ -99,6 +99,7 @@ ROUTES: dict[tuple[str, str], Route] = {
     ("GET", "/lists"): Route("markers.read"),
     ("POST", "/lists"): Route("markers.propose", {"complete_of": ""}, {"": 422}),
     ("GET", "/lists/<list_id>"): Route("markers.read", ends={"finished": 200, "absent": 404}),
+    ("POST", "/lists/<list_id>/rows"): Route("markers.read", {"go": "new:2"}, {"finished": 200, "absent": 404}),
     ("POST", "/lists/<list_id>/approve"): Route("markers.import", ends={"finished": 422, "absent": 404}),
     ("POST", "/lists/<list_id>/turn-down"): Route("markers.propose", {"why": ""}, {"finished": 422, "absent": 404}),
     ("GET", "/markers/reconcile"): Route("markers.read"),
