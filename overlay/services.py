@@ -194,7 +194,7 @@ class Services:
     def _start(cls, settings: Settings, *, follow: bool) -> Services:
         known = Configuration.read(settings)
         if settings.store_url:
-            _vet(settings.store_url, settings.store_timeout_s)
+            _vet(settings, known.area.code)
         data_folders(settings.data)
         ring = key_ring(settings)
         embedded = None if settings.store_url else EmbeddedServer(settings.data / "store")
@@ -217,8 +217,8 @@ class Services:
     ) -> Services:
         url = settings.store_url or (embedded.ensure() if embedded is not None else "")
         vault = Vault(ring, known.area.code, settings.data / "keys")
-        store = Store(url, known.area.code, vault, timeout_s=settings.store_timeout_s)
-        beside = Store(url, known.area.code, vault, timeout_s=settings.store_timeout_s)
+        timeout_s, replicas = settings.store_timeout_s, settings.confirming
+        store, beside = (Store(url, known.area.code, vault, timeout_s=timeout_s, replicas=replicas) for _ in range(2))
         anchors = anchors_of(settings, known.area.code)
         ledger_index = ledger_index_of(settings, vault)
         services = cls(
@@ -529,10 +529,10 @@ def trouble_words(error: Exception) -> str:
     return _SILENT if isinstance(error, StoreUnavailable) else "a record in the store can't be opened"
 
 
-def _vet(url: str, timeout_s: float) -> None:
-    """An external server may hold a store only when it can't lose what it acknowledged."""
+def _vet(settings: Settings, area: str) -> None:
+    """External servers may hold a store only when they can't lose what they acknowledged."""
     try:
-        found = check_external(url, timeout_s)
+        found = check_external(settings.store_url or "", settings.store_timeout_s, area, settings.confirming)
     except ServerError as error:
         raise type(error)(f"OVERLAY_STORE_URL: {error}") from error
     if not found.verified:
