@@ -70,6 +70,7 @@ def _check_sentinels(url: StoreUrl, timeout_s: float, replicas: int, vet: Vet) -
             with client_of(node, url.to_sentinel, timeout_s, tls=url.tls) as client:
                 state: Any = client.sentinel_master(url.service)
                 known: Any = client.sentinel_slaves(url.service)
+                notes += _no_quorum(node, client, url.service)
         except redis.ResponseError as error:
             raise Unfit(
                 f"the Sentinel {_name(node)} does not tell of {url.service} ({_one_line(error)}): check the service's "
@@ -85,6 +86,15 @@ def _check_sentinels(url: StoreUrl, timeout_s: float, replicas: int, vet: Vet) -
         raise NotThere(f"only {len(found)} of {len(url.nodes)} Sentinels answer: start them, or check the store's URL")
     primary = max(found)[1]
     return notes + _check_servers(url, primary, sorted(others - {primary}), timeout_s, replicas, vet)
+
+
+def _no_quorum(node: Node, client: redis.Redis, service: str) -> list[str]:
+    """A Sentinel that could not replace a lost primary at this moment; nothing acknowledged is lost by that."""
+    try:
+        client.sentinel_ckquorum(service)
+    except redis.ResponseError as error:
+        return [f"the Sentinel {_name(node)} says of a failover: {_one_line(error)}"]
+    return []
 
 
 def _refuse_hasty(node: Node, state: dict[str, Any]) -> None:

@@ -1,0 +1,223 @@
+"""A primary killed, restarted at once, frozen or cut off while programs write: nothing acknowledged is lost or doubled.
+
+`FAILOVERS=100` kills and quick restarts a hundred times each and says how long writing stood still (`make faults`).
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import statistics
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from markers.store import Commit, Committed, Moved, Store, StoreUnavailable, Write
+from markers.vault import KeyRing, Vault
+from tests.conftest import REPOSITORY
+from tests.faults.fleet import SENTINELS, SentinelFleet, Server, source, started, wait_for
+from tests.faults.writer import COLLECTION
+
+FAILOVERS = int(os.environ.get("FAILOVERS", "2"))
+WRITERS = 3
+AREA = "quill"
+
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(240 + 60 * FAILOVERS), pytest.mark.xdist_group("fleet")]
+
+
+@pytest.fixture(scope="module")
+def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SentinelFleet]:
+    with started(lambda: SentinelFleet.start(tmp_path_factory.mktemp("f") / "fleet")) as fleet:
+        yield fleet
+
+
+@dataclass
+class Writers:
+    """Programs that write to one area, and what they were told is done."""
+
+    url: str
+    folder: Path
+    area: str
+    replicas: int = 1
+    processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    _read: dict[Path, int] = field(default_factory=dict)
+    _kept: dict[str, float] = field(default_factory=dict)
+
+    def __enter__(self) -> Writers:
+        self.folder.mkdir()
+        self.ring = KeyRing.create(self.folder / "keys")
+        given = (self.url, self.area, str(self.folder / "keys"))
+        for number in range(WRITERS):
+            name = f"w{number}"
+            command = (sys.executable, "-m", "tests.faults.writer", *given, str(self.folder / f"{name}.journal"), name)
+            self.processes.append(
+                subprocess.Popen([*command, str(self.replicas)], stdin=subprocess.PIPE, cwd=REPOSITORY)
+            )
+        wait_for(lambda: len(self.acknowledged()) > 20)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for process in self.processes:
+            process.communicate(timeout=20)
+
+    def acknowledged(self) -> dict[str, float]:
+        """Name and time of everything that was acknowledged."""
+        for path in self.folder.glob("*.journal"):
+            with path.open("rb") as journal:
+                journal.seek(self._read.get(path, 0))
+                lines = journal.read()
+            whole = lines[: lines.rfind(b"\n") + 1]
+            self._read[path] = self._read.get(path, 0) + len(whole)
+            for name, at, _ in (line.split() for line in whole.decode().splitlines()):
+                self._kept[name] = float(at)
+        return self._kept
+
+    def killed(fleet: SentinelFleet, primary: Server, chance: random.Random) -> None:
+    primary.kill()
+    wait_for(lambda: fleet.primary() is not primary)
+    time.sleep(chance.uniform(0, 1))
+    primary.start()
+
+
+def restarted_at_once(fleet: SentinelFleet, primary: Server, chance: random.Random) -> None:
+    primary.kill()
+    time.sleep(chance.uniform(0, 0.4))
+    primary.start()
+    wait_for(lambda: fleet.primary() is not primary)
+
+
+def test_killed_and_restarted_at_once_under_load(fleet: SentinelFleet, tmp_path: Path) -> None:
+    seed = random.randrange(2**32)
+    chance = random.Random(seed)
+    print(f"seed {seed}")
+    rounds: dict[str, list[float]] = {}
+    with Writers(fleet.url, tmp_path / "w", AREA) as writers:
+        for number in range(2 * FAILOVERS):
+            fault = (killed, restarted_at_once)[number % 2]
+            primary = fleet.wait_whole()
+            time.sleep(chance.uniform(0, 0.5))
+            at = time.time()
+            fault(fleet, primary, chance)
+            rounds.setdefault(fault.__name__, []).append(writers.stood_still(at))
+            fleet.wait_whole()
+            assert fleet.replication(primary)["role"] == "slave", "it comes back as a replica"
+    acknowledged, lost, doubled = writers.count()
+    for name, times in rounds.items():
+        p95 = statistics.quantiles(times, n=20, method="inclusive")[-1] if len(times) > 1 else times[0]
+        print(f"{name}: {len(times)} rounds, back after p50 {statistics.median(times):.2f} s, p95 {p95:.2f} s")
+    print(f"{acknowledged} acknowledged, {lost} lost, {doubled} doubled")
+    assert (lost, doubled) == (0, 0)
+    assert acknowledged > 50 * FAILOVERS
+
+
+def test_a_frozen_primary_is_replaced_and_what_it_says_when_it_thaws_counts_for_nothing(
+    fleet: SentinelFleet, tmp_path: Path
+) -> None:
+    """Every replica confirms here: with fewer, one that still follows the old primary could speak for it."""
+    with Writers(fleet.url, tmp_path / "w", "frozen", replicas=2) as writers:
+        for frozen_s in (0.6, 4.0):
+            primary = fleet.wait_whole()
+            primary.freeze()
+            time.sleep(frozen_s)
+            at = time.time()
+            primary.thaw()
+            print(f"frozen for {frozen_s:g} s: back {writers.stood_still(at):.2f} s later")
+            fleet.wait_whole()
+    acknowledged, lost, doubled = writers.count()
+    print(f"{acknowledged} acknowledged, {lost} lost, {doubled} doubled")
+    assert (lost, doubled) == (0, 0)
+
+
+def test_a_commit_is_acknowledged_only_with_its_replicas(fleet: SentinelFleet, tmp_path: Path) -> None:
+    """Sent again on a connection of its own it writes nothing new, and `WAITAOF` alone would call that confirmed."""
+    primary = fleet.wait_whole()
+    replicas = [node for node in fleet.nodes if node is not primary]
+    vault = Vault(KeyRing.create(tmp_path / "keys"), "alone")
+    store, again = (Store(fleet.url, "alone", vault, timeout_s=0.5, replicas=2) for _ in range(2))
+    store.bind()
+    again.bind()
+    commit = Commit("once", {}, (Write("journal", "a", 0, b"a"),), (b"entry",))
+    replicas[0].freeze()
+    try:
+        for one in (store, again, store):
+            with pytest.raises(StoreUnavailable, match="2 replicas did not confirm"):
+                one.commit(commit)
+        with pytest.raises(StoreUnavailable, match="2 replicas did not confirm"):
+            store.commit(Commit("nothing", {}))
+    finally:
+        replicas[0].thaw()
+    done = wait_for(lambda: acknowledged(again, commit))
+    assert done.repeated
+    assert [entry.entry for entry in store.ledger()] == [b"entry"]
+    store.close()
+    again.close()
+
+
+def acknowledged(store: Store, commit: Commit) -> Committed | Moved | None:
+    try:
+        return store.commit(commit)
+    except StoreUnavailable:
+        return None
+
+
+def test_copies_are_read_anew_from_another_primary(fleet: SentinelFleet, tmp_path: Path) -> None:
+    """What one primary told before it was lost may never have reached the next."""
+    vault = Vault(KeyRing.create(tmp_path / "keys"), "anew")
+    store = Store(fleet.url, "anew", vault, timeout_s=0.5, replicas=1)
+    store.commit(Commit("one", {}, (Write("journal", "a", 0, b"a"),)))
+    at = store.load("journal").position
+    assert isinstance(store.commit(Commit("two", {"journal": at})), Committed)
+    assert not store.changes("journal", at).reload
+
+    primary = fleet.wait_whole()
+    primary.kill()
+    wait_for(lambda: fleet.primary() is not primary)
+    primary.start()
+    moved = wait_for(lambda: acknowledged(store, Commit("three", {"journal": at})))
+    assert isinstance(moved, Moved)
+    assert moved.changes["journal"].reload
+    assert store.changes("journal", at).reload
+    assert store.load("journal").position == at
+    assert isinstance(wait_for(lambda: acknowledged(store, Commit("four", {"journal": at}))), Committed)
+    store.close()
+
+
+@pytest.fixture
+def linked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SentinelFleet]:
+    with started(lambda: SentinelFleet.start(tmp_path_factory.mktemp("f") / "fleet", proxied=True)) as fleet:
+        yield fleet
+
+
+def test_links_are_cut_and_nothing_acknowledged_is_lost(linked: SentinelFleet, tmp_path: Path) -> None:
+    """First only the replicas are cut off, then the Sentinels too: another takes over, and the old one still listens."""
+    with Writers(linked.url, tmp_path / "w", AREA) as writers:
+        primary = linked.wait_whole()
+        link = linked.proxies[primary.port]
+        others = [source(number) for number, node in enumerate(linked.nodes) if node is not primary]
+        link.cut(*others)
+        time.sleep(1)
+        before = len(writers.acknowledged())
+        time.sleep(1.5)
+        assert len(writers.acknowledged()) == before, "nothing is acknowledged that no replica has"
+        link.heal()
+        print(f"replicas back: {writers.stood_still(time.time()):.2f} s")
+        assert linked.wait_whole() is primary
+
+        at = time.time()
+        link.cut(*others, SENTINELS)
+        wait_for(lambda: linked.primary() is not primary)
+        print(f"cut off: back after {writers.stood_still(at):.2f} s")
+        time.sleep(1)
+        link.heal()
+        linked.wait_whole()
+        assert linked.replication(primary)["role"] == "slave"
+    acknowledged, lost, doubled = writers.count()
+    print(f"{acknowledged} acknowledged, {lost} lost, {doubled} doubled")
+    assert (lost, doubled) == (0, 0)
+
