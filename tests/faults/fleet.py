@@ -180,6 +180,8 @@ class SentinelFleet(Fleet):
             sentinel.start()
         fleet.nodes[0].start()
         wait_for(lambda: fleet.replication(fleet.nodes[0])["role"] == "master")
+        for sentinel in fleet.sentinels:  # they look at replicas each second, not each ten: rounds follow faster
+            wait_for(lambda sentinel=sentinel: fleet.ask(sentinel, "SENTINEL", "DEBUG", "INFO-PERIOD", "1000"))
         for node in fleet.nodes[1:]:
             node.start()
         fleet.wait_whole(replicas)
