@@ -8,9 +8,11 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import random
 import re
 import secrets
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -23,7 +25,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from tests.conftest import REPOSITORY, free_port
+from tests.conftest import REPOSITORY
 from tests.faults.proxy import Proxy
 
 DEPLOY = REPOSITORY / "config" / "deploy"
@@ -151,11 +153,11 @@ class SentinelFleet(Fleet):
     ) -> SentinelFleet:
         fleet = cls(folder)
         fleet.write_shared()
-        ports = [free_port() for _ in range(replicas + 1)]
+        ports = [quiet_port() for _ in range(replicas + 1)]
         if proxied:
             fleet.proxies = {port: Proxy(port) for port in ports}
         known = [fleet.proxies[port].port if proxied else port for port in ports]
-        sentinel_ports = [free_port() for _ in range(3)]
+        sentinel_ports = [quiet_port() for _ in range(3)]
         for port in sentinel_ports:
             apart = f"bind-source-addr {SENTINELS}\nsentinel announce-ip 127.0.0.1\n" if proxied else ""
             server = fleet.add("sentinel", "sentinel.conf", port, sentinel_extra + apart)
@@ -250,12 +252,14 @@ class ClusterFleet(Fleet):
         fleet = cls(folder)
         fleet.write_shared()
         for _ in range(3 * (1 + replicas)):
-            port = free_port()
-            more = f"cluster-port {free_port()}\n{extra}"
+            port = quiet_port()
+            more = f"cluster-port {quiet_port()}\n{extra}"
             fleet.nodes.append(fleet.add("cluster", "cluster.conf", port, more))
         for node in fleet.nodes:
             node.start()
         ids = [wait_for(lambda node=node: fleet.ask(node, "CLUSTER", "MYID")) for node in fleet.nodes]
+        for number, node in enumerate(fleet.nodes):
+            fleet.ask(node, "CLUSTER", "SET-CONFIG-EPOCH", str(number + 1))
         first, *others = fleet.nodes
         for node in others:
             bus = re.search(r"cluster-port (\d+)", node.conf.read_text())
@@ -264,7 +268,6 @@ class ClusterFleet(Fleet):
         for number in range(3):
             begin, end = slots * number // 3, slots * (number + 1) // 3 - 1
             fleet.ask(fleet.nodes[number], "CLUSTER", "ADDSLOTSRANGE", str(begin), str(end))
-            fleet.ask(fleet.nodes[number], "CLUSTER", "SET-CONFIG-EPOCH", str(number + 1))
         wait_for(lambda: all(fleet.facts(node)["cluster_known_nodes"] == str(len(ids)) for node in fleet.nodes))
         for number, node in enumerate(fleet.nodes[3:]):
             wait_for(lambda node=node, to=ids[number % 3]: fleet.ask(node, "CLUSTER", "REPLICATE", to))
@@ -301,6 +304,14 @@ class ClusterFleet(Fleet):
             return len(primaries) == 3 and all(one["connected_slaves"] == replicas for one in primaries)
 
         wait_for(whole, 60)
+
+
+def quiet_port() -> int:
+    """A free port that no connection going out takes while its server is down for a moment."""
+    while True:
+        port = random.randrange(11_000, 32_000)
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
 
 
 def source(number: int) -> str:
