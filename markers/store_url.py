@@ -52,9 +52,8 @@ class StoreUrl:
                 raise ValueError(f"the store's URL is not one of {SHAPES}")
             return cls("alone", tls=url.startswith("rediss://"))
         kind: Literal["sentinel", "cluster"] = "sentinel" if found[2] == "sentinel" else "cluster"
-        hosts, slash, rest = url[found.end() :].partition("/")
-        named, _, query = rest.partition("?") if slash else ("", "", hosts.partition("?")[2])
-        hosts = hosts.partition("?")[0]
+        places, _, query = url[found.end() :].partition("?")
+        hosts, _, named = places.partition("/")
         account, at, hosts = hosts.rpartition("@") if "@" in hosts else ("", "", hosts)
         user, _, password = account.partition(":")
         options = dict(parse_qsl(query))

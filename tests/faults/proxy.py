@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import socket
+import ssl
 import threading
+from pathlib import Path
 
 
 class Proxy:
@@ -82,6 +85,41 @@ class Proxy:
             held = source in self._cut
             self._changed.wait_for(lambda: self._stopped or source not in self._cut)
             return held
+
+
+class Encrypted(threading.Thread):
+    """Takes TLS on a free port of 127.0.0.1 and passes what is in it on to `target`."""
+
+    def __init__(self, target: int, cert: Path, key: Path) -> None:
+        super().__init__(daemon=True)
+        self._target, self._loop = target, asyncio.new_event_loop()
+        self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self._context.load_cert_chain(cert, key)
+        self._listening = socket.create_server(("127.0.0.1", 0))
+        self.port = int(self._listening.getsockname()[1])
+        self.start()
+
+    def run(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        self._loop.run_until_complete(asyncio.start_server(self._serve, sock=self._listening, ssl=self._context))
+        self._loop.run_forever()
+
+    def stop(self) -> None:
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self.join()
+        self._listening.close()
+
+    async def _serve(self, near_in: asyncio.StreamReader, near_out: asyncio.StreamWriter) -> None:
+        far_in, far_out = await asyncio.open_connection("127.0.0.1", self._target)
+        await asyncio.gather(_pass_on(near_in, far_out), _pass_on(far_in, near_out))
+
+
+async def _pass_on(begin: asyncio.StreamReader, end: asyncio.StreamWriter) -> None:
+    with contextlib.suppress(OSError):
+        while data := await begin.read(65536):
+            end.write(data)
+            await end.drain()
+    end.close()
 
 
 def _peer(end: socket.socket) -> str:

@@ -8,14 +8,17 @@ from pathlib import Path
 
 import pytest
 
+from markers.server import check_external
 from markers.store import Commit, Committed, Store, StoreUnavailable, Write
 from markers.vault import KeyRing, Vault
 from overlay.identity import Counters
 from overlay.identity.counters import PASSWORD_TRIES
 from tests.faults.fleet import ClusterFleet, started, wait_for
+from tests.faults.proxy import Encrypted
 from tests.faults.writers import Writers, say
+from tests.web.test_tls import certificate
 
-pytestmark = [pytest.mark.faults, pytest.mark.timeout(240), pytest.mark.xdist_group("cluster")]
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(240)]
 
 
 @pytest.fixture(scope="module")
@@ -111,6 +114,28 @@ def test_a_frozen_node_says_nothing_that_counts(cluster: ClusterFleet, tmp_path:
         say(f"frozen: back after {writers.stood_still(at):.2f} s")
         cluster.wait_whole(1)
     assert writers.count()[1:] == (0, 0)
+
+
+def test_every_node_that_the_cluster_names_is_spoken_to_in_tls(tmp_path: Path) -> None:
+    """The one node announces a port that takes nothing else; its certificate is believed by its authority alone."""
+    cert, key = certificate(tmp_path)
+    with started(lambda: ClusterFleet.start(tmp_path / "fleet")) as fleet:
+        front = Encrypted(fleet.holder("quill").port, cert, key)
+        try:
+            fleet.ask(fleet.holder("quill"), "CONFIG", "SET", "cluster-announce-port", str(front.port))
+            hosts = f"overlay:{fleet.passwords['OVERLAY']}@127.0.0.1:{front.port}"
+            url = f"rediss+cluster://{hosts}?ssl_ca_certs={cert}"
+            assert check_external(url, 2, "quill").note
+            vault = Vault(KeyRing.create(tmp_path / "keys"), "quill")
+            store = Store(url, "quill", vault, timeout_s=2)
+            assert isinstance(store.commit(Commit("a", {}, (Write("journal", "a", 0, b"a"),))), Committed)
+            assert [record.plain for record in store.load("journal").records] == [b"a"]
+            store.close()
+            for wrong in (url.replace("rediss", "redis").partition("?")[0], url.partition("?")[0]):
+                with pytest.raises(StoreUnavailable):
+                    Store(wrong, "quill", vault, timeout_s=0.5).bind()
+        finally:
+            front.stop()
 
 
 def test_a_cluster_that_is_down_is_said(tmp_path: Path) -> None:

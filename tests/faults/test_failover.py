@@ -22,7 +22,7 @@ from tests.faults.writers import Writers, say
 FAILOVERS = int(os.environ.get("FAILOVERS", "1"))
 AREA = "quill"
 
-pytestmark = [pytest.mark.faults, pytest.mark.timeout(240 + 60 * FAILOVERS), pytest.mark.xdist_group("fleet")]
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(240 + 60 * FAILOVERS)]
 
 
 @pytest.fixture(scope="module")
@@ -139,6 +139,30 @@ def test_copies_are_read_anew_from_another_primary(fleet: SentinelFleet, tmp_pat
     assert store.load("journal").position == at
     assert isinstance(wait_for(lambda: acknowledged(store, Commit("four", {"journal": at}))), Committed)
     store.close()
+
+
+def test_all_of_them_killed_at_once_and_the_one_that_was_primary_comes_back_last(
+    fleet: SentinelFleet, tmp_path: Path
+) -> None:
+    """One replica lacks what the others have; none may be chosen before the primary is there and has filled them."""
+    with Writers(fleet.url, tmp_path / "w", "power") as writers:
+        primary = fleet.wait_whole()
+        behind, *others = [node for node in fleet.nodes if node is not primary]
+        behind.freeze()
+        time.sleep(1.5)
+        for server in (*fleet.nodes, *fleet.sentinels):
+            server.kill()
+        before = len(writers.acknowledged())
+        for server in (*fleet.sentinels, behind, *others):
+            server.start()
+        time.sleep(3)
+        assert len(writers.acknowledged()) == before, "nobody else took over"
+        primary.start()
+        say(f"the last one of all is started: back after {writers.stood_still(time.time()):.2f} s")
+        assert fleet.wait_whole() is primary
+    acknowledged, lost, doubled = writers.count()
+    say(f"{acknowledged} acknowledged, {lost} lost, {doubled} doubled")
+    assert (lost, doubled) == (0, 0)
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from tests.faults.fleet import SentinelFleet, started, wait_for
 from tests.faults.test_console_killed import Caller, hit_address, ledger
 from tests.faults.writers import say
 
-pytestmark = [pytest.mark.faults, pytest.mark.timeout(240), pytest.mark.xdist_group("fleet")]
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(240)]
 
 
 @pytest.fixture
@@ -102,6 +102,10 @@ def test_two_web_hosts_on_one_store_and_a_failover_under_their_calls(
     assert missing == "none", "every answer is in the ledger, those of the outage replayed"
     assert check(second, token, added)["status"] == "hit"
     assert json.loads(second.run("check", added, "--json").stdout)["status"] == "hit"
+
+    # A rotation uses what nothing else does of what the store's user may do.
+    assert json.loads(first.run("keys", "rotate", "--json").stdout)["key_id"]
+    assert json.loads(first.run("keys", "check", "--json").stdout)["unopened"] == []
 
 
 def back(caller: Caller, begun: int) -> bool:
