@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -20,6 +21,8 @@ from redis.retry import Retry
 from markers.primary import Primary
 from markers.store_url import Node, StoreUrl
 
+LATEST_S: Final = 0.95
+"""An answer later than this after the replicas were counted proves nothing: another may be primary by then."""
 _CONFIRMED_WITHIN: Final = 0.45
 """The part of a wait that replicas are given to receive a write, and again to have it on their disks."""
 
@@ -69,17 +72,18 @@ class Lines:
         whether this server and as many replicas as were asked for have on their disks what it wrote. A command that
         wrote nothing proves nothing by that: the server then answers for the connection's last write, or for none.
         """
+        confirmed = confirmed and self._replicas > 0
+        least, counted_at = self._least() if confirmed else (0, 0.0)
         line = self._take()
         if under and _history(line) != under:
             self._give_back(line)
             raise OtherHistory
         timeout_s = self._timeout_s if timeout_s is None else timeout_s
-        confirmed = confirmed and self._replicas > 0
-        sent = _packed(command) + self._asks(timeout_s) * confirmed
+        sent = _packed(command) + (_asks(least, timeout_s) if confirmed else b"")
         try:
             line.send_packed_command((sent,), check_health=False)
             reply = _read(line, timeout_s)
-            safe = self._confirmed(line, timeout_s) if confirmed else True
+            safe = _confirmed(line, least, timeout_s) if confirmed else True
             if isinstance(reply, ResponseError):
                 raise reply
         except _ELSEWHERE:
@@ -93,23 +97,18 @@ class Lines:
                 raise redis.exceptions.ConnectionError("closed") from None
             raise
         self._give_back(line)
-        if not safe and self._primary is not None:
-            self._primary.doubt()  # one that was replaced without knowing it finds none
+        if confirmed and self._primary is not None:
+            safe = safe and time.monotonic() - counted_at < LATEST_S
+            if not safe:
+                self._primary.doubt()  # one that was replaced without knowing it finds too few
         return (reply, safe) if confirmed else reply
 
-    def _asks(self, timeout_s: float) -> bytes:
-        """Two questions behind the write. `WAITAOF` alone would be asked too early: it reaches the replica together
-        with the write, is answered before that is on the disk, and next a second later."""
-        within = b"%d" % max(1, round(timeout_s * _CONFIRMED_WITHIN * 1000))
-        replicas = b"%d" % self._replicas
-        return _packed((b"WAIT", replicas, within)) + _packed((b"WAITAOF", b"1", replicas, within))
-
-    def _confirmed(self, line: Any, timeout_s: float) -> bool:
-        _read(line, timeout_s)
-        match _read(line, timeout_s):
-            case [int(own), int(replicas)]:
-                return own >= 1 and replicas >= self._replicas
-        return False
+    def _least(self) -> tuple[int, float]:
+        """How many replicas must confirm, and when that was asked."""
+        if self._primary is None:
+            return self._replicas, 0.0
+        heirs, counted_at = self._primary.heirs()
+        return max(self._replicas, heirs), counted_at
 
     def history(self) -> str:
         """The id of the history of the server that takes writes now; "" where one server is all there is."""
@@ -250,6 +249,21 @@ def pool_to(url: str, area: str, timeout_s: float, *, proven: bool = False) -> r
     primary = Primary(read, area, timeout_s)
     kind = _ProvenTls if read.tls else _ProvenPlain
     return redis.ConnectionPool(connection_class=kind, primary=primary, **read.to_node, **shared)
+
+
+def _asks(replicas: int, timeout_s: float) -> bytes:
+    """Two questions behind the write. `WAITAOF` alone would be asked too early: it reaches the replica together with
+    the write, is answered before that is on the disk, and next a second later."""
+    within = b"%d" % max(1, round(timeout_s * _CONFIRMED_WITHIN * 1000))
+    return _packed((b"WAIT", b"%d" % replicas, within)) + _packed((b"WAITAOF", b"1", b"%d" % replicas, within))
+
+
+def _confirmed(line: Any, least: int, timeout_s: float) -> bool:
+    _read(line, timeout_s)
+    match _read(line, timeout_s):
+        case [int(own), int(replicas)]:
+            return own >= 1 and replicas >= least
+    return False
 
 
 def _packed(command: Sequence[bytes]) -> bytes:
