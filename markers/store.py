@@ -13,9 +13,9 @@ Everything of an area lies under `wmo:{AREA}:`, one hash slot, so one commit may
     proof              which key ring the area was sealed with
     told               nothing: written to have everything before it confirmed by replicas
 
-Where replicas stand behind the store (markers/primary.py), `replicas` says how many of them at least must have a write on
-their disks before it is acknowledged; a short count is a `StoreUnavailable`, the write itself may stay. What a process
-has read of one primary's history it never goes on from on another's: `changes` and `commit` then say `reload`.
+Where replicas stand behind the store (markers/primary.py), `replicas` says how many of them at least must have a write
+on their disks before it is acknowledged; a short count is a `StoreUnavailable`, the write itself may stay. What a
+process has read of one primary's history it never goes on from on another's: `changes` and `commit` say `reload`.
 
 Nothing here retries. A `StoreUnavailable` from `commit` after the command was sent means the outcome is unknown: the
 same `Commit` may be sent again and is done once.

@@ -68,7 +68,7 @@ def test_two_areas_on_two_nodes_are_served_at_once(cluster: ClusterFleet, tmp_pa
 
 def test_a_node_that_was_not_asked_points_to_the_right_one(cluster: ClusterFleet, tmp_path: Path) -> None:
     """The connection is to the node of another area at first, and each later command goes where the slot is."""
-    store = store_of(cluster, "pointed", tmp_path)
+    store = Store(cluster.url, "pointed", Vault(KeyRing.create(tmp_path / "keys"), "pointed"), timeout_s=0.5)
     wrong = next(node for node in cluster.nodes[:3] if node is not cluster.holder("pointed"))
     primary = store._lines._primary
     assert primary is not None
