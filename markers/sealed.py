@@ -126,6 +126,7 @@ class SealedStore(Store):
         keys = (self._positions, self._second)
         match self._run("rotation", keys, (self._bound(), step.encode(), *(key_id.encode() for key_id in key_ids))):
             case [b"to", to]:
+                self.settle()
                 return bytes(to).decode("ascii")
         raise StoreBehind("the store is not the one this process started with; a person has to decide")
 
@@ -144,7 +145,9 @@ class SealedStore(Store):
         for entry, blob in entries:
             parts = entry.resealed(blob)
             arguments += (b"%d" % entry.sequence, b"%d" % len(parts), *parts)
-        return int(self._run("copy_ledger", (self._second,), arguments, timeout_s=self.timeout_s + 1))
+        last = int(self._run("copy_ledger", (self._second,), arguments, timeout_s=self.timeout_s + 1))
+        self.settle()
+        return last
 
     def swap_ledger(self) -> bool:
         """Put the second ledger in the place of the first; False while it is too far behind.
@@ -154,6 +157,7 @@ class SealedStore(Store):
         keys = (self._positions, self._ledger, self._second)
         match self._run("swap_ledger", keys, (self._bound(), b"%d" % _TAKEN_OVER), timeout_s=self.timeout_s + 1):
             case [b"swapped"]:
+                self.settle()
                 return True
             case [b"behind"]:
                 return False
@@ -188,6 +192,7 @@ class SealedStore(Store):
     def _put_back(self, key: bytes, changes: Sequence[tuple[bytes, bytes, bytes]]) -> int:
         arguments = [part for change in changes for part in change]
         done: Any = self._run("reseal", (key,), arguments, timeout_s=self.timeout_s + 1)
+        self.settle()
         return int(done)
 
 

@@ -106,6 +106,7 @@ class Sealer:
             for record in self._entries(tree.size, anchor.size - tree.size):
                 beyond.append(leaf_hash(record.entry))
             _same(beyond, anchor)
+        self._store.settle()  # what is anchored must not be what only one server has
         self._tree, self._last = tree, last
         return tree
 

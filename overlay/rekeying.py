@@ -62,7 +62,8 @@ def sealed(settings: Settings) -> Iterator[Sealed]:
     embedded = None if settings.store_url else EmbeddedServer(settings.data / "store")
     try:
         url = settings.store_url or (embedded.ensure() if embedded is not None else "")
-        store = SealedStore(url, known.area.code, vault, timeout_s=max(settings.store_timeout_s, 2.0))
+        timeout_s = max(settings.store_timeout_s, 2.0)
+        store = SealedStore(url, known.area.code, vault, timeout_s=timeout_s, replicas=settings.confirming)
         try:
             yield Sealed(settings, url, store, vault, Spool(settings.data / "spool", vault))
         finally:

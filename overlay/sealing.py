@@ -121,7 +121,8 @@ def main() -> None:
         try:
             if store is None:
                 url = settings.store_url or (embedded.ensure() if embedded is not None else "")
-                store = Store(url, area, vault, timeout_s=max(settings.store_timeout_s, _EACH_S))
+                timeout_s = max(settings.store_timeout_s, _EACH_S)
+                store = Store(url, area, vault, timeout_s=timeout_s, replicas=settings.confirming)
             sealer = sealer or Sealer(store, signing_key(settings, store, anchors), anchors, index)
             more = sealer.step(datetime.now(UTC))
             told = SealerState("signing", "")

@@ -197,7 +197,7 @@ class Services:
     @classmethod
     def _start(cls, settings: Settings, *, follow: bool, from_snapshot: bool) -> Services:
         known = Configuration.read(settings)
-        unreached = _vetted(settings, from_snapshot=from_snapshot)
+        unreached = _vetted(settings, known.area.code, from_snapshot=from_snapshot)
         data_folders(settings.data)
         ring = key_ring(settings)
         embedded = None if settings.store_url else EmbeddedServer(settings.data / "store")
@@ -224,8 +224,8 @@ class Services:
         cls, settings: Settings, known: Configuration, ring: KeyRing, embedded: EmbeddedServer | None, url: str
     ) -> Services:
         vault = Vault(ring, known.area.code, settings.data / "keys")
-        store = Store(url, known.area.code, vault, timeout_s=settings.store_timeout_s)
-        beside = Store(url, known.area.code, vault, timeout_s=settings.store_timeout_s)
+        timeout_s, replicas = settings.store_timeout_s, settings.confirming
+        store, beside = (Store(url, known.area.code, vault, timeout_s=timeout_s, replicas=replicas) for _ in range(2))
         anchors = anchors_of(settings, known.area.code)
         ledger_index = ledger_index_of(settings, vault)
         services = cls(
@@ -323,7 +323,7 @@ class Services:
             if self.embedded.ensure() != self.store_url:
                 raise ServerError("the store listens elsewhere than it did: start the console again")
         else:
-            _vet(self.store_url, self.settings.store_timeout_s)
+            _vet(self.settings, self.area.code)
         self.mind_fence()
         self._load_anew()
         self.store.resting = None
@@ -606,12 +606,12 @@ def _books(policy: Policy, definitions: tuple[Definition, ...]) -> dict[str, tup
     }
 
 
-def _vetted(settings: Settings, *, from_snapshot: bool) -> ServerError | None:
+def _vetted(settings: Settings, area: str, *, from_snapshot: bool) -> ServerError | None:
     """Refuse an external server that loses records; why it can't be reached, where something may stand in for it."""
     if not settings.store_url:
         return None
     try:
-        _vet(settings.store_url, settings.store_timeout_s)
+        _vet(settings, area)
     except UnsafeServer:
         raise
     except ServerError as error:
@@ -636,10 +636,10 @@ def _reached(embedded: EmbeddedServer, *, from_snapshot: bool) -> tuple[str, Ser
     return embedded.url, unreached
 
 
-def _vet(url: str, timeout_s: float) -> None:
-    """An external server may hold a store only when it can't lose what it acknowledged."""
+def _vet(settings: Settings, area: str) -> None:
+    """External servers may hold a store only when they can't lose what they acknowledged."""
     try:
-        found = check_external(url, timeout_s)
+        found = check_external(settings.store_url or "", settings.store_timeout_s, area, settings.confirming)
     except ServerError as error:
         raise type(error)(f"OVERLAY_STORE_URL: {error}") from error
     if not found.verified:

@@ -6,7 +6,7 @@ import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
@@ -26,7 +26,9 @@ class Settings(BaseModel):
     """Every setting has an environment variable `OVERLAY_NAME`, or `OVERLAY_NAME_FILE` naming a file that holds it.
 
     `data` is the one folder for store, keys, gazetteer and spool. `store_url` names an external server instead of
-    the embedded one. `store_timeout_s` is the longest a check waits for the store before it says so. `tls_cert` and
+    the embedded one, Sentinels or a cluster (markers/store_url.py). `store_durability` is `local` (on the disk of the
+    server that answers) or `replicated` (on those of `store_replicas` replicas as well) before anything is
+    acknowledged. `store_timeout_s` is the longest a check waits for the store before it says so. `tls_cert` and
     `tls_key` are PEM files. `proxies` are the addresses and networks whose forwarded headers are believed.
     `threads` answer a worker's ordinary requests, `streams` is how many live connections it keeps beside them.
     `requests_per_minute` bounds what one caller may ask of each worker, checks apart. `anchors` is where signed
@@ -48,6 +50,8 @@ class Settings(BaseModel):
     streams: int = Field(default=250, ge=1, le=2000)
     store_url: str | None = None
     store_timeout_s: float = Field(default=0.3, gt=0, le=5)
+    store_durability: Literal["local", "replicated"] = "local"
+    store_replicas: int = Field(default=1, ge=1, le=9)
     anchors: Path | None = None
     tls_cert: Path | None = None
     tls_key: Path | None = None
@@ -75,6 +79,11 @@ class Settings(BaseModel):
             first = error.errors()[0]
             name = ".".join(str(part) for part in first["loc"])
             raise SettingsError(f"Setting {name} (OVERLAY_{name.upper()}): {first['msg']}.") from error
+
+    @property
+    def confirming(self) -> int:
+        """How many replicas must have a write on their disks before it is acknowledged."""
+        return self.store_replicas if self.store_durability == "replicated" else 0
 
     @property
     def anchors_folder(self) -> Path:
@@ -120,8 +129,17 @@ def _variable(environment: Mapping[str, str], name: str) -> str | None:
 
 def _from_file(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return _flat(tomllib.loads(path.read_text(encoding="utf-8")))
     except (FileNotFoundError, NotADirectoryError):
         return {}  # whether the folder can be used is said where it is made
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise SettingsError(f"{path}: {error}.") from error
+
+
+def _flat(table: Mapping[str, Any]) -> dict[str, Any]:
+    """`[store] durability = ...` is another way to write `store_durability = ...`."""
+    flat: dict[str, Any] = {}
+    for name, value in table.items():
+        within = value if isinstance(value, dict) else {}
+        flat |= {f"{name}_{part}": below for part, below in within.items()} if within else {name: value}
+    return flat

@@ -9,7 +9,7 @@
 --       a write:      collection number, record id, expected version, new version, 'set' or 'erase', tokens, sealed.
 -- A record is kept as '<version> <tokens with commas>:<sealed>'.
 --
--- Replies {'done', reply}, {'repeated', reply}; or, with nothing written:
+-- Replies {'done', reply}, {'repeated', reply} (only kept longer); or, with nothing written:
 -- {'moved', {collection, position, changes or false}, ...}, {'version', collection, id, found}, {'taken', token, id},
 -- {'reused'}, {'retired'}, {'other'}, {'ahead', collection, position}, {'broken', what}.
 -- reply is 'collection=position ...|sequence ...'.
@@ -41,6 +41,7 @@ if before then
   if seen ~= fingerprint then
     return {'reused'}
   end
+  redis.call('PEXPIRE', request, kept_for)  -- a write, so that replicas can be asked to confirm what came before it
   return {'repeated', reply}
 end
 

@@ -14,6 +14,7 @@ from limits import RateLimitItem, RateLimitItemPerHour, RateLimitItemPerMinute
 from limits.errors import StorageError
 from limits.storage import RedisStorage
 
+from markers.lines_to_store import pool_to
 from overlay.identity.changes import IdentityError
 from overlay.identity.passwords import SignInBusy
 
@@ -52,13 +53,12 @@ class Counters:
     """The counters of one area. Safe to share between threads."""
 
     def __init__(self, url: str, area: str, timeout_s: float) -> None:
-        """`url` as the store's own: `unix://`, `redis://` or `rediss://`. Connects at first use."""
+        """`url` as the store's own (markers/store_url.py). Connects at first use."""
         self._storage = RedisStorage(
-            url.replace("unix://", "redis+unix://", 1) if url.startswith("unix://") else url,
+            "redis://",  # what it is told apart by; the pool knows the way, and what takes another server's place
+            connection_pool=pool_to(url, area, timeout_s),
             key_prefix=f"wmo:{{{area}}}:tries",
             wrap_exceptions=True,
-            socket_timeout=timeout_s,
-            socket_connect_timeout=timeout_s,
         )
 
     def count(self, rule: RateLimitItem, *key: str, amount: int = 1) -> int:

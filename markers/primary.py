@@ -1,0 +1,187 @@
+"""Which server takes an area's writes now: asked of the Sentinels or of the cluster, and asked again on any doubt.
+
+What they say is only where to try: a connection proves itself by its role (markers/lines_to_store.py), and under
+`replicated` durability a primary that has been replaced finds no replica to confirm what it is sent.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, Final
+
+import redis
+from redis.backoff import NoBackoff
+from redis.crc import key_slot
+from redis.retry import Retry
+
+from markers.store_url import Node, StoreUrl
+
+_LONGEST_S: Final = 0.2
+"""How long one Sentinel or node is waited for: they are near, and a check is answered within a second."""
+
+
+COUNTED_S: Final = 0.8
+"""How long what was asked is relied on, and an answer waited for in all: less than anybody takes to replace a primary
+(`down-after-milliseconds` and `cluster-node-timeout` are 1000 at least)."""
+
+
+class NoPrimary(redis.ConnectionError):
+    """Nobody can say which server takes writes now, or they say that it is down and not yet replaced."""
+
+
+class Primary:
+    """The primary of one area's keys. Safe to share between threads.
+
+    `doubts` grows each time the answer at hand was doubted, so that connections made before can be told.
+    """
+
+    def __init__(self, url: StoreUrl, area: str, timeout_s: float) -> None:
+        self._url, self._slot = url, key_slot(f"wmo:{{{area}}}:".encode())
+        self._timeout_s = min(timeout_s, _LONGEST_S)
+        self._order = list(url.nodes)
+        self._at: Node | None = None
+        self._refused_at, self._refusal = float("-inf"), ""
+        self._able, self._counted_at = 0, float("-inf")
+        self._lock = threading.Lock()
+        self.doubts = 0
+
+    def at(self) -> Node:
+        """Host and port. Raises NoPrimary; callers that wait for one asking share its answer."""
+        asked_at = time.monotonic()
+        with self._lock:
+            if self._at is None:
+                self._look(asked_at)
+            return self._at or ("", 0)
+
+    def heirs(self) -> tuple[int, float]:
+        """How many replicas could take the primary's place now, and when that was asked (`time.monotonic`).
+
+        All of them must have a write before it is acknowledged. One that did not confirm may have taken over already:
+        the old primary does not know, and another replica that does not know either would confirm what both will
+        throw away. Raises NoPrimary.
+        """
+        asked_at = time.monotonic()
+        with self._lock:
+            if asked_at - self._counted_at > COUNTED_S:
+                before = self._at
+                self._look(asked_at)
+                if before is not None and self._at != before:
+                    self.doubts += 1  # another has become primary: connections to the one before are done with
+            return self._able, self._counted_at
+
+    def _look(self, asked_at: float) -> None:
+        if self._refused_at >= asked_at:
+            raise NoPrimary(self._refusal)
+        try:
+            ask = self._told_by_sentinels if self._url.kind == "sentinel" else self._told_by_cluster
+            self._at, self._able = ask()
+            self._counted_at = asked_at
+        except NoPrimary as error:
+            self._at, self._refused_at, self._refusal = None, time.monotonic(), str(error)
+            raise
+
+    def doubt(self, instead: Node | None = None) -> None:
+        """Ask anew before the next connection; or take `instead`, which a node of the cluster pointed to."""
+        with self._lock:
+            self._at, self._counted_at = instead, float("-inf")
+            self.doubts += 1
+
+    def _told_by_sentinels(self) -> tuple[Node, int]:
+        """The newest of what more than half of the Sentinels say; whoever keeps silent is asked last from then on."""
+        found: list[tuple[int, Node, bool, int]] = []
+        silent: list[Node] = []
+        for node in self._order:
+            told = self._ask(node, self._of_sentinel, self._url.to_sentinel)
+            if told is None:
+                silent.append(node)
+                continue
+            state, replicas = told
+            at = (str(state["ip"]), int(state["port"]))
+            found.append((int(state["config-epoch"]), at, _in_doubt(state), sum(map(_could_take_over, replicas))))
+            if 2 * len(found) > len(self._order):
+                break
+        self._order = [node for node in self._order if node not in silent] + silent
+        if 2 * len(found) <= len(self._order):
+            raise NoPrimary(f"only {len(found)} of {len(self._order)} Sentinels answer for {self._url.service}")
+        epoch, at, down, _ = max(found)
+        if down:
+            raise NoPrimary(f"the primary of {self._url.service} is down and not yet replaced")
+        return at, max(able for other, _, _, able in found if other == epoch)
+
+    def _told_by_cluster(self) -> tuple[Node, int]:
+        """What the first node that answers says; one that serves another part points on (MOVED)."""
+        learnt: list[Node] = []
+        silent: list[Node] = []
+        for node in self._order:
+            told = self._ask(node, _of_cluster, self._url.to_node)
+            if told is None:
+                silent.append(node)
+                continue
+            spans, known = told
+            at: Node | None = None
+            for first, last, *holders in spans:
+                holders = [(_text(host) or node[0], int(port)) for host, port, *_ in holders]
+                learnt += holders
+                if first <= self._slot <= last and holders:
+                    at = holders[0]
+            if at is not None:
+                # Next time others are asked first: this one may have been cut off from them with its old answer.
+                rest = [other for other in dict.fromkeys((*self._order, *learnt)) if other not in (node, *silent)]
+                self._order = [*rest, node, *silent]
+                return at, _following(known, at)
+        raise NoPrimary(f"no node of the cluster says who serves slot {self._slot}")
+
+    def _of_sentinel(self, client: redis.Redis) -> Any:
+        return client.sentinel_master(self._url.service), client.sentinel_slaves(self._url.service)
+
+    def _ask(self, node: Node, question: Callable[[redis.Redis], Any], account: dict[str, Any]) -> Any:
+        try:
+            with client_of(node, account, self._timeout_s, tls=self._url.tls) as client:
+                return question(client)
+        except (redis.RedisError, OSError):
+            return None
+
+
+def client_of(node: Node, account: dict[str, Any], timeout_s: float, *, tls: bool) -> redis.Redis:
+    """A client of one machine of a fleet, that asks once and does not wait long."""
+    return redis.Redis(
+        host=node[0],
+        port=node[1],
+        ssl=tls,
+        socket_timeout=timeout_s,
+        socket_connect_timeout=timeout_s,
+        retry=Retry(NoBackoff(), 0),
+        protocol=2,
+        driver_info=None,
+        **account,
+    )
+
+
+def _in_doubt(state: dict[str, Any]) -> bool:
+    """Whether a Sentinel takes the primary for down, or is replacing it at this moment."""
+    return any(mark in state["flags"] for mark in ("s_down", "o_down", "failover_in_progress", "disconnected"))
+
+
+def _could_take_over(replica: dict[str, Any]) -> bool:
+    """As a Sentinel chooses: up, and allowed to or in step; a primary that thawed is not asked to follow yet."""
+    if any(mark in replica["flags"] for mark in ("s_down", "o_down", "disconnected")):
+        return False
+    allowed = int(replica["slave-priority"]) > 0 or replica["master-link-status"] == "ok"
+    return allowed and bool(replica["role-reported"] == "slave")
+
+
+def _of_cluster(client: redis.Redis) -> Any:
+    ask: Any = client.execute_command
+    return ask("CLUSTER SLOTS"), ask("CLUSTER NODES")
+
+
+def _following(known: dict[str, dict[str, Any]], at: Node) -> int:
+    """How many nodes that are not given up follow the node at an address."""
+    name = next((str(one["node_id"]) for address, one in known.items() if address == f"{at[0]}:{at[1]}"), "")
+    return sum(one["master_id"] == name and "fail" not in one["flags"].split(",") for one in known.values())
+
+
+def _text(value: Any) -> str:
+    return value.decode() if isinstance(value, bytes) else str(value or "")
