@@ -12,6 +12,9 @@ the signer's name, a short hash of the key and an Ed25519 signature over the tex
 
 The leaf hashes stand in the signed text so that anybody who holds it can name the first entry that is not the one
 that was signed.
+
+The same key signs what a backup holds (markers/backup_files.py), under another first line, `overlay-backup/AREA`, so
+that neither signature can pass for the other.
 """
 
 from __future__ import annotations
@@ -36,6 +39,7 @@ from markers.merkle import HASH_BYTES, hashes
 
 _ED25519: Final = b"\1"
 _ORIGIN: Final = "overlay-ledger/"
+_BACKUP: Final = "overlay-backup/"
 _TIME: Final = "%Y-%m-%dT%H:%M:%S.%fZ"
 _NOTE: Final = re.compile(
     r"(?P<text>(?P<origin>[^\n\s]+)\n(?P<size>0|[1-9][0-9]*)\n(?P<root>[A-Za-z0-9+/]{43}=)\ntime (?P<time>[^\n ]+)\n"
@@ -151,6 +155,14 @@ class PublicKey:
         except InvalidSignature:
             raise NotSigned("its signature is not over what it says") from None
 
+    def check_backup(self, manifest: bytes, signature: bytes) -> None:
+        """Raises NotSigned unless `signature`, as `SigningKey.sign_backup` makes it, is over this very manifest."""
+        try:
+            raw = base64.b64decode(signature.strip(), validate=True)
+            _verifier(self.raw).verify(raw, _backup_text(self.origin, manifest))
+        except (ValueError, InvalidSignature):
+            raise NotSigned("it is not signed with this ledger's key") from None
+
 
 class SigningKey:
     """The private half: signs statements of one area's ledger."""
@@ -219,6 +231,14 @@ class SigningKey:
         told = Statement(self.public.origin, size, root, at, leaves, instead, by, why)
         signature = self.public._hash + self._key.sign(told.text.encode())
         return Statement(told.origin, size, root, at, leaves, instead, by, why, signature)
+
+    def sign_backup(self, manifest: bytes) -> bytes:
+        """A signature over what a backup holds: a line of base64."""
+        return base64.b64encode(self._key.sign(_backup_text(self.public.origin, manifest))) + b"\n"
+
+
+def _backup_text(origin: str, manifest: bytes) -> bytes:
+    return f"{_BACKUP}{origin.removeprefix(_ORIGIN)}\n".encode() + manifest
 
 
 def notes(text: str) -> Iterator[tuple[Statement | None, int]]:
