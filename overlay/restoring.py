@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Literal
 
 from markers.anchors import Anchors
 from markers.backup_check import Opened, check_parts, refuse_keys
@@ -35,6 +36,7 @@ from markers.fence import Fence
 from markers.ledger import LedgerEntry, Operation
 from markers.merkle import leaf_hash
 from markers.restore import RestoreStore, compare, finish, note_done, put
+from markers.sealer import ClockBehind, Sealer, SealRefused
 from markers.server import EmbeddedServer, ServerError, check_external
 from markers.spool import Spool
 from markers.store import Commit, StoreBehind
@@ -49,6 +51,8 @@ from overlay.settings import Settings
 
 _STORE = "store"
 _TIMEOUT_S = 5.0
+
+GivenUp = Literal["nothing", "undone", "stands"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +164,8 @@ def restore(
         plan, opened, waiting = _looked(here, folder, progress, older=older)
         if dry_run:
             return plan
+        if plan.older:
+            _hold_back(here, plan)
         journal = _journal(here, plan, now)
         make_folders(here.data)
         journal.write(here.data)
@@ -176,8 +182,9 @@ def restore(
         return Restored(plan, None if journal.kept is None else here.data / journal.kept, fenced)
 
 
-def give_up(settings: Settings, now: datetime) -> bool:
-    """Go back to what was there before a restore that was cut short; False when there is none."""
+def give_up(settings: Settings, now: datetime) -> GivenUp:
+    """Go back to what was there before a restore that was cut short: `undone`; `nothing` when there was none, `stands`
+    when it had done all but say so."""
     with _locked(settings) as here:
         return _give_up(here, now)
 
@@ -235,13 +242,18 @@ def _looked(here: _Here, folder: Path, progress: Progress, *, older: bool) -> tu
 
 def _plan(here: _Here, folder: Path, manifest: Manifest, known: int, unread: str | None) -> Plan:
     register = Erased(register_of(here.data).parent).all()
+    older = (
+        manifest.ledger < known
+    )  # then this machine's own knowledge holds checks back, and no anchors take its place
     return Plan(
         folder=folder,
         manifest=manifest,
         known=known,
         unread=unread,
         kept=None if here.settings.store_url or not _holds_store(here.store) else here.store,
-        anchors=not here.anchors.files() and any(name.startswith(f"{ANCHORS}/") for name in manifest.files),
+        anchors=not older
+        and not here.anchors.files()
+        and any(name.startswith(f"{ANCHORS}/") for name in manifest.files),
         gazetteer=f"{GAZETTEER}/current" in manifest.files and not (here.data / "gazetteer" / "current").exists(),
         erased=sum(register.get(name) != at for name, at in _erased(folder).items()),
     )
@@ -286,6 +298,37 @@ def _end_of_store(here: _Here) -> tuple[int, str | None]:
     if not stopped:
         raise RestoreRefused(f"The store in {here.store} is in use by another program. Wait until that has ended.")
     return end, None
+
+
+def _hold_back(here: _Here, plan: Plan) -> None:
+    """See to it that the fence will hold: what only the store there is knows is anchored before that is set aside."""
+    fence = _fence(here, None)
+    if fence.floor <= plan.manifest.ledger and plan.kept is not None:
+        server = EmbeddedServer(here.store)
+        try:
+            with contextlib.closing(_store(here, server.ensure())) as store:
+                sealer = Sealer(store, here.key, here.anchors, ledger_index_of(here.settings, here.vault))
+                while sealer.step(datetime.now(UTC)):
+                    pass
+        except (SealRefused, ClockBehind) as error:
+            raise RestoreRefused(
+                f"What the store there is knows can't be anchored ({error}), so nothing would hold checks back until "
+                "somebody accepts the older one. Nothing was changed."
+            ) from None
+        finally:
+            server.release()
+        fence = _fence(here, None)
+    if fence.floor <= plan.manifest.ledger:
+        raise RestoreRefused("Nothing here would hold checks back until somebody accepts the older store.")
+
+
+def _fence(here: _Here, store: RestoreStore | None) -> Fence:
+    """The fence, with the anchors read. Raises StoreBehind. Without a store it can't `check`."""
+    public = key_files(here.data / "keys", here.vault.area)[1]
+    index = ledger_index_of(here.settings, here.vault)
+    fence = Fence(store or _store(here, "unix:///nowhere"), here.anchors, public, index)
+    fence.look()
+    return fence
 
 
 def _journal(here: _Here, plan: Plan, now: datetime) -> _Journal:
@@ -379,22 +422,20 @@ def _swap(here: _Here, journal: _Journal) -> None:
     sync(here.data)
 
 
-def _give_up(here: _Here, now: datetime) -> bool:
+def _give_up(here: _Here, now: datetime) -> GivenUp:
     """Undo what a restore that did not end has done; one that had already put the new store in its place stands."""
     journal = _Journal.read(here.data)
     if journal is None:
-        return False
+        return "nothing"
     if journal.new is None:
         undone = here.settings.store_url is not None and _cleared(here, here.settings.store_url)
     else:
-        undone = (here.data / journal.new).exists()
-        if undone:
-            _put_back(here, journal, here.data / journal.new)
+        undone = _put_back(here, journal, here.data / journal.new)
     if undone and journal.anchors is not None and Path(journal.anchors).exists():
         anchors = Path(journal.anchors)
         anchors.rename(anchors.with_name(f"{anchors.name}.given-up-{_free_stamp(here.data, now)}"))
     _ended(here)
-    return undone
+    return "undone" if undone else "stands"
 
 
 def _cleared(here: _Here, url: str) -> bool:
@@ -405,12 +446,16 @@ def _cleared(here: _Here, url: str) -> bool:
         return mark is not None
 
 
-def _put_back(here: _Here, journal: _Journal, new: Path) -> None:
+def _put_back(here: _Here, journal: _Journal, new: Path) -> bool:
     kept = None if journal.kept is None else here.data / journal.kept
+    if not new.exists() and (_holds_store(here.store) if kept is None else kept.exists()):
+        return False
     if kept is not None and kept.exists():
         kept.rename(here.store)
-    _stop(new)
-    shutil.rmtree(new)
+    if new.exists():
+        _stop(new)
+        shutil.rmtree(new)
+    return True
 
 
 def _ended(here: _Here) -> None:
@@ -444,13 +489,12 @@ def _log(here: _Here, by: Actor, now: datetime) -> bool:
     try:
         url = here.settings.store_url or (server.ensure() if server is not None else "")
         with contextlib.closing(_store(here, url)) as store:
-            public = key_files(here.data / "keys", here.vault.area)[1]
-            fence = Fence(store, here.anchors, public, ledger_index_of(here.settings, here.vault))
             try:
-                fence.look()
-                fence.check()
+                _fence(here, store).check()
             except StoreBehind:
-                here.spool.append(entry)
+                spool = here.spool
+                spool.append(entry)
+                spool.close()
                 return True
             store.commit(Commit(entry.entry_id, {}, (), (entry.canonical(),)))
             return False

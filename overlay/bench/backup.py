@@ -89,7 +89,7 @@ def bench_backup(settings: Settings, load: BackupLoad, say: Callable[[str], None
             _fill(services.store, load.entries)
             token = create_token(services.store, services.access, "bench", "service", services.now(), 1)
             spare_pauses()
-            with served(own):
+            with served(own, _SETTLE_S):
                 say("Waiting until they are signed and filed ...")
                 _settled(services)
                 checks = Checks(own, laid_out.queries, token)

@@ -13,8 +13,14 @@ from markers.backup_files import Manifest
 from overlay import backing_up, rekeying, restoring
 from overlay.cli.options import data_option, json_option, operator
 from overlay.cli.tell import progress_bar, warn
-from overlay.restoring import Plan, Restored
+from overlay.restoring import GivenUp, Plan, Restored
 from overlay.settings import Settings
+
+_GIVEN_UP: dict[GivenUp, str] = {
+    "nothing": "There was nothing to go back to.",
+    "undone": "Everything is as it was before.",
+    "stands": "The restore had ended, so it stands.",
+}
 
 
 @click.command("backup")
@@ -62,8 +68,7 @@ def restore(folder: Path | None, older: bool, dry_run: bool, give_up: bool, data
         raise click.UsageError("Name the backup's folder, or say --give-up alone.")
     settings, now = Settings.read(data=data), datetime.now(UTC)
     if folder is None:
-        undone = restoring.give_up(settings, now)
-        click.echo("Everything is as it was before." if undone else "There was nothing to go back to.")
+        click.echo(_GIVEN_UP[restoring.give_up(settings, now)])
         return
     done = restoring.restore(settings, operator(), folder, progress_bar, now, older=older, dry_run=dry_run)
     plan = done if isinstance(done, Plan) else done.plan
