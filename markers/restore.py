@@ -17,7 +17,6 @@ noted as done under their request ids.
 from __future__ import annotations
 
 import json
-import secrets
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -136,11 +135,9 @@ def note_done(store: RestoreStore, waiting: Mapping[str, bytes], found: Mapping[
         store.note_done(Commit(request_id, {}, (), (waiting[request_id],)), sequence)
 
 
-def finish(manifest: Manifest, store: RestoreStore, vault: Vault) -> str:
-    """Open the area; returns the id of the store it now is."""
-    store_id = secrets.token_hex(16)
+def finish(manifest: Manifest, store: RestoreStore, vault: Vault, store_id: str) -> None:
+    """Open the area as the store of that id."""
     store.end(manifest, (store_id, Store.proof_of(vault, store_id)))
-    return store_id
 
 
 def _each_page(act: Act, folder: Path, manifest: Manifest, store: RestoreStore, step: Step) -> dict[str, int]:

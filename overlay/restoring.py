@@ -3,7 +3,9 @@
 The embedded store is built in a folder beside the one there is and takes its place in the end; the one there was is
 kept under another name. A note in the data folder (`restoring.json`) says how far that got, and while it is there
 nothing else starts on the folder. A backup that ends before what this machine's anchors know is put back only when
-told; the fence then holds every check at could-not-check until a person accepts the store (overlay/accepting.py).
+told. Then, and where there are no anchors to tell whether anything came after the backup, the fence holds every check
+at could-not-check until a person accepts the store (overlay/accepting.py): a backup is a stale copy unless proved
+current.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import secrets
 import shutil
 import uuid
 from collections.abc import Iterator
@@ -28,6 +31,7 @@ from markers.backup_files import (
     Manifest,
     Pace,
     RestoreRefused,
+    private_folder,
     read_manifest,
     sync,
 )
@@ -60,7 +64,8 @@ class Plan:
     """What putting a backup back does. `known` is the last entry that this machine knows of the ledger.
 
     `kept` is where the store there is will be kept; `anchors` and `gazetteer` say whether the backup's are put in,
-    which happens only where there are none. `erased` are markers that this machine's register lacks.
+    which happens only where there are none. `proved` says that anchors of its own tell this machine that nothing they
+    know came after the backup. `erased` are markers that this machine's register lacks.
     """
 
     folder: Path
@@ -68,6 +73,7 @@ class Plan:
     known: int
     unread: str | None
     kept: Path | None
+    proved: bool
     anchors: bool
     gazetteer: bool
     erased: int
@@ -212,12 +218,11 @@ def _looked(here: _Here, folder: Path, progress: Progress, *, older: bool) -> tu
         check_external(here.settings.store_url, here.settings.store_timeout_s)
     anchor = _last_anchor(here)
     end, unread = _end_of_store(here)
-    known = max(end, ledger_index_of(here.settings, here.vault).tree().size if anchor is None else anchor.size)
-    plan = _plan(here, folder, manifest, known, unread)
+    plan = _plan(here, folder, manifest, (_floor(here, anchor), end), unread)
     if plan.older and not older:
         raise RestoreRefused(
             f"The backup is of {manifest.made_at:%d %B %Y %H:%M:%S} (UTC) and its ledger ends at entry "
-            f"{manifest.ledger}, but this machine knows of {known}: what was changed and looked at since would be "
+            f"{manifest.ledger}, but this machine knows of {plan.known}: what was changed and looked at since would be "
             "given up. Restore a newer backup, or say --older."
         )
     waiting = {request: leaf_hash(entry) for request, entry in here.spool.waiting()}
@@ -235,12 +240,14 @@ def _looked(here: _Here, folder: Path, progress: Progress, *, older: bool) -> tu
     if anchor is not None and not plan.older and opened.roots[anchor.size] != anchor.root:
         raise RestoreRefused(
             f"The backup's ledger is not the one that was anchored here on {anchor.at:%d %B %Y %H:%M:%S} (UTC) over "
-            f"{anchor.size} entries: they went different ways before that. Restore a backup made of this one."
+            f"{anchor.size} entries: they went different ways before that. Restore a backup made of this one; or, if "
+            f"what is here is to be given up, move {here.anchors.folder} and {here.data / 'ledger'} away first."
         )
     return plan, opened, waiting
 
 
-def _plan(here: _Here, folder: Path, manifest: Manifest, known: int, unread: str | None) -> Plan:
+def _plan(here: _Here, folder: Path, manifest: Manifest, ends: tuple[int, int], unread: str | None) -> Plan:
+    floor, known = ends[0], max(ends)
     register = Erased(register_of(here.data).parent).all()
     older = (
         manifest.ledger < known
@@ -251,6 +258,7 @@ def _plan(here: _Here, folder: Path, manifest: Manifest, known: int, unread: str
         known=known,
         unread=unread,
         kept=None if here.settings.store_url or not _holds_store(here.store) else here.store,
+        proved=0 < floor <= manifest.ledger,
         anchors=not older
         and not here.anchors.files()
         and any(name.startswith(f"{ANCHORS}/") for name in manifest.files),
@@ -302,8 +310,7 @@ def _end_of_store(here: _Here) -> tuple[int, str | None]:
 
 def _hold_back(here: _Here, plan: Plan) -> None:
     """See to it that the fence will hold: what only the store there is knows is anchored before that is set aside."""
-    fence = _fence(here, None)
-    if fence.floor <= plan.manifest.ledger and plan.kept is not None:
+    if _floor(here, _last_anchor(here)) <= plan.manifest.ledger and plan.kept is not None:
         server = EmbeddedServer(here.store)
         try:
             with contextlib.closing(_store(here, server.ensure())) as store:
@@ -317,18 +324,18 @@ def _hold_back(here: _Here, plan: Plan) -> None:
             ) from None
         finally:
             server.release()
-        fence = _fence(here, None)
-    if fence.floor <= plan.manifest.ledger:
+    if _floor(here, _last_anchor(here)) <= plan.manifest.ledger:
         raise RestoreRefused("Nothing here would hold checks back until somebody accepts the older store.")
 
 
-def _fence(here: _Here, store: RestoreStore | None) -> Fence:
-    """The fence, with the anchors read. Raises StoreBehind. Without a store it can't `check`."""
+def _floor(here: _Here, anchor: Statement | None) -> int:
+    """How far the ledger must reach for the fence (markers/fence.py) to let it through."""
+    return ledger_index_of(here.settings, here.vault).tree().size if anchor is None else anchor.size
+
+
+def _fence(here: _Here, store: RestoreStore) -> Fence:
     public = key_files(here.data / "keys", here.vault.area)[1]
-    index = ledger_index_of(here.settings, here.vault)
-    fence = Fence(store or _store(here, "unix:///nowhere"), here.anchors, public, index)
-    fence.look()
-    return fence
+    return Fence(store, here.anchors, public, ledger_index_of(here.settings, here.vault))
 
 
 def _journal(here: _Here, plan: Plan, now: datetime) -> _Journal:
@@ -379,7 +386,10 @@ def _fill(here: _Here, plan: Plan, target: _Target, found: dict[str, int], progr
             compare(folder, manifest, store, step)
         note_done(store, dict(here.spool.waiting()), found)
         _put_beside(here, plan)
-        finish(manifest, store, here.vault)
+        store_id = secrets.token_hex(16)
+        if not plan.proved and not plan.older:
+            _fence(here, store).hold(store_id, manifest.made_at)
+        finish(manifest, store, here.vault, store_id)
 
 
 def _put_beside(here: _Here, plan: Plan) -> None:
@@ -403,7 +413,7 @@ def _copy(plan: Plan, part: str, into: Path, last: str = "") -> None:
     names = sorted(name for name in plan.manifest.files if name.startswith(f"{part}/"))
     for name in sorted(names, key=lambda name: name == f"{part}/{last}"):
         target = into / name.partition("/")[2]
-        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        private_folder(target.parent)
         descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with open(descriptor, "wb") as file, (plan.folder / name).open("rb") as source:
             shutil.copyfileobj(source, file, 1 << 20)
@@ -489,8 +499,10 @@ def _log(here: _Here, by: Actor, now: datetime) -> bool:
     try:
         url = here.settings.store_url or (server.ensure() if server is not None else "")
         with contextlib.closing(_store(here, url)) as store:
+            fence = _fence(here, store)
             try:
-                _fence(here, store).check()
+                fence.look()
+                fence.check()
             except StoreBehind:
                 spool = here.spool
                 spool.append(entry)

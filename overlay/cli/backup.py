@@ -90,6 +90,8 @@ def _say_plan(plan: Plan) -> None:
         words.append(f"{plan.kept} would be kept under another name")
     if plan.anchors:
         words.append("its anchors would be put in, as there are none here")
+    if not plan.proved:
+        words.append("every check would answer could-not-check until somebody accepts it")
     if plan.gazetteer:
         words.append("its gazetteer would be put in, as there is none here")
     if plan.erased:
@@ -103,9 +105,13 @@ def _say_restored(done: Restored) -> None:
     if done.kept is not None:
         click.echo(f"The store that was there is kept in {done.kept}. Remove it when all is well.")
     if done.fenced:
+        why = (
+            f"This machine knows of {done.plan.known} entries, the backup holds {told.ledger}"
+            if done.plan.older
+            else "No anchors of this machine tell whether anything came after the backup"
+        )
         click.echo(
-            f"This machine knows of {done.plan.known} entries, the backup holds {told.ledger}: every check answers "
-            "could-not-check until somebody decides. When the console runs again:\n"
+            f"{why}: every check answers could-not-check until somebody decides, here or while the console runs:\n"
             f'  overlay ledger accept --sequence {told.ledger} --by "NAME" --reason "WHY"'
         )
     else:
@@ -140,6 +146,7 @@ def _outcome(plan: Plan, done: Plan | Restored) -> dict[str, Any]:
         "backup": _plain(plan.manifest),
         "known": plan.known,
         "older": plan.older,
+        "proved": plan.proved,
         "anchors": plan.anchors,
         "gazetteer": plan.gazetteer,
         "restored": isinstance(done, Restored),

@@ -80,6 +80,12 @@ def sign(folder: Folder) -> None:
         Sealer(services.store, key, services.anchors, services.ledger_index).step(services.now())
 
 
+def replay(folder: Folder) -> None:
+    """What waits in the spool goes to the ledger, as it does by itself where a console runs."""
+    with running(folder.settings()) as services:
+        services.spool.replay(services.store)
+
+
 def asked(folder: Folder, address: str) -> dict[str, Any]:
     """The answer to a check, without what differs from one to the next."""
     answer: dict[str, Any] = folder("check", address, "--incident", "CAD-1", "--json").json
@@ -99,6 +105,15 @@ def store_of(folder: Folder, url: str) -> RestoreStore:
     return RestoreStore(url, "quill", Vault(KeyRing.load(folder.data / "keys"), "quill"), timeout_s=5)
 
 
+def accept(machine: Folder, source: Path) -> None:
+    """Until a person decides nothing is said to be clear."""
+    assert {asked(machine, address)["status"] for address in (HIT, CLEAR)} == {"could_not_check"}
+    held = json.loads((source / MANIFEST).read_text())["ledger"]
+    words = ("--sequence", str(held), "--by", "A Supervisor", "--reason", "disk replaced")
+    done = machine("ledger", "accept", *words)
+    assert done.code == 0, done.err
+
+
 class TestOnAnotherMachine:
     def test_every_check_answers_as_before(self, folder: Folder, backup: Path, elsewhere: Folder) -> None:
         before = {address: asked(folder, address) for address in (HIT, CLEAR, "14 Tallow Yard, EC9A 1AB")}
@@ -106,6 +121,8 @@ class TestOnAnotherMachine:
         assert done.code == 0, done.err
         assert "Restored and compared" in done.out
         assert "kept in" not in done.out
+        assert "No anchors of this machine tell whether anything came after the backup" in done.out
+        accept(elsewhere, backup)
         for address, answer in before.items():
             assert asked(elsewhere, address) == answer
         assert [before[HIT]["status"], before[CLEAR]["status"]] == ["hit", "clear"]
@@ -114,23 +131,30 @@ class TestOnAnotherMachine:
 
     def test_the_ledger_goes_on_and_verifies(self, folder: Folder, backup: Path, elsewhere: Folder) -> None:
         assert elsewhere("restore", backup).code == 0
+        accept(elsewhere, backup)
+        replay(elsewhere)
         entries = elsewhere.ledger()
         held = json.loads((backup / MANIFEST).read_text())["ledger"]
         assert entries[:held] == folder.ledger()[:held]
-        assert [one.reason for one in entries[held - 1 :]] == ["backup", "restore"]
-        assert [one.operation for one in entries[held - 1 :]] == [Operation.DISCLOSURE, Operation.ALTERATION]
-        assert entries[-1].actor_id.startswith("os:")
+        assert entries[held - 1].reason == "backup"
+        assert entries[held - 1].operation is Operation.DISCLOSURE
+        late = {one.reason: one for one in entries[held:] if one.late}
+        assert "restore" in late
+        assert late["restore"].operation is Operation.ALTERATION
+        assert late["restore"].actor_id.startswith("os:")
         sign(elsewhere)
         export = elsewhere.data.parent / "export"
         assert elsewhere("ledger", "export", export).code == 0
         found = elsewhere("ledger", "verify", export, "--anchors", folder.data / "anchors" / "quill", "--json").json
-        assert (found["holds"], found["entries"], found["accepted"]) == (True, held + 2, [])
+        assert (found["holds"], found["entries"]) == (True, len(entries) + 1)
+        assert [(one["sequence"], one["by"]) for one in found["accepted"]] == [(held, "A Supervisor")]
         assert elsewhere("keys", "check").code == 0
 
     def test_it_is_another_store_to_whoever_followed_the_first(
         self, folder: Folder, backup: Path, elsewhere: Folder
     ) -> None:
         assert elsewhere("restore", backup).code == 0
+        accept(elsewhere, backup)
         with running(folder.settings()) as first, running(elsewhere.settings()) as second:
             assert first.store.identity() != second.store.identity()
             assert first.index.position == second.index.position
@@ -138,6 +162,7 @@ class TestOnAnotherMachine:
 
     def test_uniqueness_is_kept_and_changes_go_on(self, backup: Path, elsewhere: Folder) -> None:
         assert elsewhere("restore", backup).code == 0
+        accept(elsewhere, backup)
         again = [{"reference": "REF-9", "category": "court_order", "address": HIT}]
         listed = write_csv(elsewhere.data.parent / "again.csv", again)
         both = ("--by", "A", "--approved-by", "B")
@@ -149,6 +174,7 @@ class TestOnAnotherMachine:
 
     def test_a_second_backup_of_the_restored_store_is_as_good(self, backup: Path, elsewhere: Folder) -> None:
         assert elsewhere("restore", backup).code == 0
+        accept(elsewhere, backup)
         second = elsewhere.data.parent / "second"
         assert elsewhere("backup", second).code == 0
         before = elsewhere.markers()
@@ -174,6 +200,7 @@ class TestOnAnotherMachine:
         assert not (tmp_path / "lean" / "gazetteer").exists()
         assert elsewhere("restore", tmp_path / "lean").code == 0
         assert not (elsewhere.data / "gazetteer" / "current").exists()
+        accept(elsewhere, tmp_path / "lean")
         assert asked(elsewhere, HIT)["status"] == "hit"
 
 
@@ -216,18 +243,16 @@ class TestOnThisMachine:
         assert "--older" in folder("restore", backup, "--dry-run").refusal
         assert unchanged(folder) == before
         said = folder("restore", backup, "--older")
-        accept = f'overlay ledger accept --sequence {held} --by "NAME" --reason "WHY"'
-        assert accept in said.out, said
+        command = f'overlay ledger accept --sequence {held} --by "NAME" --reason "WHY"'
+        assert command in said.out, said
         answer = asked(folder, HIT)
         assert answer["status"] == "could_not_check"
         assert "a supervisor must decide" in answer["reason"]
         assert asked(folder, CLEAR)["status"] == "could_not_check"
-        words = ("ledger", "accept", "--sequence", str(held), "--by", "A Supervisor", "--reason", "disk replaced")
-        assert folder(*words).code == 0
+        accept(folder, backup)
         assert asked(folder, HIT)["status"] == "hit"
         assert asked(folder, CLEAR)["status"] == "clear"
-        with running(folder.settings()) as services:
-            services.spool.replay(services.store)
+        replay(folder)
         late = [entry for entry in folder.ledger() if entry.reason == "restore"]
         assert [entry.late for entry in late] == [True]
         sign(folder)
@@ -254,10 +279,31 @@ class TestOnThisMachine:
         assert "--older" in folder("restore", backup).refusal
         assert folder("restore", backup, "--older", "--json").json["fenced"] is True
         assert asked(folder, CLEAR)["status"] == "could_not_check"
-        held = json.loads((backup / MANIFEST).read_text())["ledger"]
-        words = ("ledger", "accept", "--sequence", str(held), "--by", "A", "--reason", "b")
-        assert folder(*words).code == 0
+        accept(folder, backup)
         assert asked(folder, CLEAR)["status"] == "clear"
+
+    def test_what_is_here_is_given_up_by_moving_its_anchors_away(
+        self, folder: Folder, backup: Path, tmp_path: Path
+    ) -> None:
+        """Somebody began to use the new machine before the backup was put back."""
+        begun = Folder(tmp_path / "begun")
+        begun.data.mkdir(mode=0o700)
+        shutil.copytree(folder.data / "keys", begun.data / "keys")
+        assert begun("check", HIT).code == 0
+        sign(begun)
+        refusal = begun("restore", backup).refusal
+        assert "they went different ways" in refusal
+        for named in ("anchors", "ledger"):
+            assert str(begun.data / named) in refusal
+            (begun.data / named).rename(tmp_path / named)
+        assert begun("restore", backup, "--json").json["fenced"] is True
+        accept(begun, backup)
+        assert asked(begun, HIT)["status"] == "hit"
+
+    def test_a_note_of_the_fence_that_cannot_be_read_holds_checks_back(self, folder: Folder, backup: Path) -> None:
+        assert folder("restore", backup, "--json").json["fenced"] is False
+        (folder.data / "ledger" / "quill.restored").write_text("{")
+        assert asked(folder, CLEAR)["status"] == "could_not_check"
 
     def test_a_store_that_cannot_be_read_is_replaced_and_kept(self, folder: Folder, backup: Path) -> None:
         sign(folder)
@@ -272,6 +318,7 @@ class TestOnThisMachine:
     def test_one_that_went_another_way_is_refused(self, folder: Folder, backup: Path, elsewhere: Folder) -> None:
         """Two machines went on from one backup: neither takes the other's for its own."""
         assert elsewhere("restore", backup).code == 0
+        accept(elsewhere, backup)
         for number in range(3):
             assert elsewhere("check", HIT, "--incident", f"CAD-{number}").code == 0
         sign(elsewhere)
@@ -308,10 +355,8 @@ class TestErased:
             services.erased.add(gone.marker_id, now)
             assert erase_again(services, ATTENDANT, now) == 1
         assert asked(folder, HIT)["status"] == "clear"
-        held = json.loads((backup / MANIFEST).read_text())["ledger"]
         assert folder("restore", backup, "--older").code == 0
-        words = ("ledger", "accept", "--sequence", str(held), "--by", "A", "--reason", "b")
-        assert folder(*words).code == 0
+        accept(folder, backup)
         assert asked(folder, HIT)["status"] == "clear"
         with running(folder.settings()) as services:
             assert [m.reference for m in services.index.all()] == ["REF-2"]
@@ -339,6 +384,7 @@ class TestErased:
         with running(elsewhere.settings()) as services:
             assert set(services.erased.all()) == {"other", *markers.values()}
             assert list(services.index.all()) == []
+        accept(elsewhere, tmp_path / "late")
         assert asked(elsewhere, HIT)["status"] == "clear"
 
 
@@ -453,6 +499,20 @@ class TestDestination:
         assert contents(tmp_path) == before
         assert len(folder.ledger()) == entries
 
+    def test_it_is_private_and_nothing_of_the_store_can_be_read_in_it(
+        self, folder: Folder, backup: Path, elsewhere: Folder
+    ) -> None:
+        assert elsewhere("restore", backup).code == 0
+        for below in (backup, elsewhere.data / "anchors", elsewhere.data / "gazetteer", elsewhere.data / "store"):
+            for path in (below, *below.rglob("*")):
+                assert path.stat().st_mode & 0o077 == 0, path
+        ring = (folder.data / "keys" / "ring.json").read_bytes()
+        secret = (folder.data / "keys" / "ledger-quill.key").read_bytes().strip()
+        for name, content in contents(backup).items():
+            assert secret not in content
+            assert ring[100:140] not in content
+            assert name.startswith("gazetteer/") or b"allow" not in content, name
+
     def test_an_empty_one_is_used(self, folder: Folder, elsewhere: Folder, tmp_path: Path) -> None:
         (tmp_path / "stick").mkdir()
         assert folder("backup", tmp_path / "stick").code == 0
@@ -546,6 +606,7 @@ class TestCutShort:
                 assert asked(machine, HIT)["status"] == "hit"
         done = elsewhere("restore", large)
         assert done.code == 0, done
+        accept(elsewhere, large)
         assert elsewhere.markers() == markers
         assert list(elsewhere.data.glob("store.*")) == []
         assert not (elsewhere.data / "restoring.json").exists()
@@ -575,6 +636,8 @@ class TestCutShort:
             (machine.data / "restoring.json").write_text(json.dumps(journal))
             assert machine("check", HIT).code == 1
             assert machine("restore", "--give-up").out == "The restore had ended, so it stands.\n"
+            if machine is elsewhere:
+                accept(machine, backup)
             assert asked(machine, HIT)["status"] == "hit"
 
     def test_a_note_that_cannot_be_read_is_left_to_a_person(self, folder: Folder, backup: Path) -> None:
@@ -612,6 +675,7 @@ class TestExternalStore:
     def test_into_an_empty_area_and_never_over_another(self, folder: Folder, backup: Path, host: Folder) -> None:
         said = host("restore", backup)
         assert said.code == 0, said
+        accept(host, backup)
         assert asked(host, HIT)["status"] == "hit"
         assert host.markers() == folder.markers()
         refusal = host("restore", backup, "--older").refusal
@@ -635,6 +699,7 @@ class TestExternalStore:
         with pytest.raises(RestoreUnfinished):
             Store(outside, "quill", Vault(KeyRing.load(folder.data / "keys"), "quill"), timeout_s=2).bind()
         assert host("restore", backup).code == 0
+        accept(host, backup)
         assert host.markers() == folder.markers()
         store.close()
 
