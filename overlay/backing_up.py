@@ -66,6 +66,7 @@ def back_up(held: Sealed, by: Actor, folder: Path, progress: Progress, *, gazett
         fence = Fence(store, anchors, public, ledger_index_of(held.settings, held.vault))
         fence.look()
         fence.check()
+        store.floor = fence.floor
         into = NewBackup(folder)
         into.begin()
         try:

@@ -15,6 +15,7 @@ import json
 import os
 import secrets
 import shutil
+import tempfile
 import uuid
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -33,6 +34,7 @@ from markers.backup_files import (
     RestoreRefused,
     private_folder,
     read_manifest,
+    read_pieces,
     sync,
 )
 from markers.checkpoints import NotSigned, SigningKey, Statement, key_files
@@ -263,7 +265,7 @@ def _plan(here: _Here, folder: Path, manifest: Manifest, ends: tuple[int, int], 
         and not here.anchors.files()
         and any(name.startswith(f"{ANCHORS}/") for name in manifest.files),
         gazetteer=f"{GAZETTEER}/current" in manifest.files and not (here.data / "gazetteer" / "current").exists(),
-        erased=sum(register.get(name) != at for name, at in _erased(folder).items()),
+        erased=sum(register.get(name) != at for name, at in _erased(here, folder, manifest).items()),
     )
 
 
@@ -396,7 +398,7 @@ def _put_beside(here: _Here, plan: Plan) -> None:
     """What lies beside the store: the register of what was erased is united; the rest only where there is none."""
     register = Erased(register_of(here.data).parent)
     ours = register.all()
-    for marker_id, at in _erased(plan.folder).items():
+    for marker_id, at in _erased(here, plan.folder, plan.manifest).items():
         if marker_id not in ours or ours[marker_id] < at:
             register.add(marker_id, at)
     if plan.gazetteer:
@@ -405,21 +407,30 @@ def _put_beside(here: _Here, plan: Plan) -> None:
         _copy(plan, ANCHORS, here.anchors.folder)
 
 
-def _erased(folder: Path) -> dict[str, datetime]:
-    return Erased(folder).all() if (folder / ERASED).exists() else {}
+def _erased(here: _Here, folder: Path, manifest: Manifest) -> dict[str, datetime]:
+    """The backup's register of what was erased."""
+    if ERASED not in manifest.files:
+        return {}
+    with tempfile.TemporaryDirectory(prefix=".erased-", dir=here.data) as read:
+        _copy_file(folder, ERASED, manifest, register_of(Path(read)))
+        return Erased(register_of(Path(read)).parent).all()
 
 
 def _copy(plan: Plan, part: str, into: Path, last: str = "") -> None:
     names = sorted(name for name in plan.manifest.files if name.startswith(f"{part}/"))
     for name in sorted(names, key=lambda name: name == f"{part}/{last}"):
-        target = into / name.partition("/")[2]
-        private_folder(target.parent)
-        descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with open(descriptor, "wb") as file, (plan.folder / name).open("rb") as source:
-            shutil.copyfileobj(source, file, 1 << 20)
-            file.flush()
-            os.fsync(file.fileno())
-        sync(target.parent)
+        _copy_file(plan.folder, name, plan.manifest, into / name.partition("/")[2])
+
+
+def _copy_file(folder: Path, name: str, manifest: Manifest, target: Path) -> None:
+    """One file of a backup, held against the manifest once more as it is copied."""
+    private_folder(target.parent)
+    with open(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        for piece in read_pieces(folder, name, manifest.files[name], Pace(gently=False)):
+            file.write(piece)
+        file.flush()
+        os.fsync(file.fileno())
+    sync(target.parent)
 
 
 def _swap(here: _Here, journal: _Journal) -> None:

@@ -104,6 +104,10 @@ def _say_restored(done: Restored) -> None:
     click.echo(f"Restored and compared: {_contents(told)}.")
     if done.kept is not None:
         click.echo(f"The store that was there is kept in {done.kept}. Remove it when all is well.")
+    click.echo(
+        f"Whatever was changed after {told.made_at:%d %B %Y %H:%M:%S} (UTC) is not in it, accounts and tokens too: "
+        "revoke again what was revoked since. Other programs that use this store must be started anew."
+    )
     if done.fenced:
         why = (
             f"This machine knows of {done.plan.known} entries, the backup holds {told.ledger}"
@@ -113,11 +117,6 @@ def _say_restored(done: Restored) -> None:
         click.echo(
             f"{why}: every check answers could-not-check until somebody decides, here or while the console runs:\n"
             f'  overlay ledger accept --sequence {told.ledger} --by "NAME" --reason "WHY"'
-        )
-    else:
-        click.echo(
-            f"What was marked, changed or erased after {told.made_at:%d %B %Y %H:%M:%S} (UTC) is not in it, unless "
-            "nothing was. Other programs that use this store are started anew."
         )
 
 
