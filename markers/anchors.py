@@ -47,6 +47,11 @@ class Anchors:
         except OSError as error:
             raise self._failed("read", error) from None
 
+    @property
+    def accepted(self) -> Path:
+        """The file of acceptances, which may not be there."""
+        return self.folder / _ACCEPTED
+
     def statements(self) -> Iterator[Statement]:
         """All of them in the order they were written. Raises AnchorsFailed at the first that can't be read.
 
@@ -82,8 +87,7 @@ class Anchors:
 
     def last_accepted(self) -> Statement | None:
         """The newest acceptance. Raises AnchorsFailed."""
-        path = self.folder / _ACCEPTED
-        return self._last_of(path) if path.exists() else None
+        return self._last_of(self.accepted) if self.accepted.exists() else None
 
     def append(self, statements: Iterable[Statement]) -> None:
         """Add statements, durable when this returns; an end cut short by a crash is taken away first.
@@ -99,7 +103,7 @@ class Anchors:
                 self._add(self.folder / name, _content(given))
                 accepted = [one for one in given if one.accepts]
                 if accepted:
-                    self._add(self.folder / _ACCEPTED, _content(accepted))
+                    self._add(self.accepted, _content(accepted))
         except OSError as error:
             raise self._failed("written", error) from None
 

@@ -12,6 +12,9 @@ the signer's name, a short hash of the key and an Ed25519 signature over the tex
 
 The leaf hashes stand in the signed text so that anybody who holds it can name the first entry that is not the one
 that was signed.
+
+The same key signs backups and snapshots (`SigningKey.sign_file`), under a first line that no statement has, so that
+no signature can pass for another.
 """
 
 from __future__ import annotations

@@ -13,6 +13,7 @@ from typing import Final
 
 HASH_BYTES: Final = 32
 EMPTY: Final = hashlib.sha256(b"").digest()
+_SUBTREE: Final = 1 << 10
 
 
 def leaf_hash(entry: bytes) -> bytes:
@@ -46,6 +47,25 @@ class Frontier:
             merging >>= 1
         self.peaks.append(node)
         self.size += 1
+
+    def extend(self, leaves: Sequence[bytes]) -> None:
+        """Grow by many leaf hashes: as `append` of each, but faster, a whole subtree at a time where one fits."""
+        at = 0
+        while at < len(leaves):
+            if self.size % _SUBTREE or len(leaves) - at < _SUBTREE:
+                self.append(leaves[at])
+                at += 1
+                continue
+            level = leaves[at : at + _SUBTREE]
+            while len(level) > 1:
+                level = [node_hash(level[n], level[n + 1]) for n in range(0, len(level), 2)]
+            node, merging = level[0], self.size // _SUBTREE
+            while merging & 1:
+                node = node_hash(self.peaks.pop(), node)
+                merging >>= 1
+            self.peaks.append(node)
+            self.size += _SUBTREE
+            at += _SUBTREE
 
     def root(self) -> bytes:
         """The tree's hash as it stands."""

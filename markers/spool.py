@@ -70,6 +70,14 @@ class Spool:
                 for number, sealed in _whole_frames(path.read_bytes())[0]:
                     yield _name(path), number, sealed, key_of(sealed)
 
+    def waiting(self) -> Iterator[tuple[str, bytes]]:
+        """Request id and entry of every whole frame that `replay` has not sent, or not known to be sent, yet."""
+        for path in self._files():
+            with suppress(FileNotFoundError):
+                for number, sealed in _whole_frames(path.read_bytes())[0]:
+                    with suppress(VaultError, ValueError):
+                        yield self._as_sent(path, number, sealed)
+
     def pending(self) -> int:
         """Whole frames in all spool files, those of other living processes included."""
         count = 0
@@ -145,17 +153,20 @@ class Spool:
         sent: set[int] = set()
         for number, sealed in frames:
             try:
-                entry = LedgerEntry.from_bytes(self._vault.open("spool", _name(path), number, sealed))
+                request_id, plain = self._as_sent(path, number, sealed)
             except (VaultError, ValueError):
                 continue
-            plain = replace(entry, late=True).canonical()
-            request_id = "spool-" + self._vault.token("spool", plain.decode())[:32]
             store.commit(Commit(request_id, {}, (), (plain,)))
             sent.add(number)
         lost = max((number for number, _ in frames), default=0) - len(sent)
         self.damaged += lost
         self.torn += torn
         return len(sent), not (lost or torn)
+
+    def _as_sent(self, path: Path, number: int, sealed: bytes) -> tuple[str, bytes]:
+        entry = LedgerEntry.from_bytes(self._vault.open("spool", _name(path), number, sealed))
+        plain = replace(entry, late=True).canonical()
+        return "spool-" + self._vault.token("spool", plain.decode())[:32], plain
 
     def _opened(self) -> _Own:
         if self._own is not None and self._own.pid == os.getpid():

@@ -4,7 +4,8 @@ Everything of an area lies under `wmo:{AREA}:`, one hash slot, so one commit may
 
     positions          hash: collection -> how many changes it has had; `.ledger` -> last sequence; `.store` -> store
                        id; `.schema` -> the form of all this
-                       (and `.retired` -> ids of keys that may seal nothing new: markers/sealed.py)
+                       (and `.retired` -> ids of keys that may seal nothing new: markers/sealed.py;
+                       `.restoring` while a backup is being put here: markers/restore.py)
     records:NAME       hash: record id -> "VERSION TOKENS:SEALED"
     changes:NAME       stream: entry id is the position; record id and version, never content; about 100,000 kept
     tokens:NAME        hash: uniqueness token -> record id that holds it
@@ -74,6 +75,16 @@ class StoreNewer(StoreError):  # noqa: N818 - reads as the fact it states
         super().__init__(
             f"the store is kept in schema {schema}, and this version knows {SCHEMA}: start the newer version; nothing "
             "was changed"
+        )
+
+
+class RestoreUnfinished(StoreUnavailable):
+    """A backup is being put here, or that was cut short: what lies here is not all of it."""
+
+    def __init__(self, area: str) -> None:
+        super().__init__(
+            f"a backup is being restored into area {area}, or that was cut short: what lies there is not all of it. "
+            "Wait for 'overlay restore', or run it again"
         )
 
 
@@ -232,9 +243,11 @@ class Store:
 
     def _bind(self) -> bytes:
         fresh = secrets.token_hex(16)
-        proof = self._vault.seal("proof", fresh, 1, _PROOF)
+        proof = self.proof_of(self._vault, fresh)
         keys = (self._prefix + b"proof", self._positions, self._ledger)
         kept = self._run("bind", keys, (fresh.encode(), proof, b"%d" % SCHEMA))
+        if kept == [b"restoring"]:
+            raise RestoreUnfinished(self.area)
         other = f"the store's area {self.area} was sealed with another key ring; nothing was changed, restore its keys"
         if not kept:
             raise VaultError(other)
@@ -511,6 +524,11 @@ class Store:
         self._lines.close()
         self._waiting.close()
 
+    @staticmethod
+    def proof_of(vault: Vault, store_id: str) -> bytes:
+        """What is left in an area to tell later which key ring it was sealed with."""
+        return vault.seal("proof", store_id, 1, _PROOF)
+
     def _ledger_record(self, sequence: int, fields: Sequence[bytes]) -> LedgerRecord:
         if not fields:
             raise VaultError(f"ledger entry {sequence} is missing from the store")
@@ -685,7 +703,7 @@ class _ScriptUnknown(StoreUnavailable):
 @cache
 def _script(name: str) -> tuple[bytes, bytes]:
     """SHA-1 and text of a script of `lua/`."""
-    flags = " flags=no-writes" if name in ("changes", "entries") else ""
+    flags = " flags=no-writes" if name in ("changes", "entries", "moment") else ""
     common = (_LUA / "since.lua").read_text("utf-8")
     text = f"#!lua{flags}\n{common}\n{(_LUA / f'{name}.lua').read_text('utf-8')}".encode()
     return hashlib.sha1(text, usedforsecurity=False).hexdigest().encode(), text

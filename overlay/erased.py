@@ -17,6 +17,11 @@ from markers.model import Marker
 _FILE = "erased.jsonl"
 
 
+def register_of(data: Path) -> Path:
+    """The register of a data folder."""
+    return data / "erased" / _FILE
+
+
 class Erased:
     """One area's register: lines that are only added to, each on the disk before its marker is erased."""
 

@@ -16,9 +16,24 @@ from markers.vault import KeyRing, Vault, VaultError
 from overlay.proof import ProofFolder
 from overlay.settings import Settings, SettingsError
 
+RESTORING = "restoring.json"
+
 
 def data_folders(data: Path) -> None:
-    """Make the data folder and its parts, mode 0700. Raises SettingsError when it can't be written."""
+    """Make the data folder and its parts, mode 0700.
+
+    Raises SettingsError when it can't be written, or while a backup is being restored into it.
+    """
+    if (data / RESTORING).exists():
+        raise SettingsError(
+            f"A backup is being restored into {data}, or that was cut short. Wait for it, or run 'overlay restore' "
+            "again; 'overlay restore --give-up' goes back to what was there before."
+        )
+    make_folders(data)
+
+
+def make_folders(data: Path) -> None:
+    """The same, whatever goes on."""
     try:
         data.mkdir(mode=0o700, parents=True, exist_ok=True)
         for part in ("store", "keys", "gazetteer", "spool", "ledger", "logs"):

@@ -1,7 +1,11 @@
 -- Ties an empty area to a key ring, or hands back the proof an earlier bind left.
 -- KEYS: proof, positions, ledger. ARGV: store id, sealed proof, schema.
--- Replies {store id, sealed proof, schema} as kept, or {} when there is data that no proof vouches for.
+-- Replies {store id, sealed proof, schema} as kept, {} when there is data that no proof vouches for, or {'restoring'}
+-- while a restore into the area has not ended.
 
+if redis.call('HEXISTS', KEYS[2], '.restoring') == 1 then
+  return {'restoring'}
+end
 local id, proof = unpack(redis.call('HMGET', KEYS[1], 'id', 'proof'))
 local named, schema = unpack(redis.call('HMGET', KEYS[2], '.store', '.schema'))
 if proof then

@@ -139,23 +139,23 @@ def ask(line: http.client.HTTPConnection, method: str, path: str, body: bytes | 
 
 
 @contextmanager
-def served(settings: Settings) -> Iterator[None]:
-    """The real server, as `overlay run` starts it, on the same folder."""
+def served(settings: Settings, wait_s: float = 60.0) -> Iterator[None]:
+    """The real server, as `overlay run` starts it, on the same folder; so many seconds for it to become ready."""
     process = subprocess.Popen(
         [sys.executable, "-m", "overlay", "run"],
         env={**os.environ, **settings.environment()},
         stdout=subprocess.DEVNULL,
     )
     try:
-        _wait_ready(settings, process)
+        _wait_ready(settings, process, wait_s)
         yield
     finally:
         process.terminate()
         process.wait(timeout=30)
 
 
-def _wait_ready(settings: Settings, process: subprocess.Popen[bytes]) -> None:
-    until = time.monotonic() + 60
+def _wait_ready(settings: Settings, process: subprocess.Popen[bytes], wait_s: float) -> None:
+    until = time.monotonic() + wait_s
     while time.monotonic() < until and process.poll() is None:
         try:
             with urllib.request.urlopen(f"http://{settings.host}:{settings.port}/readyz", timeout=1):

@@ -112,7 +112,7 @@ def bench_live(settings: Settings, load: Load, say: Callable[[str], None]) -> Li
             ]
             kept = _Kept()
             with served(own):
-                checks = _Checks(own, laid_out.queries, tokens[0])
+                checks = Checks(own, laid_out.queries, tokens[0])
                 work = _Work(load, checks, incidents, services, approver)
                 _turn(own, work, [], kept, _WARM_S)  # warms everything; not kept
                 kept = _Kept()
@@ -151,7 +151,7 @@ def _open_incidents(services: Services) -> list[Incident]:
     return opened
 
 
-class _Checks:
+class Checks:
     """Checks sent at moments set beforehand, timed from the moment they were due: one that waits counts as slow."""
 
     def __init__(self, settings: Settings, queries: tuple[str, ...], token: str) -> None:
@@ -161,11 +161,11 @@ class _Checks:
         self._lines = threading.local()
         self._sent = 0
 
-    def run(self, rate: float, until: float) -> list[float]:
-        """Seconds each took, at `rate` a second until a moment."""
+    def run(self, rate: float, until: float, going: Callable[[], bool] = lambda: True) -> list[float]:
+        """Seconds each took, at `rate` a second until a moment, or while it is `going`."""
         with ThreadPoolExecutor(_CALLERS) as pool:
             due, waiting = time.monotonic(), []
-            while due < until:
+            while due < until and going():
                 time.sleep(max(0.0, due - time.monotonic()))
                 self._sent += 1
                 waiting.append(pool.submit(self._one, due, self._bodies[self._sent % len(self._bodies)]))
@@ -188,7 +188,7 @@ class _Work:
     """What goes on side by side in every turn."""
 
     load: Load
-    checks: _Checks
+    checks: Checks
     incidents: list[Incident]
     services: Services
     approver: Approver

@@ -9,6 +9,7 @@ from typing import Any, TextIO
 import click
 
 from overlay.bench import tables as bench_tables
+from overlay.bench.backup import BackupLoad, Taken, bench_backup
 from overlay.bench.board import bench_board
 from overlay.bench.check import Report, bench_check
 from overlay.bench.ledger import bench_ledger, bench_verify
@@ -191,6 +192,43 @@ def bench_live_command(
         click.echo(json.dumps({"timings": timings, "told": told}))
         return
     _say_tables(timings, told)
+
+
+@bench.command("backup")
+@click.option("--homes", default=100_000, show_default=True, type=click.IntRange(100, 100_000))
+@click.option("--markers", "marker_count", default=100_000, show_default=True, type=click.IntRange(100, 100_000))
+@click.option("--entries", default=1_000_000, show_default=True, type=click.IntRange(1), help="Of the ledger.")
+@click.option("--checks", default=20.0, show_default=True, type=click.FloatRange(1, 200), help="Over HTTP, a second.")
+@click.option("--turns", default=2, show_default=True, type=click.IntRange(1), help="With a backup, and without.")
+@click.option("--seconds", default=60.0, show_default=True, type=click.FloatRange(1, 600), help="Of a turn without.")
+@json_option
+def bench_backup_command(
+    homes: int, marker_count: int, entries: int, checks: float, turns: int, seconds: float, as_json: bool
+) -> None:
+    """Time checks while a backup is taken and without one, and how long putting it back takes.
+
+    Example: overlay bench backup --markers 1000 --homes 1000 --entries 10000 --seconds 10
+    """
+    found = bench_backup(Settings.read(), BackupLoad(homes, marker_count, entries, checks, turns, seconds), _tell)
+    timings = [
+        {"measured": name, "p50 ms": f"{t.p50:.1f}", "p95 ms": f"{t.p95:.1f}", "p99 ms": f"{t.p99:.1f}", "aim": aim}
+        for name, t, aim in (
+            ("check over HTTP, no backup", found.without, ""),
+            ("check over HTTP during a backup", found.during, f"p99 <= {1.5 * found.without.p99:.1f}"),
+        )
+    ]
+    growth = {"ratio": "p99 during / without", "is": f"{found.during.p99 / found.without.p99:.2f}", "aim": "<= 1.5"}
+    took = [_took(f"backup {n}", one, "") for n, one in enumerate(found.backups, 1)]
+    took.append(_took("restore", found.restored, "<= 120 s"))
+    load = [{"load before": f"{found.load_before:.1f}", "load after": f"{found.load_after:.1f}"}]
+    if as_json:
+        click.echo(json.dumps({"timings": timings, "ratios": [growth], "took": took, "machine": load}))
+        return
+    _say_tables(timings, [growth], took, load)
+
+
+def _took(name: str, taken: Taken, aim: str) -> dict[str, Any]:
+    return {"took": name, "seconds": f"{taken.seconds:.1f}", "processor seconds": f"{taken.worked:.1f}", "aim": aim}
 
 
 peer_option = click.option("--peer", type=click.Choice(["uk-address-matcher"]), help="Measure it on the same data too.")

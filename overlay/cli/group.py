@@ -12,6 +12,7 @@ from overlay.cli.tell import one_line
 
 # The name of each part and where it is: a check need not wait for what only a measurement uses.
 PARTS = {
+    "backup": "overlay.cli.backup:backup",
     "bench": "overlay.cli.bench:bench",
     "check": "overlay.cli.check:check_command",
     "checklists": "overlay.cli.checklists:checklists",
@@ -20,6 +21,7 @@ PARTS = {
     "keys": "overlay.cli.keys:keys",
     "ledger": "overlay.cli.ledger:ledger",
     "markers": "overlay.cli.markers:markers",
+    "restore": "overlay.cli.backup:restore",
     "run": "overlay.cli.run:run",
     "tokens": "overlay.cli.tokens:tokens",
     "users": "overlay.cli.users:users",
@@ -30,6 +32,8 @@ REFUSALS = frozenset(
     {
         "checklists.definition.DefinitionError",
         "markers.anchors.AnchorsFailed",
+        "markers.backup_files.BackupRefused",
+        "markers.backup_files.RestoreRefused",
         "markers.categories.CategoryError",
         "markers.checkpoints.KeyRefused",
         "markers.filing.GazetteerError",

@@ -43,6 +43,25 @@ def test_the_ledger_is_timed_with_and_without_and_a_small_one_verified(
     assert list(Path(scratch).iterdir()) == []
 
 
+def test_a_backup_is_timed_beside_checks_and_put_back(tmp_path_factory: pytest.TempPathFactory) -> None:
+    scratch = tmp_path_factory.mktemp("b")
+    folder = Folder(scratch.parent / "never-made", {"TMPDIR": str(scratch)})
+    sizes = ("--homes", "300", "--markers", "300", "--entries", "3000", "--seconds", "2", "--turns", "1")
+    told = folder.process("bench", "backup", *sizes, "--json", seconds=110)
+    figures = told.json
+    assert [row["measured"] for row in figures["timings"]] == [
+        "check over HTTP, no backup",
+        "check over HTTP during a backup",
+    ]
+    assert all(0 < float(row["p50 ms"]) <= float(row["p99 ms"]) for row in figures["timings"])
+    assert [row["aim"] for row in figures["ratios"]] == ["<= 1.5"]
+    assert [row["took"] for row in figures["took"]] == ["backup 1", "restore"]
+    assert all(float(row["seconds"]) > 0 for row in figures["took"])
+    assert "Traceback" not in told.err
+    assert not folder.data.exists()
+    assert list(Path(scratch).iterdir()) == []
+
+
 def test_every_floor_and_every_check_is_timed_and_nothing_is_left_behind(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:

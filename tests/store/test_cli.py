@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 import json
 import os
+import shutil
 import signal
 import time
 import uuid
@@ -131,6 +132,10 @@ class TestHelpAndUsage:
             "ledger accept --sequence 3 --by A",
             "ledger accept --sequence -1 --by A --reason B",
             "run --port abc",
+            "backup",
+            "backup one two",
+            "restore",
+            "restore {file} --give-up",
             "checklists validate",
             "checklists validate {file}.nowhere",
             "checklists show",
@@ -166,15 +171,20 @@ class TestHelpAndUsage:
             ("ledger", "search"): ("--last", "1"),
             ("keys", "check"): (),
             ("keys", "rotate"): (),
+            ("backup",): (tmp_path / "backup",),
             ("ledger", "verify"): (tmp_path / "export",),
             ("checklists", "validate"): (SHIPPED_DEFINITIONS / "thrive.yaml",),
             ("checklists", "show"): ("thrive",),
         }
         assert demo("ledger", "export", tmp_path / "export").code == 0
-        assert set(runs) == {path for path in WITH_JSON if path[0] != "bench"}
+        assert {*runs, ("restore",)} == {path for path in WITH_JSON if path[0] != "bench"}
         for path, arguments in runs.items():
             # Other tests may have dated entries back, which a verification refuses: in JSON as well.
             assert json.loads(demo(*path, *arguments, "--json").out), path
+        elsewhere = Folder(tmp_path / "elsewhere")  # a restore stops at a running console
+        elsewhere.data.mkdir(mode=0o700)
+        shutil.copytree(demo.data / "keys", elsewhere.data / "keys")
+        assert elsewhere("restore", tmp_path / "backup", "--json").json["restored"] is True
 
 
 class TestOneCheck:

@@ -187,3 +187,16 @@ def test_a_run_of_hashes_comes_apart_again() -> None:
     assert list(hashes(b"".join(LEAVES))) == LEAVES
     with pytest.raises(ValueError, match="32 bytes"):
         hashes(b"x" * 33)
+
+
+@pytest.mark.parametrize("cuts", [(0,), (1,), (1023, 1), (1024,), (5, 1019, 2048, 3), (2048, 1024, 1, 5000)])
+def test_growing_by_many_leaves_is_growing_by_each(cuts: tuple[int, ...]) -> None:
+    one_by_one, at_once, number = Frontier(), Frontier(), 0
+    for count in cuts:
+        leaves = [leaf_hash(b"%d" % n) for n in range(number, number + count)]
+        number += count
+        for leaf in leaves:
+            one_by_one.append(leaf)
+        at_once.extend(leaves)
+        assert (at_once.size, at_once.peaks) == (one_by_one.size, one_by_one.peaks)
+        assert at_once.root() == one_by_one.root()
