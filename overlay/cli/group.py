@@ -20,6 +20,7 @@ PARTS = {
     "ledger": "overlay.cli.ledger:ledger",
     "markers": "overlay.cli.markers:markers",
     "run": "overlay.cli.run:run",
+    "store": "overlay.cli.store:store",
     "tokens": "overlay.cli.tokens:tokens",
     "users": "overlay.cli.users:users",
 }

@@ -1,0 +1,64 @@
+"""`overlay store`: the embedded store's own files."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from markers.log_repair import Damage
+from overlay import repairing
+from overlay.cli.options import data_option, json_option, operator
+from overlay.settings import Settings
+
+
+@click.group()
+def store() -> None:
+    """The embedded store's own files."""
+
+
+@store.command("repair")
+@click.option("--dry-run", is_flag=True, help="Only say what would be cut off.")
+@data_option
+@json_option
+def store_repair(dry_run: bool, data: Path | None, as_json: bool) -> None:
+    """Cut a damaged log back to what is whole, after a power loss left zeros or rubbish behind it.
+
+    The damaged log is kept as it was. Should anything that was signed be gone, every check says "could not check" until
+    somebody accepts that with 'overlay ledger accept'.
+
+    Example: overlay store repair --dry-run
+    """
+    settings = Settings.read(data=data)
+    if dry_run:
+        found = repairing.damage(settings)
+        if as_json:
+            click.echo(json.dumps({**_plain(found), "kept": None, "ledger_end": None, "behind": None}))
+        else:
+            click.echo(f"{_words(found)} would be cut off {found.file}. Nothing was changed.")
+        return
+    done = repairing.mend(settings, operator(), datetime.now(UTC))
+    if as_json:
+        row = {"kept": str(done.repair.kept), "ledger_end": done.ledger_end, "behind": done.behind}
+        click.echo(json.dumps({**_plain(done.repair.damage), **row}))
+        return
+    click.echo(f"{_words(done.repair.damage)} cut off {done.repair.damage.file}.")
+    click.echo(f"The damaged log lies in {done.repair.kept}, as it was.")
+    click.echo(f"The ledger ends at entry {done.ledger_end}.")
+    if done.behind is not None:
+        click.echo(
+            f"But {done.behind}: restore a backup, or go on with 'overlay ledger accept --sequence {done.ledger_end} "
+            "--by NAME --reason WHY'. Until then every check says that it could not check."
+        )
+
+
+def _words(found: Damage) -> str:
+    cut = found.size - found.sound
+    what = "all zeros, so nothing that was ever written," if found.zeros else "not readable as commands,"
+    return f"{cut:,} of {found.size:,} bytes, {what}"
+
+
+def _plain(found: Damage) -> dict[str, object]:
+    return {"file": str(found.file), "size": found.size, "whole": found.sound, "only_zeros": found.zeros}

@@ -1,0 +1,284 @@
+"""What a fault is done to: a real data folder with its store, several writers in processes of their own, and a prober."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from markers.anchors import Anchors
+from markers.server import EmbeddedServer
+from markers.vault import KeyRing, Vault
+from tests.conftest import REPOSITORY, TRIES, laid_out
+from tests.faults.audit import Audit, Verdict
+from tests.faults.journal import Journal
+from tests.faults.shim import Shim
+from tests.faults.table import Row
+
+AREA = "quill"
+MARKED_HOME = next(address for address, expect in TRIES if expect == "hit")
+
+
+@dataclass
+class Program:
+    """A real process that is started again when a test says so."""
+
+    command: list[str]
+    environment: dict[str, str]
+    log: Path
+    process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", *self.command],
+                env={**os.environ, **self.environment},
+                cwd=REPOSITORY,
+                stdout=log,
+                stderr=log,
+            )
+
+    @property
+    def running(self) -> bool:
+        return self.process is not None and self.process.poll() is None
+
+    def kill(self) -> None:
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One answer the prober got; `status` is `nothing` where nothing could be logged and so nothing was shown."""
+
+    took_s: float
+    status: str
+    store: str
+    entry: str
+    matches: int
+
+
+@dataclass
+class Probe:
+    """A process that looks at a marked home all the time, under the orders of a shim where one is given."""
+
+    data: Path
+    out: Path
+    environment: dict[str, str] = field(default_factory=dict)
+    address: str = MARKED_HOME
+
+    def __post_init__(self) -> None:
+        self.program = Program(
+            ["tests.faults.prober", str(self.out), self.address],
+            {"OVERLAY_DATA": str(self.data), **self.environment},
+            self.out.with_suffix(".log"),
+        )
+
+    def start(self) -> None:
+        self.program.start()
+        self.wait(1)
+
+    def looks(self, after: int = 0) -> list[Look]:
+        lines = self.out.read_text().splitlines(keepends=True) if self.out.exists() else []
+        return [Look(*json.loads(line)) for line in lines[after:] if line.endswith("\n")]
+
+    def wait(self, more: int, status: str | None = None, seconds: float = 30) -> list[Look]:
+        """The answers from now on, once `more` of them came (of that status)."""
+        before, until = len(self.looks()), time.monotonic() + seconds
+        while time.monotonic() < until:
+            assert self.program.running, self.program.log.read_text()
+            looks = self.looks(before)
+            if len([look for look in looks if status in (None, look.status)]) >= more:
+                return looks
+            time.sleep(0.02)
+        raise AssertionError(f"no {more} looks {status or ''} in {seconds} s, but {self.looks(before)[-3:]}")
+
+
+@dataclass
+class Rig:
+    """A data folder of its own below `folder`. Nothing restarts the store but the test."""
+
+    folder: Path
+    shim: Shim
+    writers: int = 3
+    pace_s: float = 0.0
+    timeout_s: float = 1.0
+    url: str = ""
+    restarts: int = 0
+
+    def __post_init__(self) -> None:
+        self.data = self.folder / "data"
+        shutil.copytree(laid_out(), self.data)
+        self.server = EmbeddedServer(self.data / "store")
+        self.vault = Vault(KeyRing.load(self.data / "keys"), AREA)
+        self.names = [f"writer{at}" for at in range(self.writers)]
+        self.journals = {name: Journal(self.folder / f"{name}.journal") for name in self.names}
+        self.probe = Probe(self.data, self.folder / "looks")
+        self.programs: dict[str, Program] = {}
+        self.sealer = Program(
+            ["overlay.sealing", str(os.getpid())], {"OVERLAY_DATA": str(self.data)}, self.folder / "sealer.log"
+        )
+        self._resting = {part: part.stat().st_size for part in self.logs.iterdir()}
+
+    @property
+    def logs(self) -> Path:
+        """The folder of the store's append-only log."""
+        return self.data / "store" / "appendonlydir"
+
+    @property
+    def store_pid(self) -> int:
+        """Whoever started it."""
+        return int(json.loads((self.data / "store" / "server.json").read_text())["pid"])
+
+    def ensure(self) -> None:
+        """Start the store under the shim's orders, or attach to it."""
+        with self.shim.over_the_server():
+            url = self.server.ensure()
+        assert self.url in ("", url)
+        self.url = url
+        self.audit = getattr(self, "audit", None) or Audit(url, self.vault)
+
+    def load(self, url: str = "") -> None:
+        """Start the writers, against `url` where it is not the store itself."""
+        for name in self.names:
+            self.programs[name] = Program(
+                [
+                    "tests.faults.writer",
+                    name,
+                    url or self.url,
+                    AREA,
+                    str(self.data / "keys"),
+                    str(self.journals[name].path),
+                    str(self.timeout_s),
+                    str(self.pace_s),
+                ],
+                {},
+                self.folder / f"{name}.log",
+            )
+            self.programs[name].start()
+
+    def acknowledged(self) -> dict[str, int]:
+        return {name: journal.acknowledged() for name, journal in self.journals.items()}
+
+    def total(self) -> int:
+        return sum(self.acknowledged().values())
+
+    def wait_for(self, more: int, seconds: float = 30) -> None:
+        """Until that many more commits were acknowledged."""
+        goal = self.total() + more
+        self.until(lambda: self.total() >= goal, f"{more} more commits", seconds)
+
+    def until(self, true: Callable[[], bool], what: str, seconds: float = 30) -> None:
+        until = time.monotonic() + seconds
+        while not true():
+            self.refuse_odd()
+            assert time.monotonic() < until, f"not within {seconds} s: {what}"
+            time.sleep(0.002)
+
+    def refuse_odd(self) -> None:
+        """Fail for what no store may answer a writer, and for a program that ended by itself."""
+        for name, program in self.programs.items():
+            said = self.folder / f"{name}.journal.refused"
+            assert not said.exists(), said.read_text()
+            assert program.running, program.log.read_text()
+        if self.sealer.process is not None:
+            assert self.sealer.running, self.sealer.log.read_text()
+
+    def kill_store(self) -> None:
+        with suppress(ProcessLookupError):
+            os.kill(self.store_pid, signal.SIGKILL)
+        assert self.server.wait_gone(10)
+
+    def signed(self) -> int:
+        """How many ledger entries the last anchor covers."""
+        last = Anchors(self.data / "anchors" / AREA).last()
+        return last.size if last is not None else 0
+
+    def log_files(self) -> dict[Path, int]:
+        """Each file of the log, and how much of it is known to be durable."""
+        synced = self.shim.synced()
+        return {
+            part: min(found.st_size, synced.get(found.st_ino, self._resting.get(part, 0)))
+            for part in self.logs.iterdir()
+            if (found := part.stat())
+        }
+
+    def look(self, *, whole: bool = False) -> Verdict:
+        """Hold the store against the journals, while the writers go on."""
+        acknowledged = self.acknowledged()
+        verdict = self.audit.whole(acknowledged) if whole else self.audit.look(acknowledged)
+        verdict.assert_sound()
+        self.refuse_odd()
+        return verdict
+
+    def looks(self) -> list[Look]:
+        return self.probe.looks()
+
+    def row(self, fault: str, rounds: int, looks_before: int = 0, acknowledged_before: int = 0, note: str = "") -> Row:
+        """What came of a fault, for the table; fails for a look that read as clear, or that the ledger lacks or has twice.
+
+        The writers are stopped, and the spool is given time to be sent.
+        """
+        self.rest()
+        looks = self.probe.looks(looks_before)
+        verdict = self.look(whole=True)
+        missing = {look.entry for look in looks if look.entry} - verdict.others
+        false_clear = [look for look in looks if look.status == "clear"]
+        assert not missing, f"{len(missing)} looks were answered and are not in the ledger"
+        assert not false_clear
+        assert {look.status for look in looks} <= {"hit", "could_not_check", "nothing"}
+        assert all(look.status == "hit" or look.store == "last_known" or look.status == "nothing" for look in looks)
+        return Row(
+            fault,
+            rounds,
+            verdict.acknowledged - acknowledged_before,
+            len(verdict.lost),
+            len(verdict.partial),
+            len(verdict.doubled),
+            len(looks),
+            len(false_clear),
+            max((look.took_s for look in looks), default=0.0),
+            note,
+        )
+
+    def rest(self) -> None:
+        """Stop the writers, each at a commit that was acknowledged or not; let the prober settle."""
+        for program in self.programs.values():
+            program.kill()
+        self.programs.clear()
+        if self.probe.program.running:
+            self.probe.wait(1, "hit")
+            spool = self.data / "spool"
+            self.until(lambda: not any(file.stat().st_size for file in spool.glob("*.spool")), "an empty spool")
+
+    def stop(self) -> None:
+        for program in (*self.programs.values(), self.probe.program, self.sealer):
+            program.kill()
+        self.shim.heal()
+        self.ensure()
+        self.server.stop(kill=True)
+
+
+@contextmanager
+def running(rig: Rig, *, sealing: bool = False) -> Iterator[Rig]:
+    """The rig with store, prober and writers (and sealer) at work."""
+    try:
+        rig.ensure()
+        rig.probe.start()
+        if sealing:
+            rig.sealer.start()
+        rig.load()
+        for name in rig.names:
+            rig.until(lambda name=name: rig.journals[name].acknowledged() > 0, f"{name} at work")
+        yield rig
+    finally:
+        rig.stop()
