@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from markers.anchors import Anchors
-from markers.server import EmbeddedServer
+from markers.server import EmbeddedServer, ServerError
 from markers.vault import KeyRing, Vault
 from tests.conftest import REPOSITORY, TRIES, laid_out
 from tests.faults.audit import Audit, Verdict
@@ -103,6 +103,14 @@ class Probe:
         raise AssertionError(f"no {more} looks {status or ''} in {seconds} s, but {self.looks(before)[-3:]}")
 
 
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """How many commits were acknowledged and how many looks were made by some moment."""
+
+    acknowledged: int
+    looks: int
+
+
 @dataclass
 class Rig:
     """A data folder of its own below `folder`. Nothing restarts the store but the test."""
@@ -136,8 +144,16 @@ class Rig:
 
     @property
     def store_pid(self) -> int:
-        """Whoever started it."""
-        return int(json.loads((self.data / "store" / "server.json").read_text())["pid"])
+        """Whoever started it; 0 while somebody is about to."""
+        return json.loads((self.data / "store" / "server.json").read_text())["pid"] or 0
+
+    def refusal(self) -> str:
+        """Why the store can't be started now; empty where it was."""
+        try:
+            self.ensure()
+        except ServerError as error:
+            return str(error)
+        return ""
 
     def ensure(self) -> None:
         """Start the store under the shim's orders, or attach to it."""
@@ -223,24 +239,25 @@ class Rig:
     def looks(self) -> list[Look]:
         return self.probe.looks()
 
-    def row(self, fault: str, rounds: int, looks_before: int = 0, acknowledged_before: int = 0, note: str = "") -> Row:
+    def row(self, fault: str, rounds: int, since: Mark | None = None, note: str = "") -> Row:
         """What came of a fault, for the table; fails for a look that read as clear, or that the ledger lacks or has twice.
 
-        The writers are stopped, and the spool is given time to be sent.
+        `since` is when it began, where the rig has known another. The writers go on.
         """
-        self.rest()
-        looks = self.probe.looks(looks_before)
+        since = since or Mark(0, 0)
+        self.settle()
+        looks = self.probe.looks(since.looks)
         verdict = self.look(whole=True)
         missing = {look.entry for look in looks if look.entry} - verdict.others
         false_clear = [look for look in looks if look.status == "clear"]
         assert not missing, f"{len(missing)} looks were answered and are not in the ledger"
         assert not false_clear
         assert {look.status for look in looks} <= {"hit", "could_not_check", "nothing"}
-        assert all(look.status == "hit" or look.store == "last_known" or look.status == "nothing" for look in looks)
+        assert all(look.store == "last_known" for look in looks if look.status == "could_not_check")
         return Row(
             fault,
             rounds,
-            verdict.acknowledged - acknowledged_before,
+            verdict.acknowledged - since.acknowledged,
             len(verdict.lost),
             len(verdict.partial),
             len(verdict.doubled),
@@ -250,15 +267,14 @@ class Rig:
             note,
         )
 
-    def rest(self) -> None:
-        """Stop the writers, each at a commit that was acknowledged or not; let the prober settle."""
-        for program in self.programs.values():
-            program.kill()
-        self.programs.clear()
-        if self.probe.program.running:
-            self.probe.wait(1, "hit")
-            spool = self.data / "spool"
-            self.until(lambda: not any(file.stat().st_size for file in spool.glob("*.spool")), "an empty spool")
+    def mark(self) -> Mark:
+        return Mark(self.total(), len(self.probe.looks()))
+
+    def settle(self) -> None:
+        """Until checks are answered again and what waited in the spool is in the ledger."""
+        self.probe.wait(1, "hit")
+        spool = self.data / "spool"
+        self.until(lambda: not any(map(_size, spool.glob("*.spool"))), "an empty spool")
 
     def stop(self) -> None:
         for program in (*self.programs.values(), self.probe.program, self.sealer):
@@ -282,3 +298,9 @@ def running(rig: Rig, *, sealing: bool = False) -> Iterator[Rig]:
         yield rig
     finally:
         rig.stop()
+
+
+def _size(file: Path) -> int:
+    with suppress(FileNotFoundError):
+        return file.stat().st_size
+    return 0

@@ -45,7 +45,7 @@ class Shim:
     """The orders of one group of programs. Faults hit files whose path contains `part`."""
 
     def __init__(self, folder: Path, part: str) -> None:
-        self.path = folder / f"shim-{part.strip('.')}"
+        self.path = folder / f"shim-{part.strip('/')}"
         self.path.write_bytes(bytes(_ORDERS.size + _MOST_FILES * _SYNCED.size))
         with self.path.open("r+b") as file:
             self._page = mmap.mmap(file.fileno(), 0)

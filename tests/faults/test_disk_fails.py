@@ -1,0 +1,112 @@
+"""A disk that fails or is full, and a system that forks no more: nothing acknowledged is lost, and it is said."""
+
+from __future__ import annotations
+
+import errno
+import random
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from markers.store import Store, StoreUnavailable
+from tests.faults.conftest import size
+from tests.faults.rig import Rig, running
+from tests.faults.shim import Shim
+from tests.faults.table import Row
+
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(0)]
+
+FAILURES = size("DISK", 1)
+
+FAULTS: dict[str, Callable[[Shim, int], None]] = {
+    "write of the log: EIO": lambda shim, after: shim.fail_writes(errno.EIO, after=after),
+    "write of the log: ENOSPC, torn": lambda shim, after: shim.fail_writes(errno.ENOSPC, torn=True, after=after),
+    "fsync of the log: EIO": lambda shim, after: shim.fail_syncs(errno.EIO, after=after),
+    "fsync of the log: ENOSPC": lambda shim, after: shim.fail_syncs(errno.ENOSPC, after=after),
+}
+
+
+def test_the_disk_under_the_log_fails_and_comes_back(
+    tmp_path: Path, chance: random.Random, tell: Callable[[Row], None]
+) -> None:
+    rig = Rig(tmp_path, Shim(tmp_path, "appendonlydir"))
+    with running(rig):
+        for name, order in FAULTS.items():
+            began, refused = rig.mark(), rig.shim.refused
+            for _ in range(FAILURES):
+                rig.wait_for(chance.randint(10, 60))
+                order(rig.shim, chance.randint(0, 20))
+                assert rig.server.wait_gone(10), "a server that can't write must not go on answering"
+                rig.probe.wait(1, "could_not_check")
+                # Whoever starts it meanwhile is told, or gets a server that ends at its first write.
+                rig.refusal()
+                rig.probe.wait(2, "could_not_check")
+                rig.shim.heal()
+                rig.ensure()
+                rig.look()
+                rig.probe.wait(1, "hit")
+            assert rig.shim.refused >= refused + FAILURES
+            tell(rig.row(name, FAILURES, began))
+
+
+def test_no_fork_no_new_log_and_nothing_lost(
+    tmp_path: Path, chance: random.Random, tell: Callable[[Row], None]
+) -> None:
+    rig = Rig(tmp_path, Shim(tmp_path, "appendonlydir"))
+    rounds = max(2, FAILURES)
+    with running(rig):
+        store = Store(rig.url, rig.vault.area, rig.vault, timeout_s=2)
+        for _ in range(rounds):
+            rig.shim.fail_forks()
+            with pytest.raises(StoreUnavailable):
+                store.rewrite_log()
+            rig.wait_for(chance.randint(20, 60))  # writes go on all the same
+            rig.kill_store()
+            rig.ensure()
+            rig.look()
+            rig.shim.heal()
+            logs = {part.name for part in rig.logs.iterdir()}
+            rig.until(lambda: _rewritten(store), "the log to be written anew")
+            rig.until(lambda logs=logs: not logs & {p.name for p in rig.logs.glob("*.aof")}, "the old log to go")
+            rig.look()
+        assert rig.shim.refused >= rounds
+        store.close()
+        tell(rig.row("no fork", rounds, note="writes go on; the log is written anew once it can be"))
+
+
+def _rewritten(store: Store) -> bool:
+    try:
+        return store.rewrite_log()
+    except StoreUnavailable:
+        return False
+
+
+def test_where_nothing_can_be_logged_nothing_is_shown(
+    tmp_path: Path, chance: random.Random, tell: Callable[[Row], None]
+) -> None:
+    """The store is gone and the spool's disk fails or is full."""
+    rig = Rig(tmp_path, Shim(tmp_path, "appendonlydir"))
+    spool = Shim(tmp_path, "/spool/")
+    rig.probe.program.environment |= spool.environment
+    orders = [
+        lambda: spool.fail_writes(errno.ENOSPC, torn=True, after=chance.randint(0, 3)),
+        lambda: spool.fail_writes(errno.EIO, after=chance.randint(0, 3)),
+        lambda: spool.fail_syncs(errno.EIO, after=chance.randint(0, 3)),
+        lambda: spool.fail_syncs(errno.ENOSPC, after=chance.randint(0, 3)),
+    ]
+    with running(rig):
+        for order in orders * FAILURES:
+            rig.kill_store()
+            rig.probe.wait(2, "could_not_check")
+            order()
+            shown = rig.probe.wait(3, "nothing")
+            assert all(look.matches == 0 for look in shown if look.status == "nothing")
+            spool.heal()
+            rig.probe.wait(2, "could_not_check")
+            rig.ensure()
+            rig.probe.wait(1, "hit")
+            rig.look()
+        assert spool.refused >= len(orders) * FAILURES
+        tell(rig.row("store gone, spool failing or full", len(orders) * FAILURES, note="nothing is shown"))
