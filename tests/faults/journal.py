@@ -4,32 +4,50 @@ from __future__ import annotations
 
 import os
 import struct
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-_NUMBER = struct.Struct("=q")
+_LINE = struct.Struct("=2q")
+_EPOCH = datetime.fromtimestamp(0, UTC)
+_MICROSECOND = timedelta(microseconds=1)
 
 
 class Journal:
-    """The numbers acknowledged, one after the other. Each is with the system before the writer goes on."""
+    """The numbers acknowledged, one after the other, each with the time the next commit will bear.
+
+    So a writer that was killed sends the commit it did not get an answer to again, the very same.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def append(self, number: int) -> None:
+    def append(self, number: int, next_at: datetime) -> None:
         """Outlives the writer, however that ends: the bytes are the kernel's when this returns."""
         descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         try:
-            os.write(descriptor, _NUMBER.pack(number))
+            os.write(descriptor, _LINE.pack(number, (next_at - _EPOCH) // _MICROSECOND))
         finally:
             os.close(descriptor)
 
+    def begin(self, at: datetime) -> None:
+        """Nothing is acknowledged yet; the first commit will bear this time."""
+        if not self.path.exists():
+            self.append(-1, at)
+
     def acknowledged(self) -> int:
         """How many commits were acknowledged: 0, 1, 2 ... each once, which is checked of the last."""
-        size = self.path.stat().st_size if self.path.exists() else 0
-        count = size // _NUMBER.size
-        if count:
-            with self.path.open("rb") as file:
-                file.seek((count - 1) * _NUMBER.size)
-                (last,) = _NUMBER.unpack(file.read(_NUMBER.size))
-            assert last == count - 1, f"{self.path.name} acknowledged {last} as number {count - 1}"
-        return count
+        return self._last()[0] + 1
+
+    def next_at(self) -> datetime:
+        """The time of the commit that follows."""
+        return _EPOCH + self._last()[1] * _MICROSECOND
+
+    def _last(self) -> tuple[int, int]:
+        if not self.path.exists():
+            return -1, 0
+        whole = self.path.stat().st_size // _LINE.size
+        with self.path.open("rb") as file:
+            file.seek((whole - 1) * _LINE.size)
+            number, next_at = _LINE.unpack(file.read(_LINE.size))
+        assert number == whole - 2, f"{self.path.name} acknowledged {number} as number {whole - 2}"
+        return number, next_at

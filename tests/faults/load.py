@@ -1,4 +1,4 @@
-"""What the writers of a fault test commit, and what the store must then hold: both follow from a number alone.
+"""What the writers of a fault test commit, and what the store must then hold: both follow from a number (and its time).
 
 Commit `n` of a writer changes one record of two collections and appends two ledger entries, all or nothing. Each record is
 set seven times and then erased, over and over; while it is there it holds the token of its last change.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 
 from markers.ledger import LedgerEntry, Operation, Via
 from markers.store import Commit, Write
@@ -20,7 +20,6 @@ PARTS = ("a", "b")
 _RECORDS = 16
 _LIFE = 8
 _ROLE = "fault_writer"
-_BEGAN = datetime(2026, 11, 23, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +31,7 @@ class Kept:
     token: str
 
 
-def commit_of(writer: str, number: int, vault: Vault) -> Commit:
+def commit_of(writer: str, number: int, at: datetime, vault: Vault) -> Commit:
     turn = number // _RECORDS % _LIFE
     erased = turn == _LIFE - 1
     return Commit(
@@ -48,7 +47,7 @@ def commit_of(writer: str, number: int, vault: Vault) -> Commit:
             )
             for collection in COLLECTIONS
         ),
-        entries=tuple(_entry(writer, number, part).canonical() for part in PARTS),
+        entries=tuple(_entry(writer, number, part, at).canonical() for part in PARTS),
     )
 
 
@@ -89,10 +88,10 @@ def _token(writer: str, number: int, vault: Vault) -> str:
     return vault.token("fault", f"{writer} {number}")
 
 
-def _entry(writer: str, number: int, part: str) -> LedgerEntry:
+def _entry(writer: str, number: int, part: str, at: datetime) -> LedgerEntry:
     return LedgerEntry(
         entry_id=f"{writer}-{number}-{part}",
-        at=_BEGAN + timedelta(milliseconds=number),
+        at=at,
         operation=Operation.ALTERATION,
         actor_id=writer,
         actor_role=_ROLE,

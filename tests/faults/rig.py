@@ -16,6 +16,7 @@ from pathlib import Path
 
 from markers.anchors import Anchors
 from markers.server import EmbeddedServer, ServerError
+from markers.store import Store
 from markers.vault import KeyRing, Vault
 from tests.conftest import REPOSITORY, TRIES, laid_out
 from tests.faults.audit import Audit, Verdict
@@ -121,7 +122,6 @@ class Rig:
     pace_s: float = 0.0
     timeout_s: float = 1.0
     url: str = ""
-    restarts: int = 0
 
     def __post_init__(self) -> None:
         self.data = self.folder / "data"
@@ -181,6 +181,13 @@ class Rig:
                 self.folder / f"{name}.log",
             )
             self.programs[name].start()
+
+    def restart(self, pid: int) -> None:
+        """Start the writer again that was killed: it goes on from its journal."""
+        for program in self.programs.values():
+            if program.process is not None and program.process.pid == pid:
+                program.process.wait()
+                program.start()
 
     def acknowledged(self) -> dict[str, int]:
         return {name: journal.acknowledged() for name, journal in self.journals.items()}
@@ -244,9 +251,13 @@ class Rig:
 
         `since` is when it began, where the rig has known another. The writers go on.
         """
+        self.probe.wait(1, "hit")
+        self.drained()
+        return self.judged(fault, rounds, self.probe.looks((since or Mark(0, 0)).looks), since, note)
+
+    def judged(self, fault: str, rounds: int, looks: list[Look], since: Mark | None = None, note: str = "") -> Row:
+        """As `row`, of looks that were made some other way and are over."""
         since = since or Mark(0, 0)
-        self.settle()
-        looks = self.probe.looks(since.looks)
         verdict = self.look(whole=True)
         missing = {look.entry for look in looks if look.entry} - verdict.others
         false_clear = [look for look in looks if look.status == "clear"]
@@ -270,11 +281,17 @@ class Rig:
     def mark(self) -> Mark:
         return Mark(self.total(), len(self.probe.looks()))
 
-    def settle(self) -> None:
-        """Until checks are answered again and what waited in the spool is in the ledger."""
-        self.probe.wait(1, "hit")
+    def drained(self) -> None:
+        """Until what waited in the spool is in the ledger."""
         spool = self.data / "spool"
         self.until(lambda: not any(map(_size, spool.glob("*.spool"))), "an empty spool")
+
+    def ledger_end(self) -> int:
+        store = Store(self.url, AREA, self.vault, timeout_s=5)
+        try:
+            return store.ledger_end()
+        finally:
+            store.close()
 
     def stop(self) -> None:
         for program in (*self.programs.values(), self.probe.program, self.sealer):

@@ -24,6 +24,7 @@ from tests.faults.load import PARTS, commit_of
 from tests.faults.rig import Rig, running
 from tests.faults.shim import Shim
 from tests.faults.table import Row
+from tests.unit.test_matching import NOW
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(0)]
 
@@ -59,7 +60,7 @@ def written(tmp_path: Path) -> Iterator[Written]:
     store = Store(server.ensure(), "cut", vault, timeout_s=2)
     sizes = []
     for number in range(COMMITS):
-        store.commit(commit_of(WRITER, number, vault))
+        store.commit(commit_of(WRITER, number, NOW, vault))
         sizes.append(next((folder / "appendonlydir").glob("*.incr.aof")).stat().st_size)
     store.close()
     os.kill(server.pid or 0, signal.SIGKILL)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 from markers.store import Committed, Store, StoreError, StoreUnavailable
@@ -23,8 +24,9 @@ def main() -> None:
     vault = Vault(KeyRing.load(Path(keys)), area, Path(keys))
     store = Store(url, area, vault, timeout_s=float(timeout_s))
     journal = Journal(Path(journal_path))
+    journal.begin(datetime.now(UTC))
     number = journal.acknowledged()
-    commit = commit_of(name, number, vault)
+    commit = commit_of(name, number, journal.next_at(), vault)
     while True:
         try:
             done = store.commit(commit)
@@ -37,9 +39,10 @@ def main() -> None:
         if not isinstance(done, Committed) or len(done.ledger) != len(commit.entries):
             Path(f"{journal_path}.refused").write_text(f"{name} {number}: {done}")
             return
-        journal.append(number)
+        at = datetime.now(UTC)
+        journal.append(number, at)
         number += 1
-        commit = commit_of(name, number, vault)
+        commit = commit_of(name, number, at, vault)
         time.sleep(float(pace_s))
 
 
