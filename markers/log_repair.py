@@ -106,7 +106,9 @@ def _damage(logs: Path) -> Damage | None:
     *earlier, last = _parts(logs)
     for part, kind in earlier:
         if _sound(part, kind) is not None:
-            raise CannotRepair(f"{part} is damaged, and it is not the end of the log; nothing was changed, restore a backup")
+            raise CannotRepair(
+                f"{part} is damaged, and it is not the end of the log; nothing was changed, restore a backup"
+            )
     part, kind = last
     sound = _sound(part, kind)
     if sound is None:
@@ -125,7 +127,9 @@ def _parts(logs: Path) -> list[tuple[Path, str]]:
     parts = [(logs / name, kind) for name, kind in _PART.findall(text)]
     missing = [part for part, _ in parts if not part.is_file()]
     if missing or not parts:
-        raise CannotRepair(f"the log lacks {missing[0] if missing else 'every file'}; nothing was changed, restore a backup")
+        raise CannotRepair(
+            f"the log lacks {missing[0] if missing else 'every file'}; nothing was changed, restore a backup"
+        )
     return parts
 
 

@@ -1,4 +1,4 @@
-"""A damaged log of the embedded store, mended at a person's word; then the fence says whether anything signed is gone."""
+"""A damaged log of the store mended at a person's word; then the fence says whether anything signed is gone."""
 
 from __future__ import annotations
 
@@ -69,4 +69,4 @@ _WHOLE = "the store's log is whole: there is nothing to repair; 'overlay run' st
 
 def _refuse_external(settings: Settings) -> None:
     if settings.store_url:
-        raise NothingToRepair("OVERLAY_STORE_URL names an external store: repair it where it runs, with its own checker")
+        raise NothingToRepair("OVERLAY_STORE_URL names an external store: repair that where it runs, with its checker")

@@ -18,7 +18,7 @@ from tests.faults.load import COLLECTIONS, PARTS, records_after, written_by
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """`lost`: acknowledged and not there. `partial`: of a commit something is there and something not. `doubled`: twice.
+    """`lost`: acknowledged and not there. `partial`: of one commit something is there, something not. `doubled`: twice.
 
     `others` are the entry ids of everybody else's ledger entries.
     """
@@ -80,9 +80,7 @@ class Audit:
             changes = sum(there // len(PARTS) for there in self.done.values())
             if position != changes:
                 partial.append(f"{collection} is at {position} after {changes} changes")
-        return Verdict(
-            sum(acknowledged.values()), tuple(lost), tuple(partial), tuple(doubled), frozenset(self.others)
-        )
+        return Verdict(sum(acknowledged.values()), tuple(lost), tuple(partial), tuple(doubled), frozenset(self.others))
 
     def whole(self, acknowledged: Mapping[str, int]) -> Verdict:
         self.done.clear()
@@ -118,7 +116,7 @@ class Audit:
         return int(version), self.vault.open(collection, name, int(version), sealed), token
 
     def _read(self, store: Store, end: int, lost: list[str], partial: list[str], doubled: list[str]) -> None:
-        """The ledger from where it was last read: each writer's entries in their order, each once, no commit's apart."""
+        """The ledger from where it was last read: each writer's in order, once, a commit's beside each other."""
         before: tuple[str, int, str] | None = None
         for record in store.ledger(self.read_to, end - self.read_to):
             entry = LedgerEntry.from_bytes(record.entry)

@@ -1,7 +1,7 @@
 """What the writers of a fault test commit, and what the store must then hold: both follow from a number (and its time).
 
-Commit `n` of a writer changes one record of two collections and appends two ledger entries, all or nothing. Each record is
-set seven times and then erased, over and over; while it is there it holds the token of its last change.
+Commit `n` of a writer changes one record of two collections and appends two ledger entries, all or nothing. Each record
+is set seven times and then erased, over and over; while it is there it holds the token of its last change.
 """
 
 from __future__ import annotations

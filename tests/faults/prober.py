@@ -1,7 +1,7 @@
 """`python -m tests.faults.prober OUT ADDRESS`: looks at a marked home over and over, and writes down every answer.
 
-One line a look: when it ended, how long it took, status, basis, ledger entry. A look that could not be logged and so showed
-nothing is `nothing`.
+One line a look: how long it took, status, basis, ledger entry, number of matches. A look that could not be logged, and
+so showed nothing, is `nothing`.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ TWICE = "request doubled"
 class CuttingProxy:
     """Listens at `path` and speaks to the store at `store`. What befalls a commit is drawn by `odds` (fate -> chance).
 
-    `fates` counts what was done to commits; everything else passes. A lost or late reply is lost after the store gave it.
+    `fates` counts what was done to commits; everything else passes. A reply is lost after the store gave it.
     """
 
     def __init__(self, path: Path, store: str, odds: Mapping[str, float], chance: random.Random, late_s: float) -> None:

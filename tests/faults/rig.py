@@ -1,4 +1,4 @@
-"""What a fault is done to: a real data folder with its store, several writers in processes of their own, and a prober."""
+"""What faults are done to: a real data folder with its store, writers in processes of their own, a prober."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ class Probe:
         lines = self.out.read_text().splitlines(keepends=True) if self.out.exists() else []
         return [Look(*json.loads(line)) for line in lines[after:] if line.endswith("\n")]
 
-    def wait(self, more: int, status: str | None = None, seconds: float = 30) -> list[Look]:
+    def wait(self, more: int, status: str | None = None, seconds: float = 60) -> list[Look]:
         """The answers from now on, once `more` of them came (of that status)."""
         before, until = len(self.looks()), time.monotonic() + seconds
         while time.monotonic() < until:
@@ -195,12 +195,12 @@ class Rig:
     def total(self) -> int:
         return sum(self.acknowledged().values())
 
-    def wait_for(self, more: int, seconds: float = 30) -> None:
+    def wait_for(self, more: int, seconds: float = 60) -> None:
         """Until that many more commits were acknowledged."""
         goal = self.total() + more
         self.until(lambda: self.total() >= goal, f"{more} more commits", seconds)
 
-    def until(self, true: Callable[[], bool], what: str, seconds: float = 30) -> None:
+    def until(self, true: Callable[[], bool], what: str, seconds: float = 60) -> None:
         until = time.monotonic() + seconds
         while not true():
             self.refuse_odd()
@@ -247,7 +247,7 @@ class Rig:
         return self.probe.looks()
 
     def row(self, fault: str, rounds: int, since: Mark | None = None, note: str = "") -> Row:
-        """What came of a fault, for the table; fails for a look that read as clear, or that the ledger lacks or has twice.
+        """What came of a fault, for the table; fails for a look that read as clear, or that is not in the ledger once.
 
         `since` is when it began, where the rig has known another. The writers go on.
         """

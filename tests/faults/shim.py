@@ -96,13 +96,19 @@ class Shim:
         for order in (_WRITE, _SYNC, _FORK, _TORN, _AFTER):
             self._order(order, 0)
 
+    def server_program(self) -> Path:
+        """A program that is the real store server with the library loaded into it."""
+        program = self.path.with_suffix(".server")
+        if not program.exists():
+            loaded = " ".join(f"{name}='{value}'" for name, value in self.environment.items())
+            program.write_text(f"#!/bin/sh\nexec env {loaded} '{get_binary_path()}' \"$@\"\n")
+            program.chmod(0o700)
+        return program
+
     @contextmanager
     def over_the_server(self) -> Iterator[None]:
-        """Every store server this process starts meanwhile is the real one, with the library loaded into it."""
-        program = self.path.with_suffix(".server")
-        loaded = " ".join(f"{name}='{value}'" for name, value in self.environment.items())
-        program.write_text(f"#!/bin/sh\nexec env {loaded} '{get_binary_path()}' \"$@\"\n")
-        program.chmod(0o700)
+        """Every store server this process starts meanwhile is under these orders."""
+        program = self.server_program()
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr("markers.server.get_binary_path", lambda: program)
             yield

@@ -1,4 +1,4 @@
-"""`python -m tests.faults.supervisor FOLDER`: keeps the folder's store going, as `overlay run` does, until it is killed."""
+"""`python -m tests.faults.supervisor FOLDER`: keeps the folder's store going, as `overlay run` does."""
 
 from __future__ import annotations
 

@@ -81,7 +81,7 @@ def test_an_hour_forward_and_an_hour_back(tmp_path: Path, tell: Callable[[Row], 
         exported = overlay(rig, "ledger", "export", str(tmp_path / "ledger"))
         assert exported.returncode == 0, exported.stderr
         found = json.loads(overlay(rig, "ledger", "verify", str(tmp_path / "ledger"), "--json").stdout)
-        # Every entry is signed in its order; whoever verifies is told of the clock, by the first entry written behind it.
+        # Everything is signed in its order; whoever verifies is told of the clock, at the first entry behind it.
         assert "the clock was set back" in found["what"], found
 
 

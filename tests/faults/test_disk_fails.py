@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import random
-import time
 from collections.abc import Callable
 from pathlib import Path
 

@@ -53,7 +53,7 @@ class Written:
 
 
 @pytest.fixture
-def written(tmp_path: Path) -> Iterator[Written]:
+def written(tmp_path: Path) -> Written:
     folder = tmp_path / "s"
     vault = Vault(KeyRing.create(tmp_path / "keys"), "cut")
     server = EmbeddedServer(folder)
@@ -67,7 +67,7 @@ def written(tmp_path: Path) -> Iterator[Written]:
     server.wait_gone(5)
     (folder / "store.sock").unlink(missing_ok=True)
     server.release()
-    yield Written(folder, vault, tuple(sizes))
+    return Written(folder, vault, tuple(sizes))
 
 
 def held_after(server: EmbeddedServer, vault: Vault) -> int:
