@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import shutil
 import signal
 import subprocess
@@ -135,7 +136,8 @@ class Rig:
         self.sealer = Program(
             ["overlay.sealing", str(os.getpid())], {"OVERLAY_DATA": str(self.data)}, self.folder / "sealer.log"
         )
-        self._resting = {part: part.stat().st_size for part in self.logs.iterdir()}
+        files = [path.stat() for path in self.data.rglob("*") if path.is_file()]
+        self._resting = {found.st_ino: found.st_size for found in files}
 
     @property
     def logs(self) -> Path:
@@ -226,14 +228,18 @@ class Rig:
         last = Anchors(self.data / "anchors" / AREA).last()
         return last.size if last is not None else 0
 
-    def log_files(self) -> dict[Path, int]:
-        """Each file of the log, and how much of it is known to be durable."""
-        synced = self.shim.synced()
-        return {
-            part: min(found.st_size, synced.get(found.st_ino, self._resting.get(part, 0)))
-            for part in self.logs.iterdir()
-            if (found := part.stat())
-        }
+    def lose_power(self, chance: random.Random, *folders: Path) -> int:
+        """Take a random part of what no fsync covered off each file of these folders; how many bytes were not covered.
+
+        Whoever writes them is dead by then, and was under the shim's orders while alive.
+        """
+        uncovered, synced = 0, self.shim.synced()
+        for part in (part for folder in folders for part in folder.rglob("*") if part.is_file()):
+            found = part.stat()
+            durable = min(found.st_size, synced.get(found.st_ino, self._resting.get(found.st_ino, 0)))
+            uncovered += found.st_size - durable
+            os.truncate(part, chance.randint(durable, found.st_size))
+        return uncovered
 
     def look(self, *, whole: bool = False) -> Verdict:
         """Hold the store against the journals, while the writers go on."""

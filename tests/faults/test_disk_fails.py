@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import errno
+import os
 import random
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import requests
 
 from markers.store import Store, StoreUnavailable
+from tests.conftest import Console, free_port
 from tests.faults.conftest import size
-from tests.faults.rig import Rig, running
+from tests.faults.rig import MARKED_HOME, Rig, running
 from tests.faults.shim import Shim
 from tests.faults.table import Row
+from tests.web.conftest import Visitor
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(0)]
 
@@ -109,3 +114,34 @@ def test_where_nothing_can_be_logged_nothing_is_shown(
             rig.look()
         assert spool.refused >= len(orders) * FAILURES
         tell(rig.row("store gone, spool failing or full", len(orders) * FAILURES, note="nothing is shown"))
+
+
+def test_page_and_api_say_that_nothing_is_shown(tmp_path: Path) -> None:
+    spool = Shim(tmp_path, "/spool/")
+    console = Console(tmp_path / "data", free_port(), spool.environment)
+    console.start()
+    try:
+        handler = Visitor(console.url)
+        handler.sign_in(*console.accounts["call_handler"])
+        handler.get("/")
+        bearer = {"Authorization": f"Bearer {console.token()}"}
+        asked = {"location": {"address": MARKED_HOME}}
+        spool.fail_writes(errno.ENOSPC)
+        os.kill(console.store_pid, signal.SIGSTOP)
+        try:
+            told = requests.post(f"{console.url}/api/v1/checks", json=asked, headers=bearer, timeout=10)
+            page = handler.post("/check", {"location": MARKED_HOME})
+        finally:
+            os.kill(console.store_pid, signal.SIGCONT)
+        assert (told.status_code, page.status_code) == (503, 503)
+        assert told.headers["Content-Type"] == "application/problem+json"
+        for said in (told.text, page.text):
+            assert "Could not check: treat as unknown" in said
+            assert "so nothing is shown" in said
+        assert "matches" not in told.json()
+        assert spool.refused >= 2
+        spool.heal()
+        again = requests.post(f"{console.url}/api/v1/checks", json=asked, headers=bearer, timeout=10).json()
+        assert again["status"] == "hit"
+    finally:
+        console.stop()
