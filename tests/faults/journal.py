@@ -31,7 +31,7 @@ class Journal:
 
     def begin(self, at: datetime) -> None:
         """Nothing is acknowledged yet; the first commit will bear this time."""
-        if not self.path.exists():
+        if self._whole() == 0:
             self.append(-1, at)
 
     def acknowledged(self) -> int:
@@ -43,11 +43,14 @@ class Journal:
         return _EPOCH + self._last()[1] * _MICROSECOND
 
     def _last(self) -> tuple[int, int]:
-        if not self.path.exists():
+        whole = self._whole()
+        if whole == 0:
             return -1, 0
-        whole = self.path.stat().st_size // _LINE.size
         with self.path.open("rb") as file:
             file.seek((whole - 1) * _LINE.size)
             number, next_at = _LINE.unpack(file.read(_LINE.size))
         assert number == whole - 2, f"{self.path.name} acknowledged {number} as number {whole - 2}"
         return number, next_at
+
+    def _whole(self) -> int:
+        return self.path.stat().st_size // _LINE.size if self.path.exists() else 0
