@@ -32,6 +32,10 @@ class CannotRepair(ServerError):  # noqa: N818 - names the state a person must a
     """Cutting the log's end does not mend it; nothing was changed."""
 
 
+class StoreInUse(ServerError):  # noqa: N818 - names the state a person must act on
+    """A server works on the folder, so its log is nobody else's to touch."""
+
+
 @dataclass(frozen=True, slots=True)
 class Damage:
     """File `file` of the log is whole up to byte `sound` of `size`.
@@ -81,10 +85,6 @@ def repair(folder: Path, now: datetime) -> Repair | None:
                 "Restore a backup"
             )
         return Repair(found, kept)
-
-
-class StoreInUse(ServerError):  # noqa: N818 - names the state a person must act on
-    """A server works on the folder, so its log is nobody else's to touch."""
 
 
 @contextmanager

@@ -5,6 +5,8 @@ from __future__ import annotations
 import uuid
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
+from typing import TypeVar
 
 from markers.ledger import LedgerEntry, Operation
 from markers.log_repair import Damage, Repair, find_damage, repair
@@ -14,38 +16,36 @@ from overlay.roles import Actor
 from overlay.services import running
 from overlay.settings import Settings
 
+T = TypeVar("T", Damage, Repair)
+
 
 class NothingToRepair(ServerError):
     """The store is not ours to repair, or its log is whole."""
 
 
 @dataclass(frozen=True, slots=True)
-class Mended:
-    """What was cut off, where the ledger ends now, and why the store may not be gone on with yet (None: it may)."""
+class Standing:
+    """Where the ledger ends after a repair, and why the store may not be gone on with yet (None: it may)."""
 
-    repair: Repair
     ledger_end: int
     behind: str | None
 
 
 def damage(settings: Settings) -> Damage:
     """What a repair would cut off. Raises NothingToRepair, CannotRepair, StoreInUse."""
-    _refuse_external(settings)
-    found = find_damage(settings.data / "store")
-    if found is None:
-        raise NothingToRepair(_WHOLE)
-    return found
+    return _found(find_damage(_folder(settings)))
 
 
-def mend(settings: Settings, actor: Actor, now: datetime) -> Mended:
-    """Repair the log, start the store on it, and log the repair in its ledger where the fence lets that be done.
+def mend(settings: Settings, now: datetime) -> Repair:
+    """Keep the damaged log and cut it back to what is whole. Raises as `damage` does."""
+    return _found(repair(_folder(settings), now))
 
-    Raises as `damage` does, and what `Services.start` raises: then the log is repaired all the same.
+
+def stand(settings: Settings, actor: Actor, now: datetime) -> Standing:
+    """Start the store on its mended log, and log the repair in its ledger where the fence lets that be done.
+
+    Raises what `Services.start` raises.
     """
-    _refuse_external(settings)
-    done = repair(settings.data / "store", now)
-    if done is None:
-        raise NothingToRepair(_WHOLE)
     with running(settings) as services:
         entry = LedgerEntry(
             entry_id=str(uuid.uuid4()),
@@ -61,12 +61,16 @@ def mend(settings: Settings, actor: Actor, now: datetime) -> Mended:
             services.commit(Commit(entry.entry_id, {}, (), (entry.canonical(),)), now)
         except StoreBehind as error:
             behind = str(error)
-        return Mended(done, services.fence.store.ledger_end(), behind)
+        return Standing(services.fence.store.ledger_end(), behind)
 
 
-_WHOLE = "the store's log is whole: there is nothing to repair; 'overlay run' starts it"
-
-
-def _refuse_external(settings: Settings) -> None:
+def _folder(settings: Settings) -> Path:
     if settings.store_url:
         raise NothingToRepair("OVERLAY_STORE_URL names an external store: repair that where it runs, with its checker")
+    return settings.data / "store"
+
+
+def _found(found: T | None) -> T:
+    if found is None:
+        raise NothingToRepair("the store's log is whole: there is nothing to repair; 'overlay run' starts it")
+    return found

@@ -39,17 +39,20 @@ def store_repair(dry_run: bool, data: Path | None, as_json: bool) -> None:
         else:
             click.echo(f"{_words(found)} would be cut off {found.file}. Nothing was changed.")
         return
-    done = repairing.mend(settings, operator(), datetime.now(UTC))
+    now = datetime.now(UTC)
+    done = repairing.mend(settings, now)
+    if not as_json:
+        click.echo(f"{_words(done.damage)} cut off {done.damage.file}.")
+        click.echo(f"The damaged log lies in {done.kept}, as it was.")
+    left = repairing.stand(settings, operator(), now)
     if as_json:
-        row = {"kept": str(done.repair.kept), "ledger_end": done.ledger_end, "behind": done.behind}
-        click.echo(json.dumps({**_plain(done.repair.damage), **row}))
+        row = {"kept": str(done.kept), "ledger_end": left.ledger_end, "behind": left.behind}
+        click.echo(json.dumps({**_plain(done.damage), **row}))
         return
-    click.echo(f"{_words(done.repair.damage)} cut off {done.repair.damage.file}.")
-    click.echo(f"The damaged log lies in {done.repair.kept}, as it was.")
-    click.echo(f"The ledger ends at entry {done.ledger_end}.")
-    if done.behind is not None:
+    click.echo(f"The ledger ends at entry {left.ledger_end}.")
+    if left.behind is not None:
         click.echo(
-            f"But {done.behind}: restore a backup, or go on with 'overlay ledger accept --sequence {done.ledger_end} "
+            f"But {left.behind}: restore a backup, or go on with 'overlay ledger accept --sequence {left.ledger_end} "
             "--by NAME --reason WHY'. Until then every check says that it could not check."
         )
 
