@@ -145,9 +145,16 @@ class Rig:
         return self.data / "store" / "appendonlydir"
 
     @property
-    def store_pid(self) -> int:
-        """Whoever started it; 0 while somebody is about to."""
-        return json.loads((self.data / "store" / "server.json").read_text())["pid"] or 0
+    def store_pid(self) -> int | None:
+        """The store's process, whoever started it; None while somebody is about to."""
+        found: int | None = json.loads((self.data / "store" / "server.json").read_text())["pid"]
+        return found
+
+    def living_store(self, other_than: int | None = None) -> int:
+        """The store's process, once there is one (other than that)."""
+        while (pid := self.store_pid) in (None, other_than):
+            self.until(lambda: self.store_pid not in (None, other_than), "a store")
+        return pid  # type: ignore[return-value]  # not None
 
     def refusal(self) -> str:
         """Why the store can't be started now; empty where it was."""
@@ -220,7 +227,7 @@ class Rig:
 
     def kill_store(self) -> None:
         with suppress(ProcessLookupError):
-            os.kill(self.store_pid, signal.SIGKILL)
+            os.kill(self.living_store(), signal.SIGKILL)
         assert self.server.wait_gone(10)
 
     def signed(self) -> int:

@@ -26,7 +26,7 @@ def test_frozen_at_random_moments(tmp_path: Path, chance: random.Random, tell: C
     with running(rig, sealing=True):
         for _ in range(FREEZES):
             rig.wait_for(chance.randint(10, 100))
-            pid = rig.store_pid
+            pid = rig.living_store()
             os.kill(pid, signal.SIGSTOP)
             try:
                 rig.probe.wait(2, "could_not_check")

@@ -7,6 +7,7 @@ import os
 import random
 import signal
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -46,7 +47,7 @@ def children(console: Console, part: str) -> list[int]:
 def victims(rig: Rig, console: Console) -> dict[str, list[int]]:
     programs = [program.process for program in rig.programs.values()]
     writers = [process.pid for process in programs if process is not None]
-    return {"store": [rig.store_pid], "writer": writers, **{part: children(console, part) for part in PARTS}}
+    return {"store": [rig.living_store()], "writer": writers, **{part: children(console, part) for part in PARTS}}
 
 
 def looks(callers: list[Caller]) -> list[Look]:
@@ -77,17 +78,18 @@ def test_killed_at_random_while_everything_is_at_work(
             caller.start()
         for kill in range(KILLS):
             rig.wait_for(chance.randint(1, 2 * WRITES))
-            there = victims(rig, console)
             # Each kind in turn first, so that no kind is left out; then as chance has it.
-            part = sorted(there)[kill] if kill < len(there) else chance.choice(sorted(there))
-            rig.until(lambda part=part: any(victims(rig, console)[part]), f"a {part}")
-            pid = chance.choice(victims(rig, console)[part])
+            parts = sorted(victims(rig, console))
+            part = parts[kill] if kill < len(parts) else chance.choice(parts)
+            while not (living := victims(rig, console)[part]):
+                time.sleep(0.01)
+            pid = chance.choice(living)
             os.kill(pid, signal.SIGKILL)
             killed[part] += 1
             if part == "writer":
                 rig.restart(pid)
             if part == "store":
-                rig.until(lambda dead=pid: rig.store_pid not in (dead, 0), "another store")
+                rig.living_store(other_than=pid)
                 rig.wait_for(1)
             rig.look()
         console.wait_ready()

@@ -40,9 +40,9 @@ def test_the_store_is_killed_under_two_supervisors(
                 supervisor.start()
             for kill in range(KILLS):
                 rig.wait_for(chance.randint(20, 100))
-                dead = rig.store_pid
+                dead = rig.living_store()
                 os.kill(dead, signal.SIGKILL)
-                rig.until(lambda dead=dead: rig.store_pid not in (dead, 0), "another store")
+                rig.living_store(other_than=dead)
                 rig.probe.wait(1, "hit")
                 rig.look()
                 assert starts(rig) == before + kill + 1
