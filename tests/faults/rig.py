@@ -89,13 +89,21 @@ class Probe:
         self.program.start()
         self.wait(1)
 
+    def end(self) -> int:
+        """How many bytes of answers there are by now."""
+        return self.out.stat().st_size if self.out.exists() else 0
+
     def looks(self, after: int = 0) -> list[Look]:
-        lines = self.out.read_text().splitlines(keepends=True) if self.out.exists() else []
-        return [Look(*json.loads(line)) for line in lines[after:] if line.endswith("\n")]
+        """The answers behind so many bytes."""
+        if not self.out.exists():
+            return []
+        with self.out.open("rb") as told:
+            told.seek(after)
+            return [Look(*json.loads(line)) for line in told if line.endswith(b"\n")]
 
     def wait(self, more: int, status: str | None = None, seconds: float = 60) -> list[Look]:
         """The answers from now on, once `more` of them came (of that status)."""
-        before, until = len(self.looks()), time.monotonic() + seconds
+        before, until = self.end(), time.monotonic() + seconds
         while time.monotonic() < until:
             assert self.program.running, self.program.log.read_text()
             looks = self.looks(before)
@@ -107,10 +115,10 @@ class Probe:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """How many commits were acknowledged and how many looks were made by some moment."""
+    """How many commits were acknowledged by some moment, and how many bytes of looks had been written."""
 
-    acknowledged: int
-    looks: int
+    acknowledged: int = 0
+    looks: int = 0
 
 
 @dataclass
@@ -120,7 +128,6 @@ class Rig:
     folder: Path
     shim: Shim
     writers: int = 3
-    pace_s: float = 0.0
     timeout_s: float = 1.0
     url: str = ""
 
@@ -132,6 +139,7 @@ class Rig:
         self.names = [f"writer{at}" for at in range(self.writers)]
         self.journals = {name: Journal(self.folder / f"{name}.journal") for name in self.names}
         self.probe = Probe(self.data, self.folder / "looks")
+        self.audit = Audit("", self.vault)
         self.programs: dict[str, Program] = {}
         self.sealer = Program(
             ["overlay.sealing", str(os.getpid())], {"OVERLAY_DATA": str(self.data)}, self.folder / "sealer.log"
@@ -170,7 +178,7 @@ class Rig:
             url = self.server.ensure()
         assert self.url in ("", url)
         self.url = url
-        self.audit = getattr(self, "audit", None) or Audit(url, self.vault)
+        self.audit.url = url
 
     def load(self, url: str = "") -> None:
         """Start the writers, against `url` where it is not the store itself."""
@@ -184,7 +192,6 @@ class Rig:
                     str(self.data / "keys"),
                     str(self.journals[name].path),
                     str(self.timeout_s),
-                    str(self.pace_s),
                 ],
                 {},
                 self.folder / f"{name}.log",
@@ -256,9 +263,6 @@ class Rig:
         self.refuse_odd()
         return verdict
 
-    def looks(self) -> list[Look]:
-        return self.probe.looks()
-
     def row(self, fault: str, rounds: int, since: Mark | None = None, note: str = "") -> Row:
         """What came of a fault, for the table; fails for a look that read as clear, or that is not in the ledger once.
 
@@ -266,11 +270,11 @@ class Rig:
         """
         self.probe.wait(1, "hit")
         self.drained()
-        return self.judged(fault, rounds, self.probe.looks((since or Mark(0, 0)).looks), since, note)
+        return self.judged(fault, rounds, self.probe.looks((since or Mark()).looks), since, note)
 
     def judged(self, fault: str, rounds: int, looks: list[Look], since: Mark | None = None, note: str = "") -> Row:
         """As `row`, of looks that were made some other way and are over."""
-        since = since or Mark(0, 0)
+        since = since or Mark()
         verdict = self.look(whole=True)
         missing = {look.entry for look in looks if look.entry} - verdict.others
         false_clear = [look for look in looks if look.status == "clear"]
@@ -292,7 +296,7 @@ class Rig:
         )
 
     def mark(self) -> Mark:
-        return Mark(self.total(), len(self.probe.looks()))
+        return Mark(self.total(), self.probe.end())
 
     def drained(self) -> None:
         """Until what waited in the spool is in the ledger."""

@@ -169,7 +169,7 @@ def test_a_repair_that_cuts_into_what_was_signed_leaves_the_decision_to_a_person
         assert "could not check" in done.stdout
         sequence = done.stdout.partition("--sequence ")[2].split()[0]
         rig.ensure()
-        before = len(rig.looks())
+        before = rig.probe.end()
         rig.probe.wait(3)
         assert {look.status for look in rig.probe.looks(before)} == {"could_not_check"}
         decided = ("--by", "A Supervisor", "--reason", "power loss")

@@ -20,7 +20,7 @@ _PAUSE_S = 0.01
 
 
 def main() -> None:
-    name, url, area, keys, journal_path, timeout_s, pace_s = sys.argv[1:]
+    name, url, area, keys, journal_path, timeout_s = sys.argv[1:]
     vault = Vault(KeyRing.load(Path(keys)), area, Path(keys))
     store = Store(url, area, vault, timeout_s=float(timeout_s))
     journal = Journal(Path(journal_path))
@@ -43,7 +43,6 @@ def main() -> None:
         journal.append(number, at)
         number += 1
         commit = commit_of(name, number, at, vault)
-        time.sleep(float(pace_s))
 
 
 if __name__ == "__main__":
