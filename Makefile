@@ -1,7 +1,7 @@
 # `make run` and `make test` do everything on a fresh machine with Python 3.11+, Node and make.
 PYTHON ?= python3
 BIN := .venv/bin
-.PHONY: run test coverage slow fuzz bench lint clean install browser
+.PHONY: run test coverage slow fuzz faults bench lint clean install browser
 
 run: install
 	@$(BIN)/overlay run --demo
@@ -27,6 +27,23 @@ RUNS ?= 500
 
 fuzz: install
 	@FUZZ_REQUESTS=$(REQUESTS) FUZZ_RUNS=$(RUNS) FUZZ_SEED=$(SEED) $(BIN)/pytest -s tests/fuzz tests/store/test_store_machine.py
+
+# Whatever may go wrong, for hours, and what came of it in one table; FAULT_SEED=... repeats the chances of a run.
+KILLS ?= 1000
+WRITES ?= 500
+LOSSES ?= 200
+CUT_EACH ?= 1
+TAILS ?= 30
+DISK ?= 25
+FREEZES ?= 50
+SUPERVISED ?= 100
+DROPPED ?= 10000
+ROTATIONS ?= 20
+
+faults: install
+	@FAULT_KILLS=$(KILLS) FAULT_WRITES=$(WRITES) FAULT_LOSSES=$(LOSSES) FAULT_CUT_EACH=$(CUT_EACH) FAULT_TAILS=$(TAILS) \
+	  FAULT_DISK=$(DISK) FAULT_FREEZES=$(FREEZES) FAULT_SUPERVISED=$(SUPERVISED) FAULT_DROPPED=$(DROPPED) \
+	  FAULT_ROTATIONS=$(ROTATIONS) $(BIN)/pytest -v tests/faults
 
 bench: install
 	@$(BIN)/overlay bench check

@@ -361,7 +361,7 @@ class EmbeddedServer:
                 f"the store's log has lost {manifest} although the store held records; nothing was started or changed. "
                 f"Restore {self.folder} from a backup, or move it away to begin with an empty store"
             )
-        binary = _binary()
+        binary = server_program()
         path = self._folder.socket_for_start()
         served = self._folder.record().get("served") is True
         self._folder.write_config(path)
@@ -419,7 +419,8 @@ class EmbeddedServer:
         if any(sign in line for line in said if line.startswith(("# ", "***")) for sign in DAMAGE):
             raise LogDamaged(
                 f"the store's log in {self.folder / LOG_FOLDER} is damaged and needs a repair; the server refused it "
-                f"and nothing was changed. It said: {_last(said)}"
+                "and nothing was changed. 'overlay store repair' cuts it back to what is whole and keeps the damaged "
+                f"one. It said: {_last(said)}"
             )
         raise ServerStartError(f"the store server did not start; it said: {_last(said)} (see {self._folder.log})")
 
@@ -463,7 +464,8 @@ class EmbeddedServer:
         return ""
 
 
-def _binary() -> Path:
+def server_program() -> Path:
+    """The store server's program, which under another name is its log's checker too. Raises ServerStartError."""
     try:
         binary: Path = get_binary_path()
     except ValkeyBinaryNotFoundError as error:

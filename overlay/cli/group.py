@@ -23,6 +23,7 @@ PARTS = {
     "markers": "overlay.cli.markers:markers",
     "restore": "overlay.cli.backup:restore",
     "run": "overlay.cli.run:run",
+    "store": "overlay.cli.store:store",
     "tokens": "overlay.cli.tokens:tokens",
     "users": "overlay.cli.users:users",
 }

@@ -179,13 +179,18 @@ def _kind_of(entry: Entry) -> tuple[str, str]:
 
 
 class AccessBook(Following):
-    """Accounts, tokens and sessions as of `position`."""
+    """Accounts, tokens and sessions as of `position`.
+
+    A session that ended while this process looked on has ended for good: a clock that is put back revives none.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self._entries: dict[str, Entry] = {}
         self._names: dict[str, str] = {}
         self._subjects: dict[str, str] = {}
+        self._over: set[str] = set()
+        self._next_end: datetime | None = None
 
     def apply(self, changes: Changes) -> None:
         """Take in what changed; with `reload` the records are the whole collection and replace the book."""
@@ -210,6 +215,8 @@ class AccessBook(Following):
                 log.error("record_not_read", record=record.record_id, kind=type(error).__name__)
         if entry is not None:
             self._entries[record.record_id] = entry
+        if isinstance(entry, Session):
+            self._next_end = min(self._next_end or entry.expires_at, entry.expires_at)
         if isinstance(entry, Account):
             self._names[entry.username.casefold()] = entry.account_id
             self._subjects[entry.subject] = entry.account_id
@@ -250,12 +257,20 @@ class AccessBook(Following):
 
     def _by_session(self, session_id: str, now: datetime) -> Actor | None:
         session = self._entries.get(session_id)
-        if not isinstance(session, Session) or now >= session.expires_at:
+        if self._next_end is not None and now >= self._next_end:
+            self._note_ends(now)
+        if not isinstance(session, Session) or now >= session.expires_at or session_id in self._over:
             return None
         account = self._entries.get(session.account_id)
         if not isinstance(account, Account) or account.disabled or account.epoch != session.epoch:
             return None
         return Actor(account.account_id, account.name, account.role, Via.WEB, session_id)
+
+    def _note_ends(self, now: datetime) -> None:
+        sessions = [entry for entry in self._entries.values() if isinstance(entry, Session)]
+        ended = {session.session_id for session in sessions if now >= session.expires_at}
+        self._over = (self._over | ended) & self._entries.keys()
+        self._next_end = min((one.expires_at for one in sessions if one.session_id not in self._over), default=None)
 
     def _by_token(self, token_id: str, now: datetime) -> Actor | None:
         token = self._entries.get(token_id)

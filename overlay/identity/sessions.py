@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 
 from markers.ledger import Event, Via
@@ -13,6 +13,9 @@ from overlay.identity.access import AccessBook, Account, Session, secret_id
 from overlay.identity.changes import IdentityError, Planned, change, put, remove
 from overlay.identity.door import Door
 from overlay.roles import Actor
+
+_CLOCK_SLACK = timedelta(minutes=1)
+"""How far the clocks of two hosts, or one host's before and after it was set, may be apart unnoticed."""
 
 
 class SignInRefused(IdentityError):
@@ -49,10 +52,14 @@ def tidied(access: AccessBook, account_id: str, now: datetime) -> tuple[Write, .
 
 
 def is_locked(door: Door, session: Session, now: datetime) -> bool:
-    """Whether nothing may be shown: locked by its person, or idle for as long as the area allows."""
+    """Whether nothing may be shown: locked by its person, or idle for as long as the area allows.
+
+    Last used later than now, it was used before the clock was put back, and nobody knows how long ago.
+    """
     if session.locked_at is not None:
         return True
-    return now - last_used(door, session) >= door.policy.idle
+    idle = now - last_used(door, session)
+    return idle >= door.policy.idle or idle < -_CLOCK_SLACK
 
 
 def last_used(door: Door, session: Session) -> datetime:
@@ -100,7 +107,14 @@ def lock(door: Door, actor: Actor, now: datetime) -> None:
 def reopened(session: Session, now: datetime) -> tuple[str, Session]:
     """The same session under a new secret, unlocked, its person just proved (ASVS 5.0, 7.2.4)."""
     secret = secrets.token_urlsafe(32)
-    return secret, replace(session, session_id=secret_id(secret), version=0, authenticated_at=now, locked_at=None)
+    return secret, replace(
+        session,
+        session_id=secret_id(secret),
+        version=0,
+        created_at=min(session.created_at, now),  # of before the clock was put back it would lock at once again
+        authenticated_at=now,
+        locked_at=None,
+    )
 
 
 def sign_out(store: Store, access: AccessBook, secret: str, now: datetime) -> None:

@@ -30,6 +30,7 @@ class Caller(threading.Thread):
     answers: list[dict[str, object]] = field(default_factory=list)
     refusals: list[int] = field(default_factory=list)
     lost: int = 0
+    slowest_s: float = 0.0
 
     def __post_init__(self) -> None:
         super().__init__(daemon=True)
@@ -51,6 +52,7 @@ class Caller(threading.Thread):
                 self.lost += 1
                 time.sleep(0.05)
                 continue
+            self.slowest_s = max(self.slowest_s, reply.elapsed.total_seconds())
             if reply.status_code == 200:
                 self.answers.append(reply.json())
             else:

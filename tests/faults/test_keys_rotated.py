@@ -19,11 +19,12 @@ from markers.server import EmbeddedServer
 from markers.store import Commit, Store
 from markers.vault import KeyRing, Vault
 from tests.conftest import Console
+from tests.faults.conftest import size
 from tests.faults.test_console_killed import Caller, hit_address
 
-pytestmark = [pytest.mark.faults, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(0)]
 
-KILLS = int(os.environ.get("FAULT_KILLS", "2"))
+KILLS = size("ROTATIONS", 2)
 FILLED = 3_000
 
 

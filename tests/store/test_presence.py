@@ -134,3 +134,32 @@ def test_what_an_area_does_not_say_is_at_its_strictest() -> None:
     assert policy == identity.Policy()
     assert policy.second_factor_required
     assert (policy.idle, policy.shift) == (timedelta(minutes=10), timedelta(hours=12))
+
+
+def test_a_clock_put_back_locks_what_was_used_after_it_and_its_password_opens_it(
+    desk: Desk, ada: identity.Account
+) -> None:
+    secret = desk.sign_in("ada", PASSWORD, NOW)
+    session = desk.access.session(secret)
+    assert session is not None
+    desk.presence.note(session.session_id, NOW + 5 * MINUTE)
+    assert not identity.is_locked(desk.door(), session, NOW + 5 * MINUTE)
+    an_hour_back = NOW - timedelta(hours=1)
+    assert identity.is_locked(desk.door(), session, an_hour_back)
+    opened = desk.access.session(identity.unlock(desk.door(), secret, PASSWORD, an_hour_back))
+    assert opened is not None
+    assert not identity.is_locked(desk.door(), opened, an_hour_back)
+    assert identity.is_locked(desk.door(), opened, an_hour_back + desk.policy.idle)
+
+
+def test_a_session_that_was_over_stays_over_when_the_clock_is_put_back(desk: Desk, ada: identity.Account) -> None:
+    over = desk.sign_in("ada", PASSWORD, NOW)
+    end = NOW + desk.policy.shift
+    later = desk.sign_in("ada", PASSWORD, end - MINUTE)
+    assert desk.access.actor_for_session(later, end) is not None, "somebody else's call is enough to see the time pass"
+    assert desk.access.actor_for_session(over, end - timedelta(hours=1)) is None
+    assert desk.access.actor_for_session(later, end - timedelta(hours=1)) is not None
+    fresh = desk.sign_in("ada", PASSWORD, end - timedelta(hours=1))
+    assert desk.access.actor_for_session(fresh, end) is not None
+    desk.access.replace(desk.store.load("access"))
+    assert desk.access.actor_for_session(over, end - timedelta(hours=1)) is None, "also once the copy was loaded anew"

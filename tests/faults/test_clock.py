@@ -1,0 +1,89 @@
+"""The clock one hour forward and one hour back, under store, sealer and prober alike."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from markers.store import Committed, Store
+from overlay.sealing import SealerState
+from tests.conftest import REPOSITORY
+from tests.faults.load import commit_of
+from tests.faults.rig import Rig, running
+from tests.faults.shim import Shim
+from tests.faults.table import Row
+
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(0)]
+
+HOUR = 3600
+
+
+def overlay(rig: Rig, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "overlay", *arguments],
+        env={**os.environ, "OVERLAY_DATA": str(rig.data), **rig.shim.environment},
+        capture_output=True,
+        text=True,
+        cwd=REPOSITORY,
+        check=False,
+    )
+
+
+def test_an_hour_forward_and_an_hour_back(tmp_path: Path, tell: Callable[[Row], None]) -> None:
+    rig = Rig(tmp_path, Shim(tmp_path, "appendonlydir"))
+    for program in (rig.probe.program, rig.sealer):
+        program.environment |= rig.shim.environment
+    sent = []
+
+    def send(store: Store) -> None:
+        """One more commit, then every one there was, again: each is still known by its request id."""
+        sent.append(commit_of("asked-again", len(sent), datetime.now(UTC), rig.vault))
+        done = [store.commit(commit) for commit in (sent[-1], *sent)]
+        assert all(isinstance(answer, Committed) for answer in done)
+        assert [answer.repeated for answer in done if isinstance(answer, Committed)] == [False] + [True] * len(sent)
+
+    with running(rig, sealing=True):
+        store = Store(rig.url, rig.vault.area, rig.vault, timeout_s=2)
+        send(store)
+        for seconds in (HOUR, 0, -HOUR):
+            rig.shim.set_clock(seconds)
+            send(store)
+            rig.wait_for(50)
+            if seconds == HOUR:
+                signed = rig.signed()
+                rig.until(lambda signed=signed: rig.signed() > signed, "a signature an hour ahead")
+            else:
+                rig.until(lambda: state(rig) == "clock", "the sealer to say that the clock is behind")
+                signed = rig.signed()
+                rig.kill_store()  # request ids outlive a restart while the clock stands elsewhere
+                rig.ensure()
+            send(store)
+            rig.probe.wait(2, "hit")
+            rig.look()
+            if seconds != HOUR:
+                assert rig.signed() == signed, "nothing is signed while the clock stands before the last signature"
+        rig.shim.set_clock(HOUR)
+        rig.until(lambda: rig.signed() >= rig.ledger_end() - 10_000 and state(rig) == "signing", "signing again")
+        store.close()
+        tell(rig.row("clock an hour forward, back, behind", 3, note="sealer says so; request ids still known"))
+        for program in rig.programs.values():
+            program.kill()
+        rig.programs.clear()
+        end = rig.ledger_end()
+        rig.until(lambda: rig.signed() >= end, "a signature over everything")
+        exported = overlay(rig, "ledger", "export", str(tmp_path / "ledger"))
+        assert exported.returncode == 0, exported.stderr
+        found = json.loads(overlay(rig, "ledger", "verify", str(tmp_path / "ledger"), "--json").stdout)
+        # Everything is signed in its order; whoever verifies is told of the clock, at the first entry behind it.
+        assert "the clock was set back" in found["what"], found
+
+
+def state(rig: Rig) -> str:
+    return SealerState.read(rig.data, datetime.now(UTC)).kind
