@@ -584,7 +584,12 @@ class TestLedger:
         assert found("--last", "2")[0]["entry"] == before[-1]["entry"]
         assert found("--last", "1")[0]["reason"] == "ledger_search"
         sequences = [row["sequence"] for row in found()]
-        assert sequences == list(range(1, len(sequences) + 1))
+        assert sequences == sorted(sequences)
+        apart = {row["sequence"] for row in found("--actor", "Proof of life")}
+        assert sorted({*sequences, *apart}) == list(range(1, max(sequences) + 1)), (
+            "what is kept apart is all that is left out"
+        )
+        assert not apart & set(sequences)
 
     def test_the_ledger_names_fields_and_never_what_they_hold(self, demo: Folder) -> None:
         demo("check", HIT, "--incident", "CAD-L2")
