@@ -107,8 +107,8 @@ class RestoreStore(SealedStore):
         arguments: list[bytes] = [b"end", self._mark, proof[0].encode(), proof[1], b".ledger", b"%d" % manifest.ledger]
         for name, position in manifest.positions.items():
             arguments += (name.encode(), b"%d" % position)
-        if manifest.retired:
-            arguments += (b".retired", manifest.retired.encode())
+        for name, value in manifest.fields.items():
+            arguments += (name.encode(), value.encode())
         reply: Any = self._run("restoring", (self._positions, self._prefix + b"proof"), arguments)
         if reply[0] != b"ended":
             raise RestoreRefused(f"Area {self.area} was taken by somebody else while the backup was being restored.")
