@@ -36,13 +36,15 @@ _PAGE: Final = b"200"
 _NOTES: Final = b"10"  # a note may have a fifth of a megabyte
 _MOST_CHANGES: Final = 500
 _NO_KEY: Final = "none"
+_ROTATING: Final = ".rotating"
 _AGAIN: Final = "Keys were rotated while it was being read. Run it again when 'overlay keys rotate' has ended."
 
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """One moment of an area: how many changes each collection had had, how far ledger and checkpoints went, and of each
-    collection asked for the position reached and the records changed up to it, as they lie; None: read it anew.
+    """One moment of an area: how many changes each collection had had, how far ledger and checkpoints went, what else
+    stands in the positions, and of each collection asked for the position reached and the records changed up to it, as
+    they lie; None: read it anew.
 
     `now` says that everything asked for is as it was at that moment.
     """
@@ -50,8 +52,7 @@ class Moment:
     positions: dict[str, int]
     ledger: int
     signed: int
-    rotating: bool
-    retired: str
+    fields: dict[str, str]
     changed: dict[str, tuple[int, list[tuple[bytes, bytes | None]] | None]]
 
     @property
@@ -82,8 +83,11 @@ class ReadStore(SealedStore):
             {name: int(value) for name, value in fields.items() if not name.startswith(".")},
             int(fields.get(".ledger", b"0")),
             int(signed),
-            ".rotating" in fields,
-            fields.get(".retired", b"").decode(),
+            {
+                name: value.decode()
+                for name, value in fields.items()
+                if name.startswith(".") and name not in (".store", ".ledger")
+            },
             {
                 name: (int(reached), None if rows is None else list(zip(rows[::3], rows[2::3], strict=True)))
                 for name, (reached, rows) in zip(after, told, strict=True)
@@ -160,7 +164,7 @@ class _Taking:
             with self.pace.piece():
                 self.at = self.clock()
                 moment = self.store.moment(after)
-            if moment.rotating:
+            if _ROTATING in moment.fields:
                 raise BackupRefused(_AGAIN)
             for name, (reached, changed) in moment.changed.items():
                 after[name] = reached
@@ -208,7 +212,7 @@ def take(
     Raises BackupRefused, `StoreUnavailable`, OSError. `step` is told how many more records and entries are read.
     """
     first = store.moment({})
-    if first.rotating:
+    if _ROTATING in first.fields:
         raise BackupRefused("Keys are being rotated. Finish that with 'overlay keys rotate', then back up.")
     taking = _Taking(store, into, pace, step, clock)
     with ExitStack() as files:
@@ -216,7 +220,7 @@ def take(
             taking.ledger(ledger.row, 0, first.ledger)
             found: dict[str, Gathered] = {}
             moment = taking.catch_up(found, {}, files)
-            if moment.retired != first.retired:
+            if moment.fields != first.fields:
                 raise BackupRefused(_AGAIN)
             taking.ledger(ledger.row, first.ledger, moment.ledger)
         for name, gathered in found.items():
@@ -231,7 +235,7 @@ def take(
         positions=moment.positions,
         ledger=moment.ledger,
         signed=moment.signed,
-        retired=moment.retired,
+        fields=moment.fields,
         files=into.files,
     )
 

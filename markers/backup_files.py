@@ -88,7 +88,8 @@ class Manifest:
     """What a backup is of. `positions` is how many changes each collection had had, `ledger` the last sequence number,
     `signed` how many entries the newest checkpoint covers, `keys` how much each sealing key has sealed.
 
-    `ring` is a token that only the same installation's keys can make; `retired` are keys that may seal nothing new.
+    `ring` is a token that only the same installation's keys can make; `fields` is what else stands in the area's
+    positions under a name with a dot (`.retired`: keys that may seal nothing new), put back as it was.
     """
 
     area: str
@@ -99,7 +100,7 @@ class Manifest:
     positions: dict[str, int]
     ledger: int
     signed: int
-    retired: str
+    fields: dict[str, str]
     files: dict[str, Held] = field(repr=False)
 
     @property
@@ -127,7 +128,7 @@ class Manifest:
             "positions": self.positions,
             "ledger": self.ledger,
             "signed": self.signed,
-            "retired": self.retired,
+            "fields": self.fields,
             "files": {
                 name: {"bytes": held.length, "sha256": held.sha256, "rows": held.rows}
                 for name, held in sorted(self.files.items())
@@ -152,7 +153,7 @@ class Manifest:
                 plain["positions"],
                 plain["ledger"],
                 plain["signed"],
-                plain["retired"],
+                plain["fields"],
                 files,
             )
             wanted = {LEDGER, CHECKPOINTS, *map(records_file, manifest.positions)}

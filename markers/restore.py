@@ -108,8 +108,8 @@ class RestoreStore(SealedStore):
         arguments += (b".schema", b"%d" % SCHEMA)
         for name, position in manifest.positions.items():
             arguments += (name.encode(), b"%d" % position)
-        if manifest.retired:
-            arguments += (b".retired", manifest.retired.encode())
+        for name, value in manifest.fields.items():
+            arguments += (name.encode(), value.encode())
         reply: Any = self._run("restoring", (self._positions, self._prefix + b"proof"), arguments)
         if reply[0] != b"ended":
             raise RestoreRefused(f"Area {self.area} was taken by somebody else while the backup was being restored.")

@@ -38,19 +38,18 @@ def console(tmp_path: Path) -> Iterator[Console]:
     """A console of its own, patient with a store that is only busy, with a ledger that takes a moment to read."""
     running = Console(tmp_path / "data", free_port(), {"OVERLAY_STORE_TIMEOUT_S": "2"})
     running.start()
-    store = Store(
-        EmbeddedServer(running.data / "store").ensure(),
-        "quill",
-        Vault(KeyRing.load(running.data / "keys"), "quill"),
-        timeout_s=5,
-    )
+    server = EmbeddedServer(running.data / "store")
+    vault = Vault(KeyRing.load(running.data / "keys"), "quill")
+    store = Store(server.ensure(), "quill", vault, timeout_s=5)
     template = replace(LedgerEntry.from_bytes(next(store.ledger()).entry), at=datetime.now(UTC), late=True)
     for _ in range(0, FILLED, 1000):
         entries = tuple(replace(template, entry_id=str(uuid.uuid4())).canonical() for _ in range(1000))
         store.commit(Commit(str(uuid.uuid4()), {}, (), entries))
     store.close()
+    server.release()  # so that the console, the last to use it, stops it
     yield running
     running.stop()
+    assert not server.alive()
 
 
 def answer(console: Console, token: str, address: str) -> dict[str, Any]:

@@ -161,6 +161,23 @@ class TestOnAnotherMachine:
             assert first.index.position == second.index.position
             assert second.store.changes("markers", 1).reload
 
+    def test_keys_set_aside_stay_so(self, folder: Folder, elsewhere: Folder, tmp_path: Path) -> None:
+        """A copy of the ring from before the rotation may seal nothing in the restored store either."""
+        assert folder("keys", "rotate").code == 0
+        assert folder("backup", tmp_path / "rotated").code == 0
+        assert "lacks keys" in elsewhere("restore", tmp_path / "rotated").refusal
+        old = KeyRing.load(elsewhere.data / "keys")
+        shutil.copy(folder.data / "keys" / "ring.json", elsewhere.data / "keys" / "ring.json")
+        assert elsewhere("restore", tmp_path / "rotated").code == 0
+        accept(elsewhere, tmp_path / "rotated")
+        KeyRing.load(elsewhere.data / "keys").promote(elsewhere.data / "keys", old.current)
+        assert "older than the store's last rotation" in elsewhere("markers", "import", *self.one(elsewhere)).err
+        assert set(elsewhere.markers()) == {"REF-1", "REF-2"}
+
+    def one(self, machine: Folder) -> tuple[str | Path, ...]:
+        fresh = [{"reference": "REF-3", "category": "court_order", "address": CLEAR}]
+        return (write_csv(machine.data.parent / "one.csv", fresh), "--by", "A", "--approved-by", "B")
+
     def test_uniqueness_is_kept_and_changes_go_on(self, backup: Path, elsewhere: Folder) -> None:
         assert elsewhere("restore", backup).code == 0
         accept(elsewhere, backup)
