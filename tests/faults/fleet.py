@@ -26,7 +26,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from tests.conftest import REPOSITORY
-from tests.faults.proxy import Proxy
+from tests.faults.fleet_links import Proxy
 
 DEPLOY = REPOSITORY / "config" / "deploy"
 F = TypeVar("F", bound="Fleet")

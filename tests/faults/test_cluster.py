@@ -14,8 +14,8 @@ from markers.vault import KeyRing, Vault
 from overlay.identity import Counters
 from overlay.identity.counters import PASSWORD_TRIES
 from tests.faults.fleet import ClusterFleet, started, wait_for
-from tests.faults.proxy import Encrypted
-from tests.faults.writers import Writers, say
+from tests.faults.fleet_links import Encrypted
+from tests.faults.fleet_writers import Writers, say
 from tests.web.test_tls import certificate
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(240)]

@@ -17,7 +17,7 @@ import pytest
 from markers.store import Commit, Committed, Moved, Store, StoreUnavailable, Write
 from markers.vault import KeyRing, Vault
 from tests.faults.fleet import SENTINELS, SentinelFleet, Server, source, started, wait_for
-from tests.faults.writers import Writers, say
+from tests.faults.fleet_writers import Writers, say
 
 FAILOVERS = int(os.environ.get("FAILOVERS", "1"))
 AREA = "quill"

@@ -14,8 +14,8 @@ import requests
 
 from tests.conftest import Console, free_port
 from tests.faults.fleet import SentinelFleet, started, wait_for
+from tests.faults.fleet_writers import say
 from tests.faults.test_console_killed import Caller, hit_address, ledger
-from tests.faults.writers import say
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(240)]
 

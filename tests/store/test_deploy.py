@@ -75,7 +75,6 @@ def test_the_readme_names_every_file() -> None:
 def proxied(tmp_path: Path) -> Iterator[tuple[Console, str]]:
     """A console that believes its proxy, and the shipped proxy in front of it."""
     console = Console(tmp_path / "data", free_port(), {"OVERLAY_PROXIES": "127.0.0.1"})
-    console.start()
     cert, key = certificate(tmp_path, "localhost")
     port = free_port()
     text = (DEPLOY / "nginx.conf").read_text("utf-8")
@@ -99,6 +98,7 @@ def proxied(tmp_path: Path) -> Iterator[tuple[Console, str]]:
     tested = subprocess.run([*command, "-t"], capture_output=True, text=True, timeout=30)
     assert tested.returncode == 0, tested.stderr
     assert "[warn]" not in tested.stderr.replace('the "user" directive', "")
+    console.start()
     process = subprocess.Popen(command)
     try:
         yield console, f"https://127.0.0.1:{port}"

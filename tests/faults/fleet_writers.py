@@ -12,7 +12,7 @@ from markers.store import Store
 from markers.vault import KeyRing, Vault
 from tests.conftest import REPOSITORY
 from tests.faults.fleet import wait_for
-from tests.faults.writer import COLLECTION
+from tests.faults.fleet_writer import COLLECTION
 
 WRITERS = 3
 
@@ -39,7 +39,14 @@ class Writers:
         given = (self.url, self.area, str(self.folder / "keys"))
         for number in range(WRITERS):
             name = f"w{number}"
-            command = (sys.executable, "-m", "tests.faults.writer", *given, str(self.folder / f"{name}.journal"), name)
+            command = (
+                sys.executable,
+                "-m",
+                "tests.faults.fleet_writer",
+                *given,
+                str(self.folder / f"{name}.journal"),
+                name,
+            )
             self.processes.append(
                 subprocess.Popen([*command, str(self.replicas)], stdin=subprocess.PIPE, cwd=REPOSITORY)
             )

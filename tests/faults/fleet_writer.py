@@ -1,4 +1,4 @@
-"""A program that writes until its standard input closes: `python -m tests.faults.writer URL AREA KEYS JOURNAL NAME N`.
+"""A program that writes until its input closes: `python -m tests.faults.fleet_writer URL AREA KEYS JOURNAL NAME N`.
 
 Each commit is a new record and a ledger entry of the same name, sent again under the same request id until it is
 acknowledged; only then is the name journalled, with the time. N replicas must confirm each.
