@@ -31,6 +31,7 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 from markers.checkpoints import NotSigned, PublicKey, SigningKey
+from markers.store import SCHEMA
 from markers.vault import collection_name
 
 MANIFEST: Final = "manifest.json"
@@ -397,6 +398,11 @@ def read_manifest(folder: Path, area: str, key: PublicKey) -> Manifest:
         manifest = Manifest.read(raw)
     except ValueError as error:
         raise RestoreRefused(f"The manifest of {folder} can't be used: {error}.") from None
+    schema = int(manifest.fields.get(".schema", "1"))
+    if schema > SCHEMA:
+        raise RestoreRefused(
+            f"{folder} holds a backup of schema {schema}, and this version knows {SCHEMA}: use the newer version."
+        )
     if manifest.area != area:
         raise RestoreRefused(f"{folder} holds a backup of area {manifest.area}, not of {area}.")
     return manifest

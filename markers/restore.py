@@ -33,7 +33,7 @@ from markers.backup_files import (
     records_file,
 )
 from markers.sealed import SealedStore
-from markers.store import SCHEMA, Commit, Store
+from markers.store import Commit, Store
 from markers.vault import Vault
 
 _DONE_KEPT_MS: Final = b"2592000000"  # a month: a spool waits until somebody has accepted the store
@@ -105,7 +105,6 @@ class RestoreStore(SealedStore):
     def end(self, manifest: Manifest, proof: tuple[str, bytes]) -> None:
         """Everything is here: open the area under a new store id."""
         arguments: list[bytes] = [b"end", self._mark, proof[0].encode(), proof[1], b".ledger", b"%d" % manifest.ledger]
-        arguments += (b".schema", b"%d" % SCHEMA)
         for name, position in manifest.positions.items():
             arguments += (name.encode(), b"%d" % position)
         for name, value in manifest.fields.items():
@@ -113,6 +112,7 @@ class RestoreStore(SealedStore):
         reply: Any = self._run("restoring", (self._positions, self._prefix + b"proof"), arguments)
         if reply[0] != b"ended":
             raise RestoreRefused(f"Area {self.area} was taken by somebody else while the backup was being restored.")
+        self.settle()  # where replicas stand behind the store, all of it is on their disks too
 
 
 def put(folder: Path, manifest: Manifest, store: RestoreStore, step: Step) -> None:

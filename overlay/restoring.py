@@ -527,4 +527,5 @@ def _log(here: _Here, by: Actor, now: datetime) -> bool:
 
 
 def _store(here: _Here, url: str) -> RestoreStore:
-    return RestoreStore(url, here.vault.area, here.vault, timeout_s=max(here.settings.store_timeout_s, _TIMEOUT_S))
+    timeout_s, replicas = max(here.settings.store_timeout_s, _TIMEOUT_S), here.settings.confirming
+    return RestoreStore(url, here.vault.area, here.vault, timeout_s=timeout_s, replicas=replicas)
