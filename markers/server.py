@@ -75,6 +75,10 @@ class ServerUnreachable(ServerError):  # noqa: N818 - names what was found
     """An external server did not answer, so nothing is known of it."""
 
 
+class UrlRefused(ServerError):  # noqa: N818 - names what was found
+    """The URL of an external server is none."""
+
+
 class UnsafeServer(ServerError):  # noqa: N818 - names what was found
     """The server would answer, but is known, or set, to lose acknowledged writes."""
 
@@ -141,7 +145,7 @@ def check_external(url: str, timeout_s: float, area: str = "", replicas: int = 0
     try:
         read = StoreUrl.read(url)
     except ValueError as error:
-        raise ServerError(_one_line(error)) from error
+        raise UrlRefused(_one_line(error)) from error
     try:
         if read.kind != "alone":
             notes = check_fleet(read, area, timeout_s, replicas, _vetted)
@@ -150,7 +154,7 @@ def check_external(url: str, timeout_s: float, area: str = "", replicas: int = 0
             url, socket_timeout=timeout_s, socket_connect_timeout=timeout_s, retry=Retry(NoBackoff(), 0)
         )
     except ValueError as error:
-        raise ServerError(f"the store's URL is not one of {SHAPES}") from error
+        raise UrlRefused(f"the store's URL is not one of {SHAPES}") from error
     except Unfit as error:
         raise UnsafeServer(str(error)) from error
     except NotThere as error:

@@ -141,7 +141,7 @@ def main() -> None:
         if not (found.kind == "failed" and (tries == 1 or starting) and state.holds):
             if found.kind == state.kind and found.words == state.words:
                 found = state
-            else:
+            elif state.kind != "starting" or not found.holds:  # that all is well is said after it was not
                 (log.info if found.holds else log.error)("proof_of_life", state=found.kind, reason=found.words)
             state = found
             folder.write(state)

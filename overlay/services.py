@@ -30,7 +30,7 @@ from markers.index import MarkerIndex
 from markers.ledger_index import LedgerIndex
 from markers.ledger_search import LedgerSearch
 from markers.model import LONDON, Category, Marker
-from markers.server import EmbeddedServer, ServerError, UnsafeServer, check_external
+from markers.server import EmbeddedServer, ServerError, UnsafeServer, UrlRefused, check_external
 from markers.snapshot import SnapshotRefused
 from markers.spool import Spool
 from markers.store import Changes, Commit, Committed, Moved, Record, Store, StoreBehind, StoreUnavailable
@@ -612,10 +612,11 @@ def _vetted(settings: Settings, area: str, *, from_snapshot: bool) -> ServerErro
         return None
     try:
         _vet(settings, area)
-    except UnsafeServer:
+    except (UnsafeServer, UrlRefused):
         raise
     except ServerError as error:
-        if not from_snapshot:
+        # Where no snapshot ever was there is nothing to go on with, and nothing is begun.
+        if not from_snapshot or not (settings.data / "snapshot" / area).is_dir():
             raise
         return error
     return None

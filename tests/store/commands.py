@@ -85,8 +85,10 @@ class Folder:
         return ended(self.start(*arguments, **options), seconds)
 
     def ledger(self) -> list[LedgerEntry]:
+        """Every entry but those of the proof of life, which comes and goes by the minute."""
         with running(self.settings()) as services:
-            return [LedgerEntry.from_bytes(record.entry) for record in services.store.ledger()]
+            entries = [LedgerEntry.from_bytes(record.entry) for record in services.store.ledger()]
+            return [entry for entry in entries if entry.actor_id not in services.access.provers()]
 
     def markers(self) -> dict[str, dict[str, Any]]:
         """Every marker the store holds, by reference."""

@@ -67,7 +67,7 @@ def wait_ready(process: subprocess.Popen[str], port: int, seconds: float = 40) -
 def workers(pid: int) -> set[int]:
     listed = subprocess.run(["ps", "-o", "pid=", "--ppid", str(pid)], capture_output=True, text=True, check=False)  # noqa: S607
     found = {int(line): command_line(int(line)) for line in listed.stdout.split()}
-    beside = (b"overlay.sealing", b"overlay.room.attending")
+    beside = (b"overlay.sealing", b"overlay.room.attending", b"overlay.proving")
     return {pid for pid, line in found.items() if b"overlay" in line and not any(part in line for part in beside)}
 
 
