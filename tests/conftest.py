@@ -132,6 +132,14 @@ class Console:
             time.sleep(0.1)
         raise AssertionError(f"the console did not become ready:\n{self.log()}")
 
+    def wait_proved(self, seconds: float = 30) -> None:
+        """The first proof of life is over: no more of its checks for a minute."""
+        until = time.monotonic() + seconds
+        state = self.data / "proof" / "state.json"
+        while not (state.exists() and '"proved"' in state.read_text()):
+            assert time.monotonic() < until, self.log()
+            time.sleep(0.05)
+
     def log(self) -> str:
         return (self.data.parent / f"{self.data.name}.log").read_text(errors="replace")
 

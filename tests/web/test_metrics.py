@@ -40,16 +40,19 @@ def test_counts_are_of_all_workers_and_outcomes_come_in_crowds(two_workers: Cons
         assert requests.post(url, json=asked, headers=headers, timeout=TIMEOUT_S).status_code == 200
 
     made = 'overlay_requests_total{method="POST",route="/api/v1/checks",status="200"}'
+    two_workers.wait_proved()
+    before = figures(two_workers, headers)[made]
     check(hit)
     first = figures(two_workers, headers)
-    assert first[made] == 1
+    assert first[made] == before + 1
+    assert first["overlay_proved"] == 1
     assert not [name for name in first if name.startswith("overlay_checks_total")], "one check is nobody's figure"
     assert first["overlay_store_current"] == 1
     assert first["overlay_spool_waiting"] == 0
     for address in (hit, clear) * 40:
         check(address)
     seen = [figures(two_workers, headers) for _ in range(6)]
-    assert {found[made] for found in seen} == {81}, "whichever worker answers"
+    assert {found[made] for found in seen} == {before + 81}, "whichever worker answers"
     last = seen[-1]
     for outcome in ("hit", "clear"):
         assert 10 <= last[f'overlay_checks_total{{outcome="{outcome}"}}'] <= 41
