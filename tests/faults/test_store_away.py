@@ -44,12 +44,12 @@ def until(holds: Callable[[], bool], seconds: float = 40) -> None:
 
 
 def holds_token(console: Console) -> bool:
-    """Whether the snapshot has the demonstration's seven accounts and a token made since."""
+    """Whether the snapshot has the demonstration's seven accounts, the prover's token and one made since."""
     found = next((console.data / "snapshot").glob("*/manifest"), None)
     if found is None:
         return False
     parts = json.loads(found.read_bytes().partition(b"\n")[2])["parts"]
-    return any(part["collection"] == "access" and part["records"] >= 8 for part in parts)
+    return any(part["collection"] == "access" and part["records"] >= 9 for part in parts)
 
 
 def workers(console: Console) -> list[int]:
