@@ -20,9 +20,10 @@ from markers.checkpoints import KeyRefused, SigningKey, Statement, key_files
 from markers.fence import Fence
 from markers.gazetteer import Gazetteer
 from markers.key_check import check_keys
+from markers.log_repair import CannotRepair, StoreInUse, find_damage
 from markers.sealed import SealedStore
 from markers.server import EmbeddedServer, ServerError, check_external
-from markers.server_folder import ServerFolder
+from markers.server_folder import LOG_FOLDER, ServerFolder
 from markers.server_health import ServerHealth, ask_health
 from markers.snapshot import SnapshotRefused
 from markers.spool import Spool
@@ -210,11 +211,7 @@ def _server(patient: _Patient) -> Iterator[Finding]:
             do = "Verify these settings on the server itself"
             yield Finding("store server", "warning", durability.note, do)
     elif not embedded.alive():
-        lost = ServerFolder(settings.data / "store").lost_log()
-        if lost is not None:
-            yield Finding("store server", "failed", f"its log has lost {lost}", "Restore a backup: overlay restore")
-        else:
-            yield Finding("store server", "warning", "it does not run", "Start it with the console: overlay run")
+        yield _stopped(settings.data / "store")
         return
     else:
         patient.url = embedded.url
@@ -226,6 +223,27 @@ def _server(patient: _Patient) -> Iterator[Finding]:
         yield Finding("store server", "failed", _line(error), do)
         return
     yield from _how_it_is(patient.health)
+
+
+def _stopped(store: Path) -> Finding:
+    """A store whose server does not run: could it be started?"""
+    folder = ServerFolder(store)
+    lost = folder.lost_log()
+    if lost is not None:
+        return Finding("store server", "failed", f"its log has lost {lost}", "Restore a backup: overlay restore")
+    if (folder.path / LOG_FOLDER).is_dir():
+        try:
+            damage = find_damage(store)
+        except StoreInUse:
+            damage = None  # it is being started just now
+        except CannotRepair as error:
+            return Finding("store server", "failed", _line(error), "Restore a backup: overlay restore")
+        if damage is not None:
+            words = f"its log {damage.file.name} is damaged after byte {damage.sound:,} of {damage.size:,}"
+            return Finding(
+                "store server", "failed", words, "Cut it back, the damaged one is kept: overlay store repair"
+            )
+    return Finding("store server", "warning", "it does not run", "Start it with the console: overlay run")
 
 
 def _how_it_is(found: ServerHealth) -> Iterator[Finding]:

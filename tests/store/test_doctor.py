@@ -144,6 +144,19 @@ def test_a_log_that_lost_its_manifest(settings: Settings) -> None:
     assert "overlay restore" in told["store server"].do
 
 
+def test_a_damaged_log_names_the_repair_which_mends_it(settings: Settings) -> None:
+    log = next((settings.data / "store" / "appendonlydir").glob("*.incr.aof"))
+    whole = log.read_bytes()
+    log.write_bytes(whole + b"\0" * 512)
+    told = found(settings)["store server"]
+    assert told.state == "failed"
+    assert f"after byte {len(whole):,} of {len(whole) + 512:,}" in told.words
+    assert "overlay store repair" in told.do
+    log.write_bytes(b"rubbish" + whole)
+    told = found(settings)["store server"]
+    assert (told.state, told.do) == ("failed", "Restore a backup: overlay restore")
+
+
 def test_a_store_behind_its_anchors(settings: Settings, served: Services) -> None:
     assert states(settings, "fence") == ["ok"]
     raw = redis.Redis.from_url(served.store_url)
