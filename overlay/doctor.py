@@ -241,7 +241,10 @@ def _stopped(store: Path) -> Finding:
         if damage is not None:
             words = f"its log {damage.file.name} is damaged after byte {damage.sound:,} of {damage.size:,}"
             return Finding(
-                "store server", "failed", words, "Cut it back, the damaged one is kept: overlay store repair"
+                "store server",
+                "failed",
+                words,
+                "See what would go, then cut it back; the damaged log is kept: overlay store repair --dry-run",
             )
     return Finding("store server", "warning", "it does not run", "Start it with the console: overlay run")
 
