@@ -244,7 +244,7 @@ def _stopped(store: Path) -> Finding:
                 "store server",
                 "failed",
                 words,
-                "See what would go, then cut it back; the damaged log is kept: overlay store repair --dry-run",
+                "See what would go, and cut it back: overlay store repair --dry-run",
             )
     return Finding("store server", "warning", "it does not run", "Start it with the console: overlay run")
 
