@@ -48,8 +48,8 @@ class _Moved(Exception):
 class AlreadyOpen(RoomRefused):
     """There is an incident of that reference; `incident_id` is None when it is not yet known here."""
 
-    def __init__(self, reference: str, incident_id: str | None) -> None:
-        super().__init__("reference", f"{reference} has been opened already.")
+    def __init__(self, incident_id: str | None) -> None:
+        super().__init__("reference", "An incident of that reference has been opened already.")
         self.incident_id = incident_id
 
 
@@ -97,7 +97,7 @@ def open_incident(services: Services, actor: Actor, opening: Opening, now: datet
     try:
         answer = check(services, actor, asked, now, along)
     except NotUnique as taken:
-        raise AlreadyOpen(reference, taken.holder) from None
+        raise AlreadyOpen(taken.holder) from None
     if answer.store is not Basis.CURRENT:
         raise NotKept(answer)
     return made[0], answer

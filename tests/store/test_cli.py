@@ -18,6 +18,7 @@ import pytest
 
 from checklists.load import SHIPPED_DEFINITIONS, load_definitions
 from markers.gazetteer import Gazetteer
+from markers.ledger import LedgerEntry
 from markers.location import to_degrees
 from markers.model import Point
 from overlay import quillmarket
@@ -55,13 +56,16 @@ def demo(console: Console) -> Folder:
 
 @pytest.fixture(scope="module")
 def logged(demo: Folder) -> Iterator[Callable[[], int]]:
-    """How many entries the ledger of the running console has, asked of the store itself."""
-    counted = 0
+    """How many entries the ledger of the running console has, asked of the store itself; the proof of life's apart."""
+    counted = reached = 0
     with running(demo.settings()) as services:
 
         def count() -> int:
-            nonlocal counted
-            counted += sum(1 for _ in services.store.ledger(counted))
+            nonlocal counted, reached
+            services.catch_up("access")
+            for record in services.store.ledger(reached):
+                reached = record.sequence
+                counted += LedgerEntry.from_bytes(record.entry).actor_id not in services.access.provers()
             return counted
 
         yield count
@@ -330,7 +334,7 @@ class TestFileOfChecks:
         assert {found[name] for name in unread | {"undecided"}} == {"could_not_check"}
         assert all(row["reason"] for row in rows if row["status"] == "could_not_check")
         assert all(f"query {name}, " in done.err for name in unread)
-        assert next(row for row in rows if row["query_id"] == "hit")["marker_reference"] == "QM-0001"
+        assert "QM-0001" in {row["marker_reference"] for row in rows if row["query_id"] == "hit"}
         assert logged() - before == len(asked) - len(unread)
         assert len(demo("ledger", "search", "--incident", "CAD-B1", "--json").json) == 1
         assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []

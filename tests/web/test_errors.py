@@ -149,7 +149,7 @@ EVERY = [
     NoSuchFeedback(),
     NoSuchIncident(),
     RoomRefused("call_sign", "Give a call sign like C123."),
-    AlreadyOpen("CAD-1", None),
+    AlreadyOpen(None),
     AnswerRefused("value", "Answer yes or no."),
     AnswerMoved(Answer("a1", "weapons", datetime(2026, 11, 23, tzinfo=UTC), "Casey")),
     NotKept(None),  # type: ignore[arg-type]  # the answer is not told
