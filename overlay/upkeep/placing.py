@@ -16,7 +16,7 @@ from markers.placing import Found, Placing, holds, placing_helpers
 from overlay.services import Services
 
 _CHUNK = 100
-_WORTH_HELPERS = 1_000
+_WORTH_HELPERS = 5_000
 """Fewer rows than this are placed before helper processes would have started."""
 _Other = TypeVar("_Other")
 
