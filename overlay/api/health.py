@@ -13,6 +13,7 @@ from overlay import security
 from overlay.api.description import described
 from overlay.api.models import HealthOut
 from overlay.security import public
+from overlay.services import trouble_words
 
 api = Blueprint("health", __name__)
 
@@ -34,8 +35,10 @@ def ready() -> ResponseReturnValue:
     try:
         # Nothing is written, but only a store that takes writes does it: a check has to be logged.
         services.store.commit(Commit(str(uuid.uuid4()), {}))
-    except StoreError:
-        return jsonify(status="not_ready", detail="The store is not answering: every check is could_not_check."), 503
+    except StoreError as error:
+        words = trouble_words(error)
+        detail = f"{words[0].upper()}{words[1:]}. Every check is could_not_check."
+        return jsonify(status="not_ready", detail=detail), 503
     state = services.state(security.now())
     if state.kind != "current":
         return jsonify(status="not_ready", detail=f"{state.words}."), 503
