@@ -49,6 +49,7 @@ def laid_out() -> Path:
     first = Console(below / "first", free_port())
     first.data.mkdir(mode=0o700)
     first.start()
+    first.wait_signed()
     first.stop()
     return first.data
 
@@ -131,6 +132,13 @@ class Console:
                 pass
             time.sleep(0.1)
         raise AssertionError(f"the console did not become ready:\n{self.log()}")
+
+    def wait_signed(self, seconds: float = 60) -> None:
+        """The sealer has its key, and has anchored what it signed."""
+        until = time.monotonic() + seconds
+        while not any((self.data / "anchors").glob("*/*.txt")):
+            assert time.monotonic() < until, self.log()
+            time.sleep(0.05)
 
     def wait_proved(self, seconds: float = 30) -> None:
         """The first proof of life is over: no more of its checks for a minute."""
