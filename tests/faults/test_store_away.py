@@ -97,7 +97,7 @@ def test_workers_that_start_while_the_store_is_frozen_answer_from_the_snapshot(o
     finally:
         os.kill(own_console.store_pid, signal.SIGCONT)
     until(lambda: ready(own_console))
-    assert check(own_console, token, clear_address(own_console))["status"] == "clear"
+    until(lambda: check(own_console, token, clear_address(own_console))["status"] == "clear")
     until(lambda: len(in_ledger(own_console, hit["ledger_entry"])) == 1)
     assert in_ledger(own_console, hit["ledger_entry"])[0]["late"] is True
     assert len(in_ledger(own_console, clear["ledger_entry"])) == 1
@@ -123,7 +123,8 @@ def test_a_console_whose_store_cannot_start_serves_what_was_last_known(tmp_path:
         (tmp_path / "whole").write_bytes(whole)
         (tmp_path / "whole").replace(log)
         until(lambda: ready(console), 80)
-        assert check(console, token, hit_address(console))["status"] == "hit"
+        # Each worker comes back by itself, and either may answer.
+        until(lambda: check(console, token, hit_address(console))["status"] == "hit")
     finally:
         console.stop()
 
