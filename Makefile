@@ -1,13 +1,13 @@
 # `make run` and `make test` do everything on a fresh machine with Python 3.11+, Node and make.
 PYTHON ?= python3
 BIN := .venv/bin
-.PHONY: run test coverage slow fuzz faults bench lint clean install browser
+.PHONY: run test coverage slow fuzz faults bench lint clean install browser proxy
 
 run: install
 	@$(BIN)/overlay run --demo
 
 # The unit tests alone must reach every branch of what a wrong one would hurt most; the others run without that weight.
-test: install lint browser
+test: install lint browser proxy
 	@$(BIN)/pytest --numprocesses auto --dist worksteal tests/unit --cov --cov-report=term
 	@$(BIN)/pytest --numprocesses auto --dist worksteal --durations 25 --ignore tests/unit
 
@@ -74,6 +74,12 @@ browser:
 	  { command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ] && apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium >/dev/null; } || \
 	  { command -v sudo >/dev/null && sudo -n true 2>/dev/null && sudo apt-get update -qq && sudo apt-get install -y -qq --no-install-recommends chromium >/dev/null; } || \
 	  echo "No chromium and no way to install it: browser tests will be skipped (they fail with CI=true)."
+
+# The proxy example is tried on the real proxy.
+proxy:
+	@command -v nginx >/dev/null || \
+	  { command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ] && apt-get update -qq && apt-get install -y -qq --no-install-recommends nginx-light >/dev/null; } || \
+	  echo "No nginx and no way to install it: its tests will be skipped (they fail with CI=true)."
 
 clean:
 	rm -rf .venv node_modules overlay/static/vendor build test-artefacts .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info

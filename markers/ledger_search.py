@@ -16,6 +16,7 @@ from typing import Final
 from markers.checkpoints import NotSigned, Statement
 from markers.ledger import LedgerEntry, search
 from markers.ledger_index import LedgerIndex, Wanted
+from markers.model import PROOF_OF_LIFE
 from markers.store import LedgerRecord, Store
 from markers.vault import VaultError
 
@@ -56,8 +57,8 @@ class LedgerSearch:
         """At most `limit` entries that fit everything given, newest first, below the sequence number `before`.
 
         `marker` is a record id, `actor` an account or token id, `about` a token of `Vault.token`, or several of which
-        one is enough; `since` and `until` (aware) bound when it happened; entries of the actors in `without` are left
-        out. Raises `StoreUnavailable`, `VaultError`.
+        one is enough; `since` and `until` (aware) bound when it happened; what the actors in `without` were shown of
+        the proof of life, and nothing else of theirs, is left out. Raises `StoreUnavailable`, `VaultError`.
         """
         places = frozenset((about,) if isinstance(about, str) else about or ())
         end = self.store.ledger_end()
@@ -66,7 +67,7 @@ class LedgerSearch:
         fitting = (
             found
             for found in self._candidates(self._wanted(marker, actor, incident, check, places), bottom, top, end)
-            if found.entry.actor_id not in without
+            if not (found.entry.actor_id in without and _proves(found.entry))
             and any(search([found.entry], actor=actor, incident=incident, marker=marker, check=check))
             and (not places or not places.isdisjoint(found.entry.about))
             and (since is None or found.entry.at >= since)
@@ -155,3 +156,8 @@ def _found(record: LedgerRecord) -> Found:
         return Found(record.sequence, LedgerEntry.from_bytes(record.entry))
     except ValueError:
         raise VaultError(f"ledger entry {record.sequence} is written in a form this version does not know") from None
+
+
+def _proves(entry: LedgerEntry) -> bool:
+    """Whether it tells of the proof of life's marker alone: a look at anything else is never left out."""
+    return bool(entry.records) and all(seen.record_id == PROOF_OF_LIFE for seen in entry.records)

@@ -189,6 +189,7 @@ class AccessBook(Following):
         self._entries: dict[str, Entry] = {}
         self._names: dict[str, str] = {}
         self._subjects: dict[str, str] = {}
+        self._provers: frozenset[str] = frozenset()
         self._over: set[str] = set()
         self._next_end: datetime | None = None
 
@@ -203,6 +204,7 @@ class AccessBook(Following):
         self._entries.clear()
         self._names.clear()
         self._subjects.clear()
+        self._provers = frozenset()
 
     def _take(self, record: Record) -> None:
         self._drop(record.record_id)
@@ -215,6 +217,8 @@ class AccessBook(Following):
                 log.error("record_not_read", record=record.record_id, kind=type(error).__name__)
         if entry is not None:
             self._entries[record.record_id] = entry
+        if isinstance(entry, ServiceToken) and entry.proves:
+            self._provers |= {entry.token_id}
         if isinstance(entry, Session):
             self._next_end = min(self._next_end or entry.expires_at, entry.expires_at)
         if isinstance(entry, Account):
@@ -280,10 +284,8 @@ class AccessBook(Following):
         return Actor(token_id, token.name, token.role, Via.API, token_id, scopes)
 
     def provers(self) -> frozenset[str]:
-        """The ids of the tokens that ever made the proof of life."""
-        with self._lock:
-            found = [entry for entry in self._entries.values() if isinstance(entry, ServiceToken)]
-        return frozenset(token.token_id for token in found if token.proves)
+        """The ids of the tokens that ever made the proof of life; asked by every check, so kept at hand."""
+        return self._provers
 
     def account(self, username: str) -> Account | None:
         """The account of that name, disabled or not; upper and lower case are the same."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -30,8 +31,9 @@ def units(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     return sorted(folder.iterdir())
 
 
-needs_systemd = pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not here")
-needs_nginx = pytest.mark.skipif(shutil.which("nginx") is None, reason="nginx is not here")
+CI = os.environ.get("CI") == "true"  # there what is missing fails
+needs_systemd = pytest.mark.skipif(not CI and shutil.which("systemd-analyze") is None, reason="no systemd-analyze here")
+needs_nginx = pytest.mark.skipif(not CI and shutil.which("nginx") is None, reason="no nginx here")
 
 
 @needs_systemd

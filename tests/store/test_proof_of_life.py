@@ -118,3 +118,16 @@ def test_nothing_is_clear_while_the_proof_is_wrong(services):
     proof_of(services.settings).write(Proof("proved"))
     assert check(services, OPERATOR, home, services.now()).status is Status.CLEAR
     assert services.state(services.now()).kind == "current"
+
+
+def test_whatever_else_is_asked_with_its_token_is_seen_by_auditors(services):
+    import_markers(services, OPERATOR, plan_import(services, [FLAT_3]), NOW)
+    actor = prover(services)
+    check(services, actor, Asked(RawLocation(address="Flat 3, 14 Tallow Yard, EC9A 1AB")), services.now())
+    check(services, actor, Asked(RawLocation(address="Flat 4, 14 Tallow Yard, EC9A 1AB")), services.now())
+    now = services.now()
+    found, _ = auditing.find_all(services, auditing.sought(services, auditing.Question(), now), 100)
+    assert sum(one.entry.actor_id == actor.actor_id for one in found) == 2
+    digest = view_day(services, OPERATOR, now.date(), now)
+    shown = [look.who for marker in digest.markers for look in marker.looks if marker.reference == FLAT_3.reference]
+    assert "Proof of life" in shown
