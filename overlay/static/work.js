@@ -126,9 +126,41 @@ function workPage() {
     const fresh = document.importNode(part, true);
     for (const fold of fresh.querySelectorAll("details[data-fold]")) if (open.has(fold.dataset.fold)) fold.open = true;
     for (const kept of old.querySelectorAll("[data-keep]:not([hidden])")) fresh.querySelector(`#${CSS.escape(kept.id)}`)?.replaceWith(kept);
+    const selected = selectedIn(old);
     old.replaceWith(fresh);
     window.htmx?.process(fresh);
     if (focused) find(focused)?.focus();
+    if (selected) selectAgain(fresh, selected);
+  }
+
+  // Words that are selected to be copied stay selected while they are the same words.
+  function selectedIn(part) {
+    const selection = document.getSelection();
+    if (!selection || selection.isCollapsed || !part.contains(selection.anchorNode) || !part.contains(selection.focusNode)) return null;
+    const { anchorNode, anchorOffset, focusNode, focusOffset } = selection;
+    return { words: selection.toString(), ends: [pathTo(anchorNode, part), anchorOffset, pathTo(focusNode, part), focusOffset] };
+  }
+
+  function selectAgain(part, { words, ends: [anchor, anchorOffset, focus, focusOffset] }) {
+    const selection = document.getSelection();
+    const nodes = [nodeAt(anchor, part), nodeAt(focus, part)];
+    if (nodes.includes(undefined)) return;
+    try {
+      selection.setBaseAndExtent(nodes[0], anchorOffset, nodes[1], focusOffset);
+    } catch {
+      return; // there is less text now
+    }
+    if (selection.toString() !== words) selection.removeAllRanges();
+  }
+
+  function pathTo(node, part) {
+    const path = [];
+    for (; node !== part; node = node.parentNode) path.unshift([...node.parentNode.childNodes].indexOf(node));
+    return path;
+  }
+
+  function nodeAt(path, part) {
+    return path.reduce((node, index) => node?.childNodes[index], part);
   }
 
   function placeOf(element) {

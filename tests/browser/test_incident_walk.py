@@ -177,6 +177,12 @@ def test_copying_the_brief_is_recorded_as_passed_to_the_units(room: tuple[Screen
     dispatcher.page.wait_for_selector(".unit", timeout=_SLOW_MS)
     dispatcher.press("Escape")
     dispatcher.page.evaluate("document.getSelection().selectAllChildren(document.querySelector('.brief__say'))")
+    words = dispatcher.page.evaluate("document.getSelection().toString()")
+    assert words
+    dispatcher.page.evaluate("document.querySelector('.brief__say').marked = true")
+    dispatcher.page.evaluate("document.dispatchEvent(new CustomEvent('overlay:reload'))")
+    dispatcher.page.wait_for_function("!document.querySelector('.brief__say').marked", timeout=_SLOW_MS)
+    assert dispatcher.page.evaluate("document.getSelection().toString()") == words, "lost as the page was renewed"
     dispatcher.press("Control+c")
     dispatcher.page.wait_for_selector("#timeline >> text=Brief copied: C77", timeout=_SLOW_MS)
 
