@@ -153,13 +153,15 @@ class Commit:
     """What happens together or not at all. `entries` are ledger entries in clear; the store seals them.
 
     At most 2,000 writes and 2,000 entries, so that a long list in several commits never holds up a check.
-    `expect` maps a collection to the position the caller's read model is at.
+    `expect` maps a collection to the position the caller's read model is at; `era` is `Store.era` from before it was
+    read, where the same positions of another store would not do.
     """
 
     request_id: str
     expect: dict[str, int]
     writes: tuple[Write, ...] = ()
     entries: tuple[bytes, ...] = ()
+    era: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +197,9 @@ class Store:
     `timeout_s` bounds connecting and each wait for an answer (a commit of many writes gets 1 ms more for each).
     `floor` is the fence: the highest ledger sequence known of outside the store. A store whose ledger ends before it
     was wiped or put back, takes no commit and tells no change: `StoreBehind`. `distrusted` says why nothing at all
-    may be done with it until a person decides, or is None; `resting` why it is not asked just now.
+    may be done with it until a person decides, or is None; `resting` why it is not asked just now. `era` counts how
+    often it was taken for another one than before, or for the first time after it was away: once what was known has
+    been read anew, so that what is read in an era is of its store.
     """
 
     def __init__(self, url: str, area: str, vault: Vault, *, timeout_s: float = 0.3, replicas: int = 0) -> None:
@@ -219,6 +223,7 @@ class Store:
         self.floor = 0
         self.distrusted: str | None = None
         self.resting: str | None = None
+        self.era = 0
 
     def bind(self) -> None:
         """Leave a sealed proof on an empty area, or open the one that is there.
@@ -230,8 +235,14 @@ class Store:
 
     def start_over(self) -> None:
         """Take the store as it is now for the right one: a person has decided so."""
+        self.era += 1  # before it can be bound to
         self._store_id, self.floor, self.distrusted = None, 0, None
         self._read_of.clear()
+
+    def wake(self) -> None:
+        """Ask the store again that was not asked since this process started."""
+        self.era += 1
+        self.resting = None
 
     def settle(self) -> None:
         """Returns once everything that was read or written here so far is on the replicas' disks.
@@ -293,6 +304,8 @@ class Store:
 
     def _sent(self, commit: Commit, under: str = "") -> Any:
         store_id = self._bound()
+        if commit.era not in (None, self.era):
+            raise OtherHistory
         collections = dict.fromkeys(commit.expect)
         for write in commit.writes:
             collections[write.collection] = None

@@ -116,6 +116,7 @@ def check(
     located: Located | None = None
     check_id = str(uuid.uuid4())
     for _ in range(_TRIES):
+        era = services.store.era
         access_position = services.access.standing(actor, now)
         if access_position is None:
             raise NotAllowedAnyMore
@@ -137,7 +138,8 @@ def check(
         entry = _entry(services, actor, asked, where, outcome, seen, answer, now)
         more = along(Finding(check_id, outcome, entry.about))
         try:
-            done = services.commit(Commit(entry.entry_id, expect, more.writes, (entry.canonical(), *more.entries)), now)
+            entries = (entry.canonical(), *more.entries)
+            done = services.commit(Commit(entry.entry_id, expect, more.writes, entries, era), now)
             if isinstance(done, Committed):
                 for collection in {write.collection for write in more.writes}:
                     services.freshen(collection)  # done is done, whatever becomes of the store just now

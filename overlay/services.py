@@ -326,7 +326,7 @@ class Services:
             _vet(self.settings, self.area.code)
         self.mind_fence()
         self._load_anew()
-        self.store.resting = None
+        self.store.wake()
         log.info("store_back_after_snapshot")
 
     def close(self) -> None:
@@ -455,6 +455,8 @@ class Services:
         self.index = index
         for attribute, book in books.values():
             setattr(self, attribute, book)
+        # Another store may be as far with other content.
+        self.standings, self.board, self.afresh = Standings(), Board(), Kept()
 
     def catch_up(self, collection: str) -> None:
         """Take in what the store has of a collection now. Raises `StoreUnavailable`."""

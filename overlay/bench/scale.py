@@ -84,7 +84,7 @@ class Sizes:
 def bench_scale(path: Path, sizes: Sizes, *, with_peer: bool, say: Callable[[str], None]) -> ScaleReport:
     """Load, open, ask, and the same of the peer. Raises ScaleError, and PeerError where the peer is not installed."""
     rng = random.Random(sizes.seed)  # noqa: S311 - a sample, not a secret
-    homes = _sample(rng, path, sizes.homes)
+    homes = sample(rng, path, sizes.homes)
     asked = rng.choices(homes, k=sizes.queries)
     texts = [_text(rng, home) for home in asked]
     batch_size = sizes.batch or len(homes)
@@ -150,7 +150,8 @@ def _csv_rows(path: Path) -> Iterator[Mapping[str, Any]]:
         yield from csv.DictReader(file)
 
 
-def _sample(rng: random.Random, path: Path, wanted: int) -> list[Premises]:
+def sample(rng: random.Random, path: Path, wanted: int) -> list[Premises]:
+    """So many addresses of a file, drawn without repeating one. Raises ScaleError if it has fewer."""
     found = list(read_addresses(path))
     if len(found) < wanted:
         raise ScaleError(f"{path.name}: {len(found):,} addresses with a postcode, {wanted:,} are wanted.")

@@ -13,6 +13,7 @@ from overlay.bench.backup import BackupLoad, Taken, bench_backup
 from overlay.bench.board import bench_board
 from overlay.bench.check import Report, bench_check
 from overlay.bench.ledger import bench_ledger, bench_verify
+from overlay.bench.listed import bench_list
 from overlay.bench.live import Load, bench_live
 from overlay.bench.load import Night, bench_load
 from overlay.bench.match import bench_match
@@ -315,6 +316,40 @@ def bench_scale_command(
         return
     ratios = [{"ratio": name, "is": f"{value:,.2f}", "aim": f">= {aim:g}"} for name, value, aim in report.ratios]
     _say_tables(bench_tables.scale_rows(report), bench_tables.scale_timing_rows(report), ratios)
+
+
+@bench.command("list")
+@click.option("--gazetteer", required=True, type=FILE, help="Parquet or CSV: address,postcode or name,a1..a4,postcode.")
+@click.option("--rows", default=100_000, show_default=True, type=click.IntRange(1), help="Each a home of it.")
+@click.option("--seed", default=1, show_default=True)
+@json_option
+def bench_list_command(gazetteer: Path, rows: int, seed: int, as_json: bool) -> None:
+    """Time a list of markers sent in on its page: read, approved by another and carried out.
+
+    Example: overlay bench list --gazetteer addresses.parquet --rows 100000
+    """
+    found = bench_list(Settings.read(), gazetteer, rows, seed, _tell)
+    took = found.read_s + found.carried_out_s
+    figures = [
+        {"figure": name, "is": value, "aim": aim}
+        for name, value, aim in (
+            ("rows", f"{found.rows:,}", ""),
+            ("markers written", f"{found.written:,}", ""),
+            ("on a known home", f"{found.on_known_homes:,}", ""),
+            ("read, s", f"{found.read_s:.1f}", ""),
+            ("carried out, s", f"{found.carried_out_s:.1f}", ""),
+            ("both, s", f"{took:.1f}", "<= 180 for 100,000"),
+            ("processor seconds", f"{found.worked_s:.1f}", ""),
+            ("resident before, MB", f"{found.before_mb:.0f}", ""),
+            ("most while read, MB", f"{found.reading_mb:.0f}", ""),
+            ("with its markers, MB", f"{found.done_mb:.0f}", ""),
+            ("load before", f"{found.load_before:.1f}", ""),
+        )
+    ]
+    if as_json:
+        click.echo(json.dumps({"figures": figures}))
+        return
+    _say_tables(figures)
 
 
 @bench.command("board")

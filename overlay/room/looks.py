@@ -69,6 +69,7 @@ def look(
     While the store is away looks go to the spool. Raises NotAllowedAnyMore, NothingDisclosed.
     """
     for _ in range(_TRIES):
+        era = services.store.era
         standing = services.access.standing(actor, now)
         if standing is None:
             raise NotAllowedAnyMore
@@ -87,7 +88,7 @@ def look(
         fresh = [one for one, own in keys if not new.isdisjoint(own)]
         entries = tuple(_entry(actor, one, reason, now, Basis.CURRENT).canonical() for one in fresh)
         try:
-            done = services.commit(Commit(str(uuid.uuid4()), expect, (), entries), now)
+            done = services.commit(Commit(str(uuid.uuid4()), expect, (), entries, era), now)
         except (StoreUnavailable, VaultError) as error:
             services.note_trouble(error)
             _spool(services, actor, fresh, reason, now)
@@ -102,8 +103,9 @@ def look(
 
 def afresh(services: Services, incident: Incident, now: datetime) -> Afresh:
     """How the incident's places would be checked now. A place that can't be read any more has changed."""
+    cache = services.afresh  # another takes its place when the store is read anew
     position, period = services.index.position, services.index.period(now)
-    kept = services.afresh.get(incident.incident_id, incident.version, position, period)
+    kept = cache.get(incident.incident_id, incident.version, position, period)
     if kept is not None:
         return kept
     places: list[tuple[Outcome | None, bool]] = []
@@ -120,7 +122,7 @@ def afresh(services: Services, incident: Incident, now: datetime) -> Afresh:
     found = Afresh(max(positions), period, tuple(places))
     if len(positions) > 1:
         return replace(found, position=-1)  # the markers moved meanwhile: this is of no moment
-    services.afresh.keep(incident.incident_id, incident.version, found)
+    cache.keep(incident.incident_id, incident.version, found)
     return found
 
 

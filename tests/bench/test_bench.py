@@ -62,6 +62,21 @@ def test_a_backup_is_timed_beside_checks_and_put_back(tmp_path_factory: pytest.T
     assert list(Path(scratch).iterdir()) == []
 
 
+def test_a_list_is_walked_through_and_every_row_of_it_becomes_a_marker_on_its_home(
+    tmp_path_factory: pytest.TempPathFactory, tmp_path: Path
+) -> None:
+    scratch = tmp_path_factory.mktemp("b")
+    folder = Folder(scratch.parent / "never-made", {"TMPDIR": str(scratch)})
+    homes = tmp_path / "homes.csv"
+    homes.write_text("address,postcode\n" + "".join(f"{n} Tallow Yard,EC9A 1AB\n" for n in range(1, 151)), "utf-8")
+    told = folder.process("bench", "list", "--gazetteer", str(homes), "--rows", "120", "--json", seconds=100)
+    figures = {row["figure"]: row["is"] for row in told.json["figures"]}
+    assert (figures["rows"], figures["markers written"], figures["on a known home"]) == ("120", "120", "120")
+    assert float(figures["both, s"]) > 0
+    assert "Traceback" not in told.err
+    assert list(Path(scratch).iterdir()) == []
+
+
 def test_every_floor_and_every_check_is_timed_and_nothing_is_left_behind(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:

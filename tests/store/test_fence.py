@@ -9,19 +9,20 @@ from pathlib import Path
 import pytest
 
 from markers.gazetteer import Gazetteer
+from markers.location import RawLocation
 from markers.model import Status
 from markers.sealer import Sealer, SealRefused
 from markers.server import EmbeddedServer
-from markers.store import StoreBehind
+from markers.store import Store, StoreBehind
 from overlay.accepting import NotAccepted, accept
 from overlay.identity import create_account
-from overlay.lookup import Answer, Asked, check
+from overlay.lookup import Along, Answer, Asked, Finding, check
 from overlay.sealing import signing_key
 from overlay.services import Services
 from overlay.settings import Settings
 from overlay.upkeep.lists import import_markers, plan_import
 from tests.store.test_lookup import HOME, OPERATOR
-from tests.unit.test_matching import FLAT_3, HOMES, NOW
+from tests.unit.test_matching import FLAT_3, HOMES, NOW, at_home
 
 PASSWORD = "correct horse battery"
 
@@ -216,3 +217,37 @@ def test_entries_that_were_changed_are_not_accepted_with_their_store(restored: S
     with pytest.raises(NotAccepted, match="does not fit"):
         accept(restored, OPERATOR, end, "A", "b", restored.now())
     restored.close()
+
+
+@pytest.mark.parametrize("how", ["accepted", "back after a start without it"])
+def test_what_was_matched_on_another_store_is_matched_again_although_this_one_is_as_far(
+    services: Services, settings: Settings, tmp_path: Path, how: str
+) -> None:
+    """Between a check's match and its commit; else a home that is marked only in the store of now would be clear."""
+    ask(services)
+    seen: list[Status] = []
+    others: list[Services] = []
+
+    def meanwhile(found: Finding) -> Along:
+        if not seen:
+            position = services.index.position
+            put_back(settings, tmp_path / "none")
+            other = start(settings.model_copy(update={"anchors": tmp_path / "other"}))
+            for store in (other.store, other.fence.store, services.fence.store):
+                store.start_over()
+            other.store.floor = other.fence.store.floor = 0
+            import_markers(other, OPERATOR, plan_import(other, [at_home("M4", HOMES[3])]), NOW)
+            assert other.index.position == position
+            others.append(other)
+            services._load_anew()
+            services.store.start_over() if how == "accepted" else services.store.wake()
+        seen.append(found.outcome.status)
+        return Along()
+
+    if how != "accepted":
+        services.store = Store(services.store_url, services.area.code, services.vault, timeout_s=2)
+        services.store.resting = "it was away"
+    asked = Asked(RawLocation(address=HOMES[3].address, postcode=HOMES[3].postcode), "CAD-1")
+    answer = check(services, OPERATOR, asked, services.now(), meanwhile)
+    others[0].close()
+    assert (answer.status, seen) == (Status.HIT, [Status.CLEAR, Status.HIT])
