@@ -6,10 +6,13 @@ BIN := .venv/bin
 run: install
 	@$(BIN)/overlay run --demo
 
-# The unit tests alone must reach every branch of what a wrong one would hurt most; the others run without that weight.
+# The unit tests alone must reach every branch of what a wrong one would hurt most; the others run without that weight. These wait
+# for other programs a third of their time: one at a time more than there are cores.
+ABREAST := $(shell echo $$(($$(nproc) + 1)))
+
 test: install lint browser proxy
 	@$(BIN)/pytest --numprocesses auto --dist worksteal tests/unit --cov --cov-report=term
-	@$(BIN)/pytest --numprocesses auto --dist worksteal --durations 25 --ignore tests/unit
+	@$(BIN)/pytest --numprocesses $(ABREAST) --dist worksteal --durations 25 --ignore tests/unit
 
 # Which lines of everything the tests reach.
 coverage: install browser

@@ -9,6 +9,7 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import select
 import signal
 import tempfile
 import threading
@@ -73,7 +74,7 @@ class NightReport:
     """`normal` and `degraded` are checks of minutes in which all were answered from a current store, and of others.
 
     `lost` and `doubled` are acknowledged looks and notes the store does not have, or has more than once.
-    `back_s` is how long no check was answered from a current store.
+    `back_s` is how long at a time no check was answered from a current store.
     """
 
     checks: Counter[str]
@@ -184,7 +185,7 @@ def _kill_store(settings: Settings, at: float, say: Callable[[str], None]) -> No
 
 
 class _Console:
-    """Connections to the console, one a thread; what is cut off is tried once more on a new one, as a browser does."""
+    """Connections to the console, one a thread. One that it closed while idle is replaced, as a browser does."""
 
     def __init__(self, settings: Settings, token: str) -> None:
         self._settings = settings
@@ -194,6 +195,9 @@ class _Console:
     def ask(self, method: str, path: str, body: dict[str, Any] | None) -> tuple[int, dict[str, Any]]:
         """Status and answer. Raises OSError, HTTPException when it is cut off: the outcome is not known."""
         line: http.client.HTTPConnection | None = getattr(self._lines, "line", None)
+        if line is not None and line.sock is not None and select.select([line.sock], [], [], 0)[0]:
+            line.close()
+            line = None
         if line is None:
             line = self._lines.line = http.client.HTTPConnection(self._settings.host, self._settings.port, timeout=10)
         try:
@@ -268,7 +272,6 @@ def _report(night: Night, kept: _Kept, screens_lost: int, lost: int, doubled: in
     bad = {number for number, some in minutes.items() if any(sent.kind not in ("right", "wrong") for sent in some)}
     normal = [sent.took_s for number, some in minutes.items() if number not in bad for sent in some]
     degraded = [sent.took_s for number in bad for sent in minutes[number]]
-    away = sorted(sent.due_s for sent in kept.sent if sent.kind not in ("right", "wrong"))
     each = _MINUTE_S * (night.minutes / max(1, len(minutes)))
     return NightReport(
         checks=Counter(sent.kind for sent in kept.sent),
@@ -280,5 +283,17 @@ def _report(night: Night, kept: _Kept, screens_lost: int, lost: int, doubled: in
         doubled=doubled,
         boards=kept.boards,
         screens_lost=screens_lost,
-        back_s=away[-1] - away[0] if away else 0.0,
+        back_s=_longest_away(kept.sent),
     )
+
+
+def _longest_away(sent: Iterable[Sent]) -> float:
+    """Seconds from the first to the last check of the longest row of them without a current answer."""
+    longest, since = 0.0, None
+    for one in sorted(sent, key=lambda one: one.due_s):
+        if one.kind in ("right", "wrong"):
+            since = None
+        else:
+            since = one.due_s if since is None else since
+            longest = max(longest, one.due_s - since)
+    return longest

@@ -31,6 +31,7 @@ NIGHT = Night(2, 1, 1, 1, 1, 1, 1, 1, restart=True)
 
 def test_a_minute_in_which_any_check_had_no_store_is_a_degraded_one() -> None:
     kept = _Kept([Sent(1, 0.01, "right"), Sent(61, 0.5, "right"), Sent(70, 0.9, "last known"), Sent(72, 2, "cut off")])
+    kept.sent += [Sent(80, 0.5, "right"), Sent(110, 0.5, "refused")]  # at another time, by itself
     found = _report(NIGHT, kept, 0, 0, 0, 3)
     assert found.degraded_minutes == 1
     assert found.normal is not None
