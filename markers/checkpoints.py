@@ -23,6 +23,7 @@ import base64
 import hashlib
 import os
 import re
+import secrets
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -182,7 +183,7 @@ class SigningKey:
         secret = os.urandom(32)
         try:
             path, _ = key_files(folder, area)
-            fresh = folder / f".{path.name}.{os.getpid()}"
+            fresh = _beside(path)
             _write(fresh, base64.b64encode(secret) + b"\n")
             try:
                 os.link(fresh, path)
@@ -308,9 +309,14 @@ def _keep_public(path: Path, line: str) -> None:
             return
     except (OSError, UnicodeDecodeError):
         pass
-    fresh = path.with_name(f".{path.name}.{os.getpid()}")
+    fresh = _beside(path)
     _write(fresh, line.encode())
     fresh.replace(path)
+
+
+def _beside(path: Path) -> Path:
+    """A name that no other thread or process takes meanwhile."""
+    return path.with_name(f".{path.name}.{secrets.token_hex(8)}")
 
 
 def _write(path: Path, content: bytes) -> None:

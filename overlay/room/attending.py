@@ -32,7 +32,7 @@ from overlay.room.change import Planned, change, person
 from overlay.room.opening import checked, of_place, with_runs
 from overlay.services import Services
 from overlay.settings import Settings
-from overlay.upkeep.erasing import erase_again, purge_proposals
+from overlay.upkeep.erasing import erase_again, learn_erased, purge_proposals
 from overlay.upkeep.list_plans import ListWorker, drop_unfinished, purge_lists
 
 log = structlog.get_logger()
@@ -151,6 +151,7 @@ def attend(services: Services) -> None:
                 if count:
                     log.info("incidents_purged", count=count)
                 purged_at = time.monotonic()  # what is refused below is tried again in a minute
+                learn_erased(services)
                 if erase_again(services, ATTENDANT, now):
                     drop_unfinished(services, ATTENDANT, now)
                 purge_proposals(services, ATTENDANT, now)

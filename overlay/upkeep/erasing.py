@@ -1,7 +1,8 @@
 """Erasing a marker: its record, its history, every proposal and word about it; ids and dates stay in the ledger alone.
 
 Data Protection Act 2018 s.47 and s.62(1)(f). The register outside the store is written first: should the store be
-restored from an older backup, what was erased is erased again.
+restored from an older backup, what was erased is erased again. Every machine keeps a register of its own; what was
+erased from another one it learns of from the store, within a minute.
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ from overlay.upkeep.steps import marker_of
 
 log = structlog.get_logger()
 
+ERASURES = "erasures"
+"""A record for each erasure: the marker's id and when."""
 _MOST_PURGED = 200
 
 
@@ -43,8 +46,8 @@ def erase(services: Services, actor: Actor, marker_id: str, reason: str, now: da
     def plan() -> Planned:
         marker = marker_of(services, marker_id)
         erasable(marker, now)
-        writes = (Write("markers", marker_id, marker.version, None), *_traces(services, marker_id, marker.version))
-        return Planned(writes, _entry(actor, marker_id, marker.version + 1, now))
+        entry = _entry(actor, marker_id, marker.version + 1, now)
+        return Planned(_without(services, marker_id, marker.version, entry, now), entry)
 
     plan()  # refused before the register is touched
     services.erased.add(marker_id, now)
@@ -58,11 +61,8 @@ def erase_again(services: Services, actor: Actor, now: datetime) -> int:
     for record in services.store.records("markers", sorted(erased)):
         if not was_erased(Marker.from_dict(json.loads(record.plain or b"")), erased):
             continue  # another marker of that reference, recorded since
-        writes = (
-            Write("markers", record.record_id, record.version, None),
-            *_traces(services, record.record_id, record.version),
-        )
         entry = _entry(actor, record.record_id, record.version + 1, now, "erased_again")
+        writes = _without(services, record.record_id, record.version, entry, erased[record.record_id])
         try:
             services.commit(Commit(entry.entry_id, {}, writes, (entry.canonical(),)), now)
         except VersionConflict:
@@ -70,6 +70,19 @@ def erase_again(services: Services, actor: Actor, now: datetime) -> int:
         log.warning("marker_erased_again", marker_id=record.record_id)
         done += 1
     return done
+
+
+def learn_erased(services: Services) -> int:
+    """Note in this machine's register what was erased from others; returns how many. Raises as `Erased.add`."""
+    known, learnt = services.erased.all(), 0
+    for record in services.store.load(ERASURES).records:
+        plain = json.loads(record.plain or b"")
+        marker_id, at = plain["marker_id"], datetime.fromisoformat(plain["at"])
+        if marker_id not in known or known[marker_id] < at:
+            services.erased.add(marker_id, at)
+            known[marker_id] = at
+            learnt += 1
+    return learnt
 
 
 def purge_proposals(services: Services, actor: Actor, now: datetime) -> int:
@@ -89,6 +102,16 @@ def purge_proposals(services: Services, actor: Actor, now: datetime) -> int:
     if old:
         services.catch_up(COLLECTION)
     return len(old)
+
+
+def _without(services: Services, marker_id: str, version: int, entry: LedgerEntry, at: datetime) -> tuple[Write, ...]:
+    """What takes a marker out of the store, and tells other machines so."""
+    told = json.dumps({"marker_id": marker_id, "at": at.isoformat()}).encode()
+    return (
+        Write("markers", marker_id, version, None),
+        *_traces(services, marker_id, version),
+        Write(ERASURES, entry.entry_id, 0, told),
+    )
 
 
 def _traces(services: Services, marker_id: str, version: int) -> tuple[Write, ...]:

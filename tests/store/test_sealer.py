@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import stat
+import threading
 import uuid
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -358,3 +360,23 @@ def test_the_key_is_made_once_and_refused_when_others_could_read_it(tmp_path: Pa
     (folder / "ledger-quill.key").unlink()
     with pytest.raises(KeyRefused, match="missing"):
         SigningKey.load(folder, "quill")
+
+
+def test_a_key_is_made_once_whoever_asks_at_the_same_moment(tmp_path: Path) -> None:
+    """The sealer and whoever keeps the snapshot do, in one process, as a console starts for the first time."""
+    for number in range(20):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        together = threading.Barrier(8)
+
+        def one(_: int, folder: Path = folder, together: threading.Barrier = together) -> str:
+            together.wait()
+            try:
+                key = SigningKey.create(folder, "quill")
+            except KeyRefused:
+                key = SigningKey.load(folder, "quill")
+            return key.public.line
+
+        with ThreadPoolExecutor(8) as pool:
+            assert len(set(pool.map(one, range(8)))) == 1
+        assert sorted(path.name for path in folder.iterdir()) == ["ledger-quill.key", "ledger-quill.pub"]

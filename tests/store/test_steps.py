@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -25,7 +26,7 @@ from overlay.settings import Settings
 from overlay.upkeep import feedback, steps
 from overlay.upkeep.change import HISTORIES, Doubled, page_id
 from overlay.upkeep.desk import view_desk, view_list, view_proposal
-from overlay.upkeep.erasing import erase, erase_again, purge_proposals
+from overlay.upkeep.erasing import erase, erase_again, learn_erased, purge_proposals
 from overlay.upkeep.history import history, version_of
 from overlay.upkeep.looking_back import looking_back
 from overlay.viewing import NoSuchMarker
@@ -286,6 +287,25 @@ class TestErasing:
             assert again.store.records(HISTORIES, [page_id(marker.marker_id, 1)]) == []
         finally:
             again.close()
+
+    def test_another_machine_keeps_it_in_its_own_register(self, room: Room, tmp_path: Path) -> None:
+        first, second = in_force(room), in_force(room, replace(OFFENDER, version=0))
+        elsewhere = Settings(data=tmp_path / "other", store_url=room.services.store_url)
+        shutil.copytree(room.services.settings.data / "keys", elsewhere.data / "keys")
+        other = Services.start(elsewhere, follow=False)
+        try:
+            assert learn_erased(other) == 0
+            room.later(days=500)
+            erase(room.services, MORGAN, first.marker_id, "over", room.now)
+            assert learn_erased(other) == 1
+            assert learn_erased(other) == 0
+            assert other.erased.all() == room.services.erased.all() == {first.marker_id: room.now}
+            room.services.erased.add(second.marker_id, room.now)  # as if the store were from before that erasure
+            assert erase_again(room.services, ATTENDANT, room.later(hours=1)) == 1
+            assert learn_erased(other) == 1
+            assert other.erased.all() == room.services.erased.all()
+        finally:
+            other.close()
 
     def test_the_log_of_the_store_is_written_without_it(self, room: Room) -> None:
         marker, data = in_force(room), room.services.settings.data
