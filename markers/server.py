@@ -84,8 +84,13 @@ class UnsafeServer(ServerError):  # noqa: N818 - names what was found
 
 
 TORN = "loses or half applies transactions when its log was cut short by a power loss"
-KNOWN_BAD: Mapping[tuple[str, int, int], str] = {("Redis", 7, 0): TORN, ("Valkey", 8, 1): TORN}
-"""Server and release line -> what was measured wrong with it (Redis 7.0.15, Valkey 8.1.8)."""
+DROPPED = "drops every transaction of its log as it starts, without a word, where the default user is off"
+KNOWN_BAD: Mapping[tuple[str, int, int], str] = {
+    ("Redis", 7, 0): TORN,
+    ("Valkey", 8, 0): DROPPED,
+    ("Valkey", 8, 1): TORN,
+}
+"""Server and release line -> what was measured wrong with it (Redis 7.0.15, Valkey 8.0.1, 8.1.8)."""
 
 REQUIRED: Mapping[str, str] = {
     "appendonly": "yes",
@@ -119,7 +124,7 @@ class _Loading:
 
 
 def refuse_known_bad(info: Mapping[str, Any]) -> None:
-    """Refuse a server release known to tear transactions.
+    """Refuse a server release known to tear or drop transactions.
 
     `info` is the parsed reply to `INFO server`. Raises `UnsafeServer` with the reason, also when the reply names
     no version, for then nothing is known of how the server loads its log.

@@ -1,6 +1,7 @@
 """Real fleets on loopback, from the files of config/deploy: servers behind Sentinels, and a cluster.
 
-Only addresses, paths and passwords are put in; TLS is left out, for the server binary here is built without it.
+Only addresses, paths and passwords are put in; TLS is left out, for the server binary here is built without it. With
+FAULT_TLS=1, and VALKEY_SERVER naming one that is built with it, everything speaks TLS as the files say.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import os
 import random
 import re
 import secrets
+import shutil
 import signal
 import socket
 import subprocess
@@ -27,8 +29,10 @@ from redis.retry import Retry
 
 from tests.conftest import REPOSITORY
 from tests.faults.fleet_links import Proxy
+from tests.web.test_tls import certificate
 
 DEPLOY = REPOSITORY / "config" / "deploy"
+TLS = os.environ.get("FAULT_TLS") == "1"
 F = TypeVar("F", bound="Fleet")
 SENTINELS = "127.0.0.9"
 """Where Sentinels' own connections come from, in a proxied fleet."""
@@ -90,21 +94,35 @@ class Fleet:
     passwords: dict[str, str] = field(default_factory=lambda: {part: secrets.token_hex(12) for part in PARTS})
     servers: list[Server] = field(default_factory=list)
 
-    def adapted(self, name: str, port: int, extra: str = "") -> str:
+    def adapted(self, name: str, port: int | None = None, extra: str = "") -> str:
         """A file of config/deploy for this machine."""
         text = (DEPLOY / name).read_text("utf-8")
-        text = re.sub(r"^(tls-.*|port 0)\n", "", text, flags=re.M)
+        if TLS:
+            text = re.sub(r"^tls-port \d+$", f"tls-port {port}", text, flags=re.M)
+        elif port is not None:
+            text = re.sub(r"^(tls-.*|port 0)\n", "", text, flags=re.M) + f"\nport {port}\n"
         text = text.replace("/etc/overlay-store", str(self.folder)).replace("bind 10.0.0.1", "bind 127.0.0.1")
         for part, password in self.passwords.items():
             digest = hashlib.sha256(password.encode()).hexdigest()
             text = text.replace(f"{part}_SHA256", digest).replace(f"{part}_PASSWORD", password)
-        return f"{text}\nport {port}\n{extra}" if name.endswith(".conf") and name != "replication.conf" else text
+        return f"{text}\n{extra}"
+
+    @property
+    def scheme(self) -> str:
+        return "rediss" if TLS else "redis"
+
+    def authority(self, after: str) -> str:
+        """The part of a URL that names who signed the servers' certificates."""
+        return f"{after}ssl_ca_certs={self.folder / 'authority.crt'}" if TLS else ""
 
     def write_shared(self) -> None:
         _BEGUN.append(self)
         self.folder.mkdir(parents=True, exist_ok=True)
         for name in ("users.acl", "replication.conf", "sentinel-users.acl"):
-            (self.folder / name).write_text(self.adapted(name, 0), "utf-8")
+            (self.folder / name).write_text(self.adapted(name), "utf-8")
+        cert, key = certificate(self.folder, "own")
+        for made, name in ((cert, "machine.crt"), (cert, "authority.crt"), (key, "machine.key")):
+            shutil.copyfile(made, self.folder / name)
 
     def add(self, kind: str, conf: str, port: int, extra: str = "", more: tuple[str, ...] = ()) -> Server:
         folder = self.folder / f"{kind}-{port}"
@@ -117,12 +135,15 @@ class Fleet:
     def operator(self, server: Server) -> redis.Redis:
         user, part = ("peer", "PEER") if server.kind == "sentinel" else ("operator", "OPERATOR")
         return redis.Redis(
+            host="127.0.0.1",
             port=server.port,
             username=user,
             password=self.passwords[part],
             socket_timeout=1,
             retry=Retry(NoBackoff(), 0),
             decode_responses=True,
+            ssl=TLS,
+            ssl_ca_certs=str(self.folder / "authority.crt"),
         )
 
     def ask(self, server: Server, *command: str) -> Any:
@@ -166,8 +187,8 @@ class SentinelFleet(Fleet):
             fleet.sentinels.append(server)
         machines = ",".join(f"127.0.0.1:{port}" for port in sentinel_ports)
         named = (
-            f"redis+sentinel://operator:{fleet.passwords['OPERATOR']}@{machines}/overlay"
-            f"?sentinel_username=overlay&sentinel_password={fleet.passwords['OVERLAY']}"
+            f"{fleet.scheme}+sentinel://operator:{fleet.passwords['OPERATOR']}@{machines}/overlay"
+            f"?sentinel_username=overlay&sentinel_password={fleet.passwords['OVERLAY']}{fleet.authority('&')}"
         )
         (folder / "sentinels").write_text(named)
         for number, (port, told) in enumerate(zip(ports, known, strict=True)):
@@ -194,8 +215,8 @@ class SentinelFleet(Fleet):
         machines = ",".join(f"127.0.0.1:{server.port}" for server in self.sentinels)
         password = self.passwords["OVERLAY"]
         return (
-            f"redis+sentinel://overlay:{password}@{machines}/overlay"
-            f"?sentinel_username=overlay&sentinel_password={password}"
+            f"{self.scheme}+sentinel://overlay:{password}@{machines}/overlay"
+            f"?sentinel_username=overlay&sentinel_password={password}{self.authority('&')}"
         )
 
     def primary(self) -> Server:
@@ -278,7 +299,7 @@ class ClusterFleet(Fleet):
     @property
     def url(self) -> str:
         machines = ",".join(f"127.0.0.1:{node.port}" for node in self.nodes)
-        return f"redis+cluster://overlay:{self.passwords['OVERLAY']}@{machines}"
+        return f"{self.scheme}+cluster://overlay:{self.passwords['OVERLAY']}@{machines}{self.authority('?')}"
 
     def facts(self, node: Server) -> dict[str, str]:
         told = self.ask(node, "CLUSTER", "INFO")

@@ -463,11 +463,12 @@ def test_a_server_killed_while_it_loads_is_not_taken_for_a_damaged_log(store_fol
         ({"redis_version": "7.0.0", "server_name": "redis"}, "Redis 7.0.0"),
         ({"redis_version": "7.2.4", "server_name": "valkey", "valkey_version": "8.1.8"}, "Valkey 8.1.8"),
         ({"redis_version": "7.2.4", "valkey_version": "8.1.0-rc1"}, "Valkey 8.1.0-rc1"),
+        ({"redis_version": "7.2.4", "server_name": "valkey", "valkey_version": "8.0.1"}, "Valkey 8.0.1"),
         ({}, "does not say its version"),
         ({"redis_version": "unstable"}, "does not say its version"),
     ],
 )
-def test_releases_known_to_tear_transactions_are_refused(info: dict[str, str], name: str) -> None:
+def test_releases_known_to_tear_or_drop_transactions_are_refused(info: dict[str, str], name: str) -> None:
     with pytest.raises(UnsafeServer, match=name) as refusal:
         refuse_known_bad(info)
     assert "use Valkey 9.1 or newer" in one_line(refusal)
