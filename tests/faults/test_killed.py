@@ -51,6 +51,28 @@ def victims(rig: Rig, console: Console) -> dict[str, list[int]]:
     return {"store": [rig.living_store()], "writer": writers, **{part: children(console, part) for part in PARTS}}
 
 
+def started_again(console: Console) -> bool:
+    """As its unit would: a console whose workers end again and again gives up."""
+    assert console.process is not None
+    if console.process.poll() is None:
+        return False
+    console.start()
+    return True
+
+
+def served_until(rig: Rig, console: Console, goal: int) -> int:
+    """Until that many commits were acknowledged in all; how often the console was started again meanwhile."""
+    again = 0
+
+    def there() -> bool:
+        nonlocal again
+        again += started_again(console)
+        return rig.total() >= goal
+
+    rig.until(there, f"{goal} commits")
+    return again
+
+
 def looks(callers: list[Caller]) -> list[Look]:
     """What the callers were told; a refusal showed nothing. Of how long it took only the longest is known."""
     told = []
@@ -77,12 +99,15 @@ def test_killed_at_random_while_everything_is_at_work(
         rig.load()
         for caller in callers:
             caller.start()
+        rig.living_store()
+        again = 0
         for kill in range(KILLS):
-            rig.wait_for(chance.randint(1, 2 * WRITES))
+            again += served_until(rig, console, rig.total() + chance.randint(1, 2 * WRITES))
             # Each kind in turn first, so that no kind is left out; then as chance has it.
             parts = sorted(victims(rig, console))
             part = parts[kill] if kill < len(parts) else chance.choice(parts)
             while not (living := victims(rig, console)[part]):
+                again += started_again(console)
                 time.sleep(0.01)
             pid = chance.choice(living)
             os.kill(pid, signal.SIGKILL)
@@ -90,10 +115,13 @@ def test_killed_at_random_while_everything_is_at_work(
             if part == "writer":
                 rig.restart(pid)
             if part == "store":
-                rig.living_store(other_than=pid)
-                rig.wait_for(1)
+                while rig.store_pid in (None, pid):
+                    again += started_again(console)
+                    time.sleep(0.01)
+                again += served_until(rig, console, rig.total() + 1)
             if kill % LOOK_EACH == 0:  # what is lost stays so: many kills are looked at together, and all at the end
                 rig.look()
+        again += started_again(console)
         console.wait_ready()
         answered = len(callers[0].answers)
         rig.until(lambda: current(callers[0], answered), "a current answer")
@@ -102,6 +130,7 @@ def test_killed_at_random_while_everything_is_at_work(
             caller.join(timeout=10)
         rig.drained()
         note = ", ".join(f"{part} {count}" for part, count in sorted(killed.items()))
+        note += f"; console gave up and was started again {again}" if again else ""
         tell(rig.judged("killed with -9", KILLS, looks(callers), note=note))
         for program in rig.programs.values():
             program.kill()
