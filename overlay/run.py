@@ -26,6 +26,7 @@ from granian.server import Server
 
 from markers.private_file import NotPrivate
 from markers.server import EmbeddedServer, ServerError
+from markers.starting import STARTING
 from markers.store import StoreError, StoreUnavailable
 from overlay import logs
 from overlay.folders import data_folders, proof_of
@@ -258,12 +259,14 @@ def _keep_part(part: str, settings: Settings, stopping: threading.Event) -> None
     """Keep a process of ours going, and stop it in the end. It may be killed at any moment."""
     command = [sys.executable, "-m", f"overlay.{part}", str(os.getpid())]
     environment = {**_without_files(os.environ), **settings.environment()}
-    process = subprocess.Popen(command, env=environment)
+    with STARTING:
+        process = subprocess.Popen(command, env=environment)
     while not stopping.wait(_WATCH_S):
         if process.poll() is not None:
             log.error("part_died", part=part, action="restarting")
             stopping.wait(_PART_PAUSE_S)
-            process = subprocess.Popen(command, env=environment)
+            with STARTING:
+                process = subprocess.Popen(command, env=environment)
     process.kill()
     process.wait()
 

@@ -103,6 +103,7 @@ def bench_load(settings: Settings, night: Night, say: Callable[[str], None]) -> 
             update={
                 "data": Path(folder) / "data", "store_url": None, "port": free_port(),
                 "requests_per_minute": 1_000_000,
+                "streams": max(settings.streams, night.screens),  # the first worker that is there may get them all
             }
         )  # fmt: skip
         data_folders(own.data)
