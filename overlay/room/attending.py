@@ -159,7 +159,7 @@ def attend(services: Services) -> None:
                 log_written = _without_erased(services, log_written)
             if lists.step(services):
                 continue  # the next batch at once; open incidents come between
-        except (StoreError, VaultError) as error:
+        except (StoreError, VaultError, OSError) as error:  # a full disk must not keep incidents from being matched
             log.warning("attendant_waits", kind=type(error).__name__)
         time.sleep(_EACH_S)
 
