@@ -278,12 +278,25 @@ def is_activity() -> bool:
 
 
 def _who() -> Actor | None:
-    access = services().access
-    if is_api(request):
-        scheme, _, bearer = request.headers.get("Authorization", "").partition(" ")
-        return access.actor_for_token(bearer.strip(), now()) if scheme.casefold() == "bearer" else None
-    secret = session_secret()
-    return access.actor_for_session(secret, now()) if secret else None
+    found = _named()
+    if found is None and _credential() and services().trouble is None:
+        services().freshen("access")  # let in a moment ago by another process, whose news is still on the way
+        found = _named()
+    return found
+
+
+def _credential() -> str:
+    """What came with the request to say who asks: a program's bearer token, a browser's session; empty for none."""
+    if not is_api(request):
+        return session_secret() or ""
+    scheme, _, bearer = request.headers.get("Authorization", "").partition(" ")
+    return bearer.strip() if scheme.casefold() == "bearer" else ""
+
+
+def _named() -> Actor | None:
+    """Whose credential it is, as far as this process knows."""
+    book = services().access
+    return (book.actor_for_token if is_api(request) else book.actor_for_session)(_credential(), now())
 
 
 def _own_form(csrf: CSRFProtect) -> None:

@@ -19,6 +19,7 @@ pages = Blueprint("account", __name__)
 @requires("console.open")
 def show() -> ResponseReturnValue:
     """What is kept about whoever asks."""
+    security.services().freshen("access")  # the change before may have gone through another process
     return _page(None, None)
 
 

@@ -25,6 +25,7 @@ _OWN = "Your own account is changed by another administrator, so that nobody shu
 @requires("accounts.manage")
 def show() -> ResponseReturnValue:
     """Every account, disabled ones included, and the form for a new one."""
+    security.services().freshen("access")  # the change before may have gone through another process
     return _list({}, None)
 
 
@@ -54,6 +55,7 @@ def create() -> ResponseReturnValue:
 @requires("accounts.manage")
 def show_one(account_id: str) -> ResponseReturnValue:
     """One account, and what can be done to it."""
+    security.services().freshen("access")  # the change before may have gone through another process
     return _one(_account(account_id), None, None)
 
 

@@ -68,6 +68,7 @@ def end_own() -> ResponseReturnValue:
 @requires("break_glass.review")
 def reviews() -> ResponseReturnValue:
     """What is open now, what waits for its review, and what was reviewed lately."""
+    security.services().freshen("break_glass")  # the change before may have gone through another process
     return _page()
 
 

@@ -46,6 +46,7 @@ def ask() -> ResponseReturnValue:
     """The box for the password, for a page that has no dialog to show."""
     if security.whoever() is None:
         return redirect("/sign-in", 303)
+    security.services().freshen("access")  # it may have been locked through another process a moment ago
     return _page(None) if security.is_locked_now() else redirect("/", 303)
 
 

@@ -21,6 +21,7 @@ _USUAL = {"name": "", "role": "service", "days": "90"}
 @requires("tokens.manage")
 def show() -> ResponseReturnValue:
     """Every token there is or was, without its secret, and the form for a new one."""
+    security.services().freshen("access")  # the change before may have gone through another process
     return _page(_USUAL, (), None)
 
 

@@ -10,8 +10,11 @@ from http.cookies import SimpleCookie
 import pytest
 import requests
 
+from markers.store import StoreUnavailable
 from overlay import identity
+from overlay.app import create_app
 from overlay.services import Services
+from overlay.settings import Settings
 from tests.conftest import Console
 from tests.web.conftest import TIMEOUT_S, Visitor
 
@@ -114,8 +117,34 @@ def test_signing_out_ends_the_session_even_for_a_copy_of_the_cookie(visitor: Vis
     reply = visitor.post("/sign-out", {})
     assert (reply.status_code, reply.headers["Location"]) == (303, "/sign-in")
     assert "overlay-session" not in visitor.session.cookies.get_dict()
-    again = requests.get(visitor.base + "/", cookies=copy, allow_redirects=False, timeout=TIMEOUT_S)
-    assert again.status_code == 303
+    reply = requests.post(
+        visitor.base + "/check",
+        {"csrf_token": visitor.form_token, "location": "14 Nowhere At All"},
+        cookies=copy,
+        allow_redirects=False,
+        timeout=TIMEOUT_S,
+    )
+    assert reply.status_code == 401, "no check is answered after it, however soon"
+    until(lambda: requests.get(visitor.base + "/", cookies=copy, allow_redirects=False, timeout=TIMEOUT_S), 303)
+
+
+def test_whoever_was_let_in_a_moment_ago_is_known_to_every_process(
+    console: Console, visitor: Visitor, person: str, services: Services
+) -> None:
+    behind = Services.start(Settings.read(console.environment()), follow=False)
+    try:
+        client = create_app(behind).test_client()
+        visitor.sign_in(person, PASSWORD)
+        client.set_cookie("overlay-session", visitor.session.cookies["overlay-session"], domain="127.0.0.1")
+        assert client.get("/", base_url=console.url).status_code == 200
+        made = identity.create_token(services.store, services.access, "new", "service", datetime.now(UTC), 1)
+        assert client.get("/api/v1/openapi.json", headers={"Authorization": f"Bearer {made}"}).status_code == 200
+        later = identity.create_token(services.store, services.access, "later", "service", datetime.now(UTC), 1)
+        behind.note_trouble(StoreUnavailable("gone"))
+        refused = client.get("/api/v1/openapi.json", headers={"Authorization": f"Bearer {later}"})
+        assert refused.status_code == 401, "a store that is away is not asked once more by every stranger"
+    finally:
+        behind.close()
 
 
 def test_signing_in_anew_ends_the_session_before_it(visitor: Visitor, person: str) -> None:
