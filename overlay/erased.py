@@ -41,8 +41,11 @@ class Erased:
         """Note an erasure, durably. Raises OSError: then nothing may be erased, for a restore would bring it back."""
         line = json.dumps({"marker_id": marker_id, "at": at.isoformat()}).encode() + b"\n"
         self._path.parent.mkdir(mode=0o700, exist_ok=True)
-        descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        descriptor = os.open(self._path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
+            size = os.fstat(descriptor).st_size
+            if size and os.pread(descriptor, 1, size - 1) != b"\n":
+                line = b"\n" + line  # after one that a full disk cut off
             if os.write(descriptor, line) != len(line):
                 raise OSError("the register of erased markers could not be written whole")
             os.fsync(descriptor)
@@ -63,7 +66,7 @@ class Erased:
                     plain = json.loads(line)
                     self._ids[plain["marker_id"]] = datetime.fromisoformat(plain["at"])
                 except (KeyError, TypeError, ValueError):
-                    continue  # a line cut off by a full disk; the whole one follows it
+                    continue  # cut off by a full disk, or empty; what was noted whole follows it
             self._read_to = len(text)
 
 

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import time
+from types import SimpleNamespace
+
 import pytest
 
 from markers.ledger import Operation
+from markers.store import Commit, Write
+from overlay.erased import register_of
 from overlay.incidents.board import Need, Standing, standing_of
 from overlay.incidents.book import NoSuchIncident
 from overlay.incidents.model import Incident
@@ -13,6 +19,7 @@ from overlay.incidents.wordings import Wordings
 from overlay.room import attending, briefing, closing, grading, opening, units
 from overlay.room.change import IncidentClosed, RoomRefused
 from overlay.services import Services
+from overlay.upkeep.erasing import ERASURES
 from tests.store.room import CASEY, DEVON, DOMESTIC, NUMBER, OFFENDER, QUIET, ROBIN, Room
 from tests.unit.test_matching import FLAT_3
 
@@ -202,6 +209,35 @@ def test_a_marker_that_comes_while_units_are_on_the_way_asks_for_a_new_brief(roo
     assert _standing(room, incident).units[0].why == "what is marked there changed since"
     combined = room.ledger()[-1]
     assert (combined.operation, combined.reason) == (Operation.COMBINATION, "rematched")
+
+
+def test_a_register_that_cannot_be_written_keeps_no_incident_from_being_matched(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class EnoughError(Exception):
+        """The attendant has gone round often enough."""
+
+    rounds: list[float] = []
+
+    def pause(seconds: float) -> None:
+        rounds.append(seconds)
+        if len(rounds) == 1:
+            room.mark(DOMESTIC)
+        if len(rounds) == 2:
+            raise EnoughError
+
+    told = json.dumps({"marker_id": "elsewhere", "at": room.now.isoformat()}).encode()
+    room.services.commit(Commit("erased-elsewhere", {}, (Write(ERASURES, "e-1", 0, told),), ()), room.now)
+    # No disk for the register: its file can be read, as empty, and not be written.
+    register = register_of(room.services.settings.data)
+    register.parent.mkdir(mode=0o700, exist_ok=True)
+    register.symlink_to("/dev/full")
+    monkeypatch.setattr(attending, "time", SimpleNamespace(monotonic=time.monotonic, sleep=pause))
+    incident = room.open(incident_type=None)
+    with pytest.raises(EnoughError):
+        attending.attend(room.services)
+    assert room.services.erased.all() == {}
+    assert "domestic_abuse_20" in room.runs(incident)
 
 
 def test_a_closed_incident_is_purged_when_its_time_is_over_and_the_ledger_keeps_its_id_alone(room: Room) -> None:
