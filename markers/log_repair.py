@@ -99,7 +99,7 @@ def _held(folder: Path) -> Iterator[ServerFolder]:
     try:
         yield held
     finally:
-        os.close(lock)
+        held.give_up(lock)
 
 
 def _damage(logs: Path) -> Damage | None:

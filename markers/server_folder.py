@@ -25,6 +25,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from markers import forking
+
 LONGEST_SOCKET_PATH = 100
 """Bytes; the system's own limit is 108 on Linux and 104 on macOS, the closing NUL included."""
 
@@ -85,16 +87,25 @@ class ServerFolder:
             raise ValueError(f"the store's folder {self.path} cannot be written: chmod 700 it")
 
     def take(self, name: str, kind: int) -> int | None:
-        """Lock file `name` with `kind` (fcntl.LOCK_EX or LOCK_SH) without waiting; its descriptor, or None if taken."""
-        descriptor = os.open(self.path / name, os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
-        except OSError as error:
-            os.close(descriptor)
-            if isinstance(error, BlockingIOError):
-                return None
-            raise
+        """Lock file `name` with `kind` (fcntl.LOCK_EX or LOCK_SH) without waiting; its descriptor, or None if taken.
+
+        It is for `give_up`, and for a program started with it; a fork does not take it along.
+        """
+        with forking.STARTING:
+            descriptor = os.open(self.path / name, os.O_RDWR | os.O_CREAT, 0o600)
+            try:
+                fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
+            except OSError as error:
+                os.close(descriptor)
+                if isinstance(error, BlockingIOError):
+                    return None
+                raise
+            forking.keep_from_forks(descriptor)
         return descriptor
+
+    def give_up(self, descriptor: int) -> None:
+        """Give up what `take` gave."""
+        forking.close(descriptor)
 
     def locked(self) -> bool:
         """Whether a server lives on this folder."""
@@ -103,7 +114,7 @@ class ServerFolder:
         probe = self.take("lock", fcntl.LOCK_SH)
         if probe is None:
             return True
-        os.close(probe)
+        self.give_up(probe)
         return False
 
     def record(self) -> dict[str, Any]:
@@ -152,7 +163,7 @@ class ServerFolder:
         if lock is not None:
             with contextlib.suppress(OSError):
                 folder.rmdir()
-            os.close(lock)
+            self.give_up(lock)
 
     def _socket(self) -> Path:
         socket = self.path / "store.sock"

@@ -24,9 +24,9 @@ import structlog
 from granian.constants import Interfaces, SSLProtocols
 from granian.server import Server
 
+from markers.forking import STARTING
 from markers.private_file import NotPrivate
 from markers.server import EmbeddedServer, ServerError
-from markers.starting import STARTING
 from markers.store import StoreError, StoreUnavailable
 from overlay import logs
 from overlay.folders import data_folders, proof_of
