@@ -11,9 +11,6 @@ import io
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from openpyxl import Workbook
-from openpyxl.cell import WriteOnlyCell
-
 from markers.model import Category, Marker
 from markers.results import harmless
 from markers.written import MARKER_COLUMNS
@@ -64,6 +61,8 @@ def as_csv(markers: Iterable[Marker], columns: tuple[str, ...]) -> bytes:
 
 def as_workbook(markers: Iterable[Marker], columns: tuple[str, ...]) -> bytes:
     """One sheet, every cell text, the caveat at the head and foot of every printed page."""
+    from openpyxl import Workbook  # slow to load, and few commands need it
+
     book = Workbook(write_only=True)
     sheet = book.create_sheet("Markers")
     sheet.oddHeader.center.text = sheet.oddFooter.center.text = CAVEAT
@@ -80,6 +79,8 @@ def _text(sheet: Any, text: str | None) -> Any:
     """A cell that is text whatever it begins with."""
     if text is None:
         return None
+    from openpyxl.cell import WriteOnlyCell
+
     cell = WriteOnlyCell(sheet, value="".join(c for c in text if c.isprintable() or c == "\n"))
     cell.data_type = "s"
     return cell

@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 LONGEST_LINE = 1_000_000
+WORKBOOK = b"PK\x03\x04"
+"""How an Excel workbook begins."""
 
 _CHUNK = 65_536
 _UTF16 = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
@@ -29,6 +31,10 @@ Warn = Callable[[str], object]
 
 class TableError(ValueError):
     """A file that can't be read as a table at all, in one line: what was wrong and what to do."""
+
+
+class FormulaError(ValueError):
+    """A cell of a workbook whose formula was never worked out."""
 
 
 @contextmanager

@@ -16,8 +16,7 @@ from difflib import get_close_matches
 from itertools import chain
 from pathlib import Path
 
-from markers.lines import Lines, TableError, Warn, reading
-from markers.workbooks import SIGNATURE, FormulaError, count_rows, workbook_rows
+from markers.lines import WORKBOOK, FormulaError, Lines, TableError, Warn, reading
 
 __all__ = ["Row", "RowError", "TableError", "Warn", "count_lines", "read_table", "shown", "squeeze"]
 
@@ -62,7 +61,7 @@ def read_table(
     Raises TableError, also part-way, when the file as a whole can't be read.
     """
     with reading(path) as file:
-        if file.read(len(SIGNATURE)) == SIGNATURE:
+        if file.read(len(WORKBOOK)) == WORKBOOK:
             yield from _sheet_rows(path, set(required), set(optional), warn)
             return
         file.seek(0)
@@ -73,7 +72,9 @@ def count_lines(path: Path) -> int:
     """How many lines a file has, or a workbook rows, counted without reading them as text. Raises TableError."""
     lines, last = 0, b""
     with reading(path) as file:
-        if file.read(len(SIGNATURE)) == SIGNATURE:
+        if file.read(len(WORKBOOK)) == WORKBOOK:
+            from markers.workbooks import count_rows  # openpyxl is slow to load, and few commands need it
+
             return count_rows(path)
         file.seek(0)
         while chunk := file.read(_CHUNK):
@@ -122,6 +123,7 @@ def _rows(lines: Lines, required: set[str], optional: set[str], warn: Warn) -> I
 
 def _sheet_rows(path: Path, required: set[str], optional: set[str], warn: Warn) -> Iterator[Row | RowError]:
     """The rows of a workbook; the first with anything in it names the columns."""
+    from markers.workbooks import workbook_rows  # openpyxl is slow to load, and few commands need it
 
     def refuse(reason: str) -> TableError:
         return TableError(f"{path.name}: {reason}")

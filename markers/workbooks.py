@@ -16,9 +16,8 @@ from openpyxl import load_workbook
 from openpyxl.utils import get_column_letter
 from openpyxl.utils.exceptions import InvalidFileException
 
-from markers.lines import TableError, Warn
+from markers.lines import FormulaError, TableError, Warn
 
-SIGNATURE = b"PK\x03\x04"
 LARGEST_UNPACKED = 500_000_000  # bytes; the largest sheet of 100,000 markers has a tenth of it
 _NOT_READ = (
     zipfile.BadZipFile,
@@ -30,10 +29,6 @@ _NOT_READ = (
     AttributeError,
     TypeError,
 )
-
-
-class FormulaError(ValueError):
-    """A cell whose formula was never worked out."""
 
 
 def workbook_rows(path: Path, warn: Warn) -> Iterator[tuple[int, list[str] | FormulaError]]:

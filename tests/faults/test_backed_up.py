@@ -30,13 +30,13 @@ from tests.faults.test_console_killed import Caller, hit_address, ledger
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(300)]
 
-FILLED = 20_000
+FILLED = 8_000
 
 
-@pytest.fixture
-def console(tmp_path: Path) -> Iterator[Console]:
+@pytest.fixture(scope="module")
+def console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
     """A console of its own, patient with a store that is only busy, with a ledger that takes a moment to read."""
-    running = Console(tmp_path / "data", free_port(), {"OVERLAY_STORE_TIMEOUT_S": "2"})
+    running = Console(tmp_path_factory.mktemp("backed-up") / "data", free_port(), {"OVERLAY_STORE_TIMEOUT_S": "2"})
     running.start()
     server = EmbeddedServer(running.data / "store")
     vault = Vault(KeyRing.load(running.data / "keys"), "quill")
