@@ -40,10 +40,10 @@ HIT = "Flat 3, 14 Tallow Yard, EC9A 1AB"
 CLEAR = "18 Tallow Yard, EC9A 1AB"
 
 
-@pytest.fixture
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Folder:
-    """A data folder with a gazetteer, two markers, a look, and all of it signed."""
-    folder = Folder(tmp_path_factory.mktemp("r") / "data")
+@pytest.fixture(scope="session")
+def laid_out(tmp_path_factory: pytest.TempPathFactory) -> Folder:
+    """What `folder` and `backup` are copies of, made once."""
+    folder = Folder(tmp_path_factory.mktemp("first") / "data")
     homes = [{"uprn": home.uprn or "", "address": home.address, "postcode": home.postcode or ""} for home in HOMES]
     path = folder.data.parent
     assert folder("gazetteer", "load", write_csv(path / "homes.csv", homes)).code == 0
@@ -55,14 +55,24 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Folder:
     assert folder("markers", "import", write_csv(path / "marked.csv", marked), *both).code == 0
     assert folder("check", HIT, "--incident", "CAD-1").code == 0
     sign(folder)
+    assert folder("backup", path / "backup").code == 0
     return folder
 
 
 @pytest.fixture
-def backup(folder: Folder) -> Path:
+def folder(laid_out: Folder, tmp_path_factory: pytest.TempPathFactory) -> Folder:
+    """A data folder with a gazetteer, two markers, a look, and all of it signed."""
+    path = tmp_path_factory.mktemp("r")
+    shutil.copytree(laid_out.data.parent, path, dirs_exist_ok=True)
+    shutil.rmtree(path / "backup")
+    return Folder(path / "data")
+
+
+@pytest.fixture
+def backup(laid_out: Folder, folder: Folder) -> Path:
     """A backup of it."""
     made = folder.data.parent / "backup"
-    assert folder("backup", made).code == 0
+    shutil.copytree(laid_out.data.parent / "backup", made)
     return made
 
 
