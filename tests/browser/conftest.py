@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from tests.conftest import REPOSITORY, Console
+from tests.conftest import REPOSITORY, Console, free_port
 
 ARTEFACTS = REPOSITORY / "test-artefacts"
 _ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
@@ -139,6 +139,15 @@ def open_screen(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Op
         screen.page.context.close()
     assert [screen.foreign for screen in screens if screen.foreign] == []
     assert [screen.faults() for screen in screens if screen.faults()] == []
+
+
+@pytest.fixture(scope="session")
+def frozen_console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
+    """A console that tests freeze, and leave thawed."""
+    running = Console(tmp_path_factory.mktemp("frozen") / "data", free_port())
+    running.start()
+    yield running
+    running.stop()
 
 
 @pytest.fixture(scope="session")

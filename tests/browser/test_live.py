@@ -63,44 +63,53 @@ def cramped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
 
 
 @pytest.fixture
+def frozen_handler(open_screen: Open, frozen_console: Console) -> Screen:
+    return listening(open_screen, frozen_console)
+
+
+@pytest.fixture
 def own_handler(open_screen: Open, own_console: Console) -> Screen:
-    screen = open_screen(own_console, bypass_csp=True)
+    return listening(open_screen, own_console)
+
+
+def listening(open_screen: Open, console: Console) -> Screen:
+    screen = open_screen(console, bypass_csp=True)
     screen.sign_in("call_handler")
     listen(screen)
     return screen
 
 
 def test_a_frozen_server_is_said_within_five_seconds_once_and_what_was_missed_comes_after(
-    own_handler: Screen, own_console: Console
+    frozen_handler: Screen, frozen_console: Console
 ) -> None:
-    with Desk.of(own_console) as desk:
+    with Desk.of(frozen_console) as desk:
         first = desk.put("CAD-1")
-        until_told(own_handler, first)
-        assert not own_handler.page.is_visible("#live")
-        own_handler.page.evaluate(
+        until_told(frozen_handler, first)
+        assert not frozen_handler.page.is_visible("#live")
+        frozen_handler.page.evaluate(
             "() => { window.said = 0; new MutationObserver(() => window.said++)"
             ".observe(document.getElementById('live-says'), {childList: true}); }"
         )
-        store = {own_console.store_pid}
+        store = {frozen_console.store_pid}
         began = time.monotonic()
-        with frozen([pid for pid in family(own_console.pid) if pid not in store]):
-            lost(own_handler)
+        with frozen([pid for pid in family(frozen_console.pid) if pid not in store]):
+            lost(frozen_handler)
             assert 2.5 < time.monotonic() - began < 6
-            own_handler.picture("live-lost")
-            assert violations(own_handler) == []
+            frozen_handler.picture("live-lost")
+            assert violations(frozen_handler) == []
             missed = desk.put("CAD-2")
             time.sleep(2.5)
-            band = own_handler.page.inner_text("#live")
+            band = frozen_handler.page.inner_text("#live")
             assert band.startswith("LIVE UPDATES LOST ")
             assert int(band.split()[3]) >= 6
-            assert own_handler.page.inner_text("#live-says") == (
+            assert frozen_handler.page.inner_text("#live-says") == (
                 "Live updates lost. What others do is not shown until they are back."
             )
-            assert own_handler.page.evaluate("window.said") == 1
-        back(own_handler)
-        until_told(own_handler, missed)
-        assert own_handler.page.inner_text("#live-says") == "Live updates are back."
-        assert all(kind != "reload" for kind, _ in heard(own_handler)), "what was missed was still known"
+            assert frozen_handler.page.evaluate("window.said") == 1
+        back(frozen_handler)
+        until_told(frozen_handler, missed)
+        assert frozen_handler.page.inner_text("#live-says") == "Live updates are back."
+        assert all(kind != "reload" for kind, _ in heard(frozen_handler)), "what was missed was still known"
 
 
 def test_after_a_killed_worker_a_screen_comes_back_by_itself_and_loads_everything_again(
@@ -116,8 +125,8 @@ def test_after_a_killed_worker_a_screen_comes_back_by_itself_and_loads_everythin
         back(own_handler)
 
 
-def test_what_changed_between_the_page_and_its_stream_is_told(own_handler: Screen, own_console: Console) -> None:
-    with Desk.of(own_console) as desk:
+def test_what_changed_between_the_page_and_its_stream_is_told(frozen_handler: Screen, frozen_console: Console) -> None:
+    with Desk.of(frozen_console) as desk:
         made: list[str] = []
 
         def change_first(route: Any) -> None:
@@ -125,10 +134,10 @@ def test_what_changed_between_the_page_and_its_stream_is_told(own_handler: Scree
                 made.append(desk.put("CAD-1"))
             route.continue_()
 
-        own_handler.page.route("**/static/live.js", change_first)
-        own_handler.page.add_init_script(f"({_NOTE})()")
-        own_handler.page.reload()
-        until_told(own_handler, made[0])
+        frozen_handler.page.route("**/static/live.js", change_first)
+        frozen_handler.page.add_init_script(f"({_NOTE})()")
+        frozen_handler.page.reload()
+        until_told(frozen_handler, made[0])
 
 
 def test_a_full_service_says_so_and_a_closed_window_makes_room(open_screen: Open, cramped: Console) -> None:

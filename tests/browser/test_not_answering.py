@@ -40,8 +40,8 @@ def frozen(pids: list[int]) -> Iterator[None]:
 
 
 @pytest.fixture
-def own_handler(open_screen: Open, own_console: Console) -> Screen:
-    screen = open_screen(own_console)
+def asker(open_screen: Open, frozen_console: Console) -> Screen:
+    screen = open_screen(frozen_console)
     screen.sign_in("call_handler")
     return screen
 
@@ -50,7 +50,9 @@ def _addresses(console: Console) -> dict[str, str]:
     return {expect: address for address, expect in console.tries}
 
 
-def test_a_dead_server_is_could_not_check(own_handler: Screen, own_console: Console) -> None:
+def test_a_dead_server_is_could_not_check(open_screen: Open, own_console: Console) -> None:
+    own_handler = open_screen(own_console)
+    own_handler.sign_in("call_handler")
     own_handler.check(_addresses(own_console)["clear"])
     assert own_handler.result == "clear"
     own_console.stop()
@@ -64,45 +66,45 @@ def test_a_dead_server_is_could_not_check(own_handler: Screen, own_console: Cons
     own_handler.picture("server-dead")
 
 
-def test_a_silent_server_is_could_not_check_within_three_seconds(own_handler: Screen, own_console: Console) -> None:
-    own_handler.check(_addresses(own_console)["clear"])
-    with frozen(family(own_console.pid)):
+def test_a_silent_server_is_could_not_check_within_three_seconds(asker: Screen, frozen_console: Console) -> None:
+    asker.check(_addresses(frozen_console)["clear"])
+    with frozen(family(frozen_console.pid)):
         started = time.monotonic()
-        own_handler.press("Enter")
-        own_handler.page.wait_for_selector("#answer[aria-busy=true]", timeout=1_000)
-        own_handler.page.wait_for_selector("#under-way", state="visible", timeout=1_000)
-        own_handler.picture("check-under-way")
-        own_handler.page.wait_for_selector("#answer[aria-busy=false] [data-result=could_not_check]")
+        asker.press("Enter")
+        asker.page.wait_for_selector("#answer[aria-busy=true]", timeout=1_000)
+        asker.page.wait_for_selector("#under-way", state="visible", timeout=1_000)
+        asker.picture("check-under-way")
+        asker.page.wait_for_selector("#answer[aria-busy=false] [data-result=could_not_check]")
         assert 2.5 < time.monotonic() - started < 8
-        assert "did not answer within 3 seconds" in own_handler.words
-    own_handler.press("Enter")
-    own_handler.page.wait_for_selector("#answer[aria-busy=false] [data-result=clear]")
-    assert "Checked against current markers" in own_handler.store_words
+        assert "did not answer within 3 seconds" in asker.words
+    asker.press("Enter")
+    asker.page.wait_for_selector("#answer[aria-busy=false] [data-result=clear]")
+    assert "Checked against current markers" in asker.store_words
 
 
-def test_escape_while_a_check_is_under_way_leaves_no_late_result(own_handler: Screen, own_console: Console) -> None:
-    own_handler.press("Escape")
-    with frozen(family(own_console.pid)):
-        own_handler.type(_addresses(own_console)["hit"])
-        own_handler.press("Enter")
-        own_handler.page.wait_for_selector("#answer[aria-busy=true]")
-        own_handler.press("Escape")
+def test_escape_while_a_check_is_under_way_leaves_no_late_result(asker: Screen, frozen_console: Console) -> None:
+    asker.press("Escape")
+    with frozen(family(frozen_console.pid)):
+        asker.type(_addresses(frozen_console)["hit"])
+        asker.press("Enter")
+        asker.page.wait_for_selector("#answer[aria-busy=true]")
+        asker.press("Escape")
     time.sleep(1)
-    assert own_handler.result == "none"
+    assert asker.result == "none"
 
 
 def test_a_silent_store_shows_the_last_known_and_says_so_of_every_result(
-    own_handler: Screen, own_console: Console
+    asker: Screen, frozen_console: Console
 ) -> None:
-    addresses = _addresses(own_console)
-    own_handler.check(addresses["clear"])
-    with frozen([own_console.store_pid]):
-        own_handler.press("Enter")
-        own_handler.page.wait_for_selector("#answer[aria-busy=false] [data-result=could_not_check]")
-        assert "NO MARKER" not in own_handler.words
-        own_handler.check(addresses["hit"])
-        assert own_handler.heading == "COULD NOT CHECK: treat as unknown"
-        assert own_handler.words.count("store not answering: treat as unknown") == 2
-        assert "MARKER AT THIS HOME" in own_handler.words
-        assert "LAST KNOWN" in own_handler.store_words
-        own_handler.picture("store-silent")
+    addresses = _addresses(frozen_console)
+    asker.check(addresses["clear"])
+    with frozen([frozen_console.store_pid]):
+        asker.press("Enter")
+        asker.page.wait_for_selector("#answer[aria-busy=false] [data-result=could_not_check]")
+        assert "NO MARKER" not in asker.words
+        asker.check(addresses["hit"])
+        assert asker.heading == "COULD NOT CHECK: treat as unknown"
+        assert asker.words.count("store not answering: treat as unknown") == 2
+        assert "MARKER AT THIS HOME" in asker.words
+        assert "LAST KNOWN" in asker.store_words
+        asker.picture("store-silent")

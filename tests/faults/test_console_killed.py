@@ -7,6 +7,7 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,7 +15,7 @@ import pytest
 import requests
 
 from markers.server import EmbeddedServer
-from tests.conftest import Console
+from tests.conftest import Console, free_port
 
 pytestmark = pytest.mark.faults
 
@@ -68,6 +69,22 @@ def ledger(console: Console) -> dict[str, dict[str, object]]:
     assert len({row["sequence"] for row in rows}) == len(rows)
     assert len({row["entry"] for row in rows}) == len(rows)
     return {row["entry"]: row for row in rows}
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
+    """One console for all of them, for each of them brings it back."""
+    running = Console(tmp_path_factory.mktemp("killed") / "data", free_port())
+    running.start()
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def own_console(kept: Console) -> Console:
+    if kept.process is None or kept.process.poll() is not None:
+        kept.start()
+    return kept
 
 
 def hit_address(console: Console) -> str:

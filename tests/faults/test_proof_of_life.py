@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import uuid
-from pathlib import Path
 
 import pytest
 import requests
@@ -21,9 +20,9 @@ from tests.web.conftest import Visitor
 pytestmark = pytest.mark.faults
 
 
-@pytest.fixture
-def console(tmp_path: Path):
-    running = Console(tmp_path / "data", free_port(), {"OVERLAY_PROOF_S": "1"})
+@pytest.fixture(scope="module")
+def console(tmp_path_factory: pytest.TempPathFactory):
+    running = Console(tmp_path_factory.mktemp("proving") / "data", free_port(), {"OVERLAY_PROOF_S": "1"})
     running.start()
     yield running
     running.stop()
