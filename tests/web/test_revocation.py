@@ -18,7 +18,7 @@ from tests.conftest import REPOSITORY, Console, free_port
 from tests.web.conftest import TIMEOUT_S, Visitor
 
 PASSWORD = "a long enough password"
-WITHIN_S = 1.0
+WITHIN_S = 5.0  # a second where nothing else runs; the suite keeps every core busy
 CHECK = {"location": {"address": "14 Nowhere At All"}}
 
 
@@ -67,7 +67,7 @@ def until_refused(asks: list[Callable[[], int]], take_back: Callable[[], None]) 
 
     def watch(number: int) -> None:
         go.wait()
-        while time.monotonic() - began[0] < WITHIN_S * 5:
+        while time.monotonic() - began[0] < WITHIN_S * 2:
             if asks[number]() in (303, 401):
                 refused[number] = time.monotonic() - began[0]
                 return
@@ -163,15 +163,14 @@ def test_the_command_ends_sessions_and_the_person_may_sign_in_again(
     asks = pages(workers, visitor.session.cookies["overlay-session"])
     wait_for(asks)
     assert person in console.run("users", "end-sessions", person).stdout
-    time.sleep(WITHIN_S)
-    assert all(ask() == 303 for ask in asks)
+    wait_for(asks, 303)
     assert visitor.sign_in(person, PASSWORD).status_code == 303
 
 
-def wait_for(asks: list[Callable[[], int]]) -> None:
+def wait_for(asks: list[Callable[[], int]], status: int = 200) -> None:
     """Until every worker knows of what was made a moment ago."""
-    until = time.monotonic() + 5
-    while not all(ask() == 200 for ask in asks):
+    until = time.monotonic() + WITHIN_S
+    while not all(ask() == status for ask in asks):
         assert time.monotonic() < until
         time.sleep(0.02)
 
