@@ -20,8 +20,10 @@ from pathlib import Path
 import pytest
 import requests
 
-from overlay import quillmarket
+from overlay import identity, quillmarket
 from overlay.demo import DEMO_PASSWORD
+from overlay.services import running as services_running
+from overlay.settings import Settings
 
 TRIES = tuple((example.address, example.expect) for example in quillmarket.build().tries)
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -171,7 +173,10 @@ class Console:
         return done
 
     def token(self, role: str = "service") -> str:
-        return self.run("tokens", "create", "--role", role, "--name", f"test {role}").stdout.strip()
+        with services_running(Settings.read(self.environment())) as services:
+            made = identity.create_token(services.store, services.access, f"test {role}", role, services.now(), 90)
+        time.sleep(0.5)  # every worker has heard of it, even if the store is frozen next
+        return made
 
 
 @pytest.fixture(scope="session")
