@@ -29,11 +29,11 @@ from markers.snapshot import SnapshotRefused
 from markers.spool import Spool
 from markers.store import SCHEMA, StoreBehind, StoreError
 from markers.vault import KeyRing, Vault, VaultError
+from overlay.configuration import Configuration
 from overlay.folders import anchors_of, ledger_index_of, proof_of, public_key, snapshot_of
 from overlay.identity import AccessBook
 from overlay.runlock import RunLock
 from overlay.sealing import SealerState
-from overlay.services import Configuration
 from overlay.settings import Settings
 from overlay.tls import check_certificate
 

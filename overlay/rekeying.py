@@ -17,9 +17,9 @@ from markers.server import EmbeddedServer
 from markers.spool import Spool
 from markers.store import Commit, RequestIdReused
 from markers.vault import KeyRing, Vault
+from overlay.configuration import Configuration
 from overlay.folders import data_folders, key_ring
 from overlay.roles import Actor
-from overlay.services import Configuration
 from overlay.settings import Settings
 
 Progress = Callable[[str, int], contextlib.AbstractContextManager[Callable[[int], None]]]

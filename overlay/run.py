@@ -29,10 +29,11 @@ from markers.private_file import NotPrivate
 from markers.server import EmbeddedServer, ServerError
 from markers.store import StoreError, StoreUnavailable
 from overlay import logs
+from overlay.configuration import Configuration
 from overlay.folders import data_folders, proof_of
 from overlay.parent import end_with_parent
 from overlay.runlock import RunLock
-from overlay.services import Configuration, Services
+from overlay.services import Services
 from overlay.settings import FIGURES_VARIABLE, Settings
 from overlay.threads import on_signal
 from overlay.tls import check_certificate, trusting

@@ -7,21 +7,16 @@ import gc
 import json
 import threading
 import time
-import tomllib
 import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Literal
 
 import structlog
 
 from checklists.definition import Definition
-from checklists.load import load_definitions
-from checklists.references import Known
 from markers.anchors import Anchors
-from markers.categories import load_categories
 from markers.checkpoints import NotSigned, Statement, key_files
 from markers.fence import Fence
 from markers.gazetteer import Gazetteer
@@ -35,10 +30,9 @@ from markers.snapshot import SnapshotRefused
 from markers.spool import Spool
 from markers.store import Changes, Commit, Committed, Moved, Record, Store, StoreBehind, StoreUnavailable
 from markers.vault import KeyRing, Vault, VaultError
-from overlay.area import Area, load_area, load_geocoders
-from overlay.area_file import area_part
-from overlay.desk import DeskRules, load_desk
-from overlay.disclosure import check_table
+from overlay.area import Area
+from overlay.configuration import Configuration
+from overlay.desk import DeskRules
 from overlay.erased import Erased, was_erased
 from overlay.feed import Feed, Mark, Sight
 from overlay.feedback import FeedbackBook
@@ -52,16 +46,13 @@ from overlay.identity import (
     Door,
     OpenId,
     Policy,
-    PolicyError,
     Presence,
-    Provider,
-    ProviderError,
 )
 from overlay.incidents.afresh import Kept
 from overlay.incidents.board import Board
 from overlay.incidents.book import IncidentBook
 from overlay.incidents.looked import Looks
-from overlay.incidents.rules import Rules, RulesError
+from overlay.incidents.rules import Rules
 from overlay.incidents.runs import Standings, known_categories
 from overlay.incidents.wordings import Wordings
 from overlay.list_plans import ListBook
@@ -70,7 +61,7 @@ from overlay.proof import ProofFolder
 from overlay.proposals import ProposalBook
 from overlay.roles import Roles
 from overlay.saved_views import ViewBook
-from overlay.settings import Settings, SettingsError
+from overlay.settings import Settings
 
 log = structlog.get_logger()
 
@@ -90,42 +81,6 @@ class StoreState:
     kind: Literal["current", "last_known", "unproven"]
     words: str
     since: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class Configuration:
-    """What the files of `settings.config` say, read and checked whole before anything is touched."""
-
-    area: Area
-    geocoders: Geocoders
-    categories: Mapping[str, Category]
-    roles: Roles
-    definitions: tuple[Definition, ...]
-    incident_types: tuple[tuple[str, str], ...]
-    rules: Rules
-    desk: DeskRules
-    policy: Policy
-    provider: Provider | None
-
-    @classmethod
-    def read(cls, settings: Settings) -> Configuration:
-        """Raises SettingsError, CategoryError, RolesError, DisclosureError or DefinitionError naming file and place."""
-        categories = load_categories(settings.config / "categories.toml")
-        roles = Roles.load(settings.config / "roles.toml")
-        check_table(categories, roles.titles, frozenset(r for r in roles.titles if roles.allows(r, "checks.make")))
-        incident_types = load_incident_types(settings.config / "incident_types.toml")
-        return cls(
-            area=load_area(settings),
-            geocoders=load_geocoders(settings),
-            categories=categories,
-            roles=roles,
-            definitions=load_definitions(known=known_names(settings)),
-            incident_types=incident_types,
-            rules=_rules(settings),
-            desk=load_desk(settings.config / "public_protection.toml"),
-            policy=_policy(settings),
-            provider=_provider(settings),
-        )
 
 
 @dataclass(slots=True)
@@ -667,44 +622,3 @@ def _standing(record: Record, erased: dict[str, datetime]) -> Marker | None:
 def _all_standing(news: Changes, register: Erased) -> list[Marker]:
     erased = register.all()
     return [marker for record in news.records if (marker := _standing(record, erased)) is not None]
-
-
-def _rules(settings: Settings) -> Rules:
-    try:
-        return Rules.load(settings.config / "incidents.toml")
-    except RulesError as error:
-        raise SettingsError(str(error)) from error
-
-
-def _policy(settings: Settings) -> Policy:
-    path, table = area_part(settings, "sign_in")
-    try:
-        return Policy.read(table)
-    except PolicyError as error:
-        raise SettingsError(f"{path}: {error}.") from error
-
-
-def _provider(settings: Settings) -> Provider | None:
-    path, table = area_part(settings, "single_sign_on")
-    try:
-        return Provider.read(table, settings.single_sign_on_secret)
-    except ProviderError as error:
-        raise SettingsError(f"{path}: {error}.") from error
-
-
-def known_names(settings: Settings) -> Known:
-    """What a checklist definition may name of the configuration. Raises CategoryError, SettingsError."""
-    return Known(
-        load_categories(settings.config / "categories.toml"),
-        dict(load_incident_types(settings.config / "incident_types.toml")),
-        {name: tuple(codes) for name, codes in _rules(settings).lists.items()},
-    )
-
-
-def load_incident_types(path: Path) -> tuple[tuple[str, str], ...]:
-    """Code and title of each type, in the order they are offered. Raises SettingsError."""
-    try:
-        rows = tomllib.loads(path.read_text(encoding="utf-8"))["types"]
-        return tuple((str(row["code"]), str(row["title"])) for row in rows)
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, KeyError, TypeError) as error:
-        raise SettingsError(f"{path}: {error}.") from error

@@ -13,7 +13,7 @@ from checklists.definition import AnswerType, Definition, DefinitionError, Point
 from checklists.load import load_definitions, read_files
 from checklists.references import Known
 from overlay.cli.options import json_option
-from overlay.services import known_names
+from overlay.configuration import known_names
 from overlay.settings import Settings
 
 _WHO = {"call_handler": "call handler", "dispatcher": "dispatcher", "supervisor": "supervisor"}

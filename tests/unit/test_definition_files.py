@@ -9,7 +9,7 @@ import pytest
 from checklists.definition import DefinitionError
 from checklists.load import SHIPPED_DEFINITIONS, as_plain, fingerprint, from_plain, load_definitions, read_files
 from checklists.references import Known
-from overlay.services import known_names
+from overlay.configuration import known_names
 from overlay.settings import Settings
 
 THRIVE = (SHIPPED_DEFINITIONS / "thrive.yaml").read_text(encoding="utf-8")
