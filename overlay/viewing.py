@@ -135,6 +135,7 @@ def view_marker(services: Services, actor: Actor, marker_id: str, now: datetime)
 
     Raises NoSuchMarker, NotAllowedAnyMore, NothingDisclosed, `StoreUnavailable`.
     """
+    services.freshen("markers")  # it may have been recorded through another process a moment ago
     every = services.ledger_search.find(marker=marker_id, limit=MOST_COUNTED)
     earlier = _looks(services, every[: 4 * LAST], marker_id)[:LAST]
     matched = Counter(

@@ -183,6 +183,7 @@ def view_proposal(services: Services, actor: Actor, proposal_id: str, now: datet
 
 def open_marker(services: Services, actor: Actor, marker_id: str, now: datetime) -> Marker:
     """A marker as it stands, for the form that changes it. Raises as `view_desk`, and NoSuchMarker."""
+    services.freshen("markers")
     for _ in range(_TRIES):
         at = {"markers": services.index.position}
         marker = services.index.get(marker_id)

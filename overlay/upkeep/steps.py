@@ -227,8 +227,11 @@ def home_of(services: Services, place: Place) -> Premises | None:
 
 
 def marker_of(services: Services, marker_id: str) -> Marker:
-    """The marker as this process knows it. Raises NoSuchMarker."""
+    """The marker as this process knows it, or learns of it now. Raises NoSuchMarker."""
     marker = services.index.get(marker_id)
+    if marker is None:
+        services.freshen("markers")  # recorded through another process, whose news is still on the way
+        marker = services.index.get(marker_id)
     if marker is None:
         raise NoSuchMarker
     return marker

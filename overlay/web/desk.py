@@ -224,6 +224,7 @@ def amend(marker_id: str) -> ResponseReturnValue:
 @requires("markers.propose")
 def propose_change(marker_id: str) -> ResponseReturnValue:
     """Propose a change to a marker."""
+    security.services().freshen("markers")  # what stands beside the change must be of the version that is changed
     standing = steps.marker_of(security.services(), marker_id)
     category = _changeable(standing.category)
     typed = marker_form.sent(request.form, category)

@@ -118,6 +118,7 @@ def marks_of(place: ShownPlace) -> tuple[str, ...]:
 def settle(feedback_id: str) -> ResponseReturnValue:
     """Note what was done about it."""
     services, actor = security.services(), security.actor()
+    services.freshen("feedback")
     found, _ = services.feedback.get(feedback_id)
     if not reads.may_see_whole(services, actor, steps.marker_of(services, found.marker_id).category):
         raise security.Forbidden(services.roles.title(actor.role), "markers.confirm")

