@@ -71,11 +71,12 @@ overlay/static/vendor/.built: package.json package-lock.json $(wildcard overlay/
 	npm run --silent build
 	@touch $@
 
-# Browser tests use the system's chromium; where apt can be used it is installed.
+# Browser tests use the system's chromium, its headless shell where there is one; where apt can be used it is installed.
+ROOT := $(shell [ "$$(id -u)" = 0 ] || echo sudo -n)
+APT = command -v apt-get >/dev/null && $(ROOT) apt-get update -qq 2>/dev/null && $(ROOT) apt-get install -y -qq --no-install-recommends
 browser:
-	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || \
-	  { command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ] && apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium >/dev/null; } || \
-	  { command -v sudo >/dev/null && sudo -n true 2>/dev/null && sudo apt-get update -qq && sudo apt-get install -y -qq --no-install-recommends chromium >/dev/null; } || \
+	@command -v chromium-headless-shell >/dev/null || { $(APT) chromium-headless-shell >/dev/null 2>&1; } || \
+	  command -v chromium >/dev/null || { $(APT) chromium >/dev/null; } || \
 	  echo "No chromium and no way to install it: browser tests will be skipped (they fail with CI=true)."
 
 # The proxy example is tried on the real proxy.
