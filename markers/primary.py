@@ -90,7 +90,7 @@ class Primary:
 
     def _told_by_sentinels(self) -> tuple[Node, int]:
         """The newest of what more than half of the Sentinels say; whoever keeps silent is asked last from then on."""
-        found: list[tuple[int, Node, bool, int]] = []
+        found: list[tuple[int, Node, bool, list[dict[str, Any]]]] = []
         silent: list[Node] = []
         for node in self._order:
             told = self._ask(node, self._of_sentinel, self._url.to_sentinel)
@@ -99,16 +99,33 @@ class Primary:
                 continue
             state, replicas = told
             at = (str(state["ip"]), int(state["port"]))
-            found.append((int(state["config-epoch"]), at, _in_doubt(state), sum(map(_could_take_over, replicas))))
+            found.append((int(state["config-epoch"]), at, _in_doubt(state), list(replicas)))
             if 2 * len(found) > len(self._order):
                 break
         self._order = [node for node in self._order if node not in silent] + silent
         if 2 * len(found) <= len(self._order):
             raise NoPrimary(f"only {len(found)} of {len(self._order)} Sentinels answer for {self._url.service}")
-        epoch, at, down, _ = max(found)
+        epoch, at, down, _ = max(found, key=lambda told: told[:3])
         if down:
             raise NoPrimary(f"the primary of {self._url.service} is down and not yet replaced")
-        return at, max(able for other, _, _, able in found if other == epoch)
+        return at, max(self._able_of(at, replicas) for other, _, _, replicas in found if other == epoch)
+
+    def _able_of(self, at: Node, replicas: list[dict[str, Any]]) -> int:
+        """How many of them could take over from `at`, or may have done so without its knowing."""
+        up = [one for one in replicas if not _given_up(one)]
+        claim = [(str(one["ip"]), int(one["port"])) for one in up if one["role-reported"] != "slave"]
+        return sum(map(_could_take_over, up)) + sum(not self._came_before(node, at) for node in claim)
+
+    def _came_before(self, node: Node, at: Node) -> bool:
+        """Whether a replica that calls itself primary is the one `at` took over from: it thawed, and is not told yet.
+
+        Anything else may have taken over from `at` a moment ago, and only the Sentinel that did it knows.
+        """
+        known = [self._ask(one, _replication, self._url.to_node) for one in (node, at)]
+        if None in known:
+            return False
+        before, now = known
+        return str(now["master_replid2"]) == str(before["master_replid"])
 
     def _told_by_cluster(self) -> tuple[Node, int]:
         """What the first node that answers says; one that serves another part points on (MOVED)."""
@@ -164,10 +181,16 @@ def _in_doubt(state: dict[str, Any]) -> bool:
     return any(mark in state["flags"] for mark in ("s_down", "o_down", "failover_in_progress", "disconnected"))
 
 
+def _given_up(replica: dict[str, Any]) -> bool:
+    return any(mark in replica["flags"] for mark in ("s_down", "o_down", "disconnected"))
+
+
+def _replication(client: redis.Redis) -> Any:
+    return client.info("replication")
+
+
 def _could_take_over(replica: dict[str, Any]) -> bool:
-    """As a Sentinel chooses: up, and allowed to or in step; a primary that thawed is not asked to follow yet."""
-    if any(mark in replica["flags"] for mark in ("s_down", "o_down", "disconnected")):
-        return False
+    """As a Sentinel chooses of those that are up: allowed to, or in step."""
     allowed = int(replica["slave-priority"]) > 0 or replica["master-link-status"] == "ok"
     return allowed and bool(replica["role-reported"] == "slave")
 
