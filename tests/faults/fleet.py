@@ -362,7 +362,16 @@ def wait_for(found: Callable[[], Any], seconds: float = 30) -> Any:
 def started(begin: Callable[[], F]) -> Iterator[F]:
     begun = len(_BEGUN)
     try:
-        yield begin()
+        try:
+            fleet = begin()
+        except AssertionError:  # somebody took a port between its choice and its use: once more, with others
+            _end_after(begun)
+            fleet = begin()
+        yield fleet
     finally:
-        while len(_BEGUN) > begun:
-            _BEGUN.pop().stop()
+        _end_after(begun)
+
+
+def _end_after(begun: int) -> None:
+    while len(_BEGUN) > begun:
+        _BEGUN.pop().stop()
