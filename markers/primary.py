@@ -108,24 +108,29 @@ class Primary:
         epoch, at, down, _ = max(found, key=lambda told: told[:3])
         if down:
             raise NoPrimary(f"the primary of {self._url.service} is down and not yet replaced")
-        return at, max(self._able_of(at, replicas) for other, _, _, replicas in found if other == epoch)
+        before: dict[Node, bool] = {}
+        return at, max(self._able_of(at, replicas, before) for other, _, _, replicas in found if other == epoch)
 
-    def _able_of(self, at: Node, replicas: list[dict[str, Any]]) -> int:
-        """How many of them could take over from `at`, or may have done so without its knowing."""
+    def _able_of(self, at: Node, replicas: list[dict[str, Any]], before: dict[Node, bool]) -> int:
+        """How many of them could take over from `at`, or may have done so without its knowing.
+
+        `before` keeps what servers said of themselves: each is asked once, whatever Sentinels name it.
+        """
         up = [one for one in replicas if not _given_up(one)]
         claim = [(str(one["ip"]), int(one["port"])) for one in up if one["role-reported"] != "slave"]
-        return sum(map(_could_take_over, up)) + sum(not self._came_before(node, at) for node in claim)
+        for node in claim:
+            if node not in before:
+                before[node] = self._came_before(node, at)
+        return sum(map(_could_take_over, up)) + sum(not before[node] for node in claim)
 
     def _came_before(self, node: Node, at: Node) -> bool:
         """Whether a replica that calls itself primary is the one `at` took over from: it thawed, and is not told yet.
 
         Anything else may have taken over from `at` a moment ago, and only the Sentinel that did it knows.
         """
-        known = [self._ask(one, _replication, self._url.to_node) for one in (node, at)]
-        if None in known:
-            return False
-        before, now = known
-        return str(now["master_replid2"]) == str(before["master_replid"])
+        before = self._ask(node, _replication, self._url.to_node)
+        now = self._ask(at, _replication, self._url.to_node) if before is not None else None
+        return now is not None and str(now["master_replid2"]) == str(before["master_replid"])
 
     def _told_by_cluster(self) -> tuple[Node, int]:
         """What the first node that answers says; one that serves another part points on (MOVED)."""

@@ -279,7 +279,8 @@ def is_activity() -> bool:
 
 def _who() -> Actor | None:
     found = _named()
-    if found is None and _credential() and services().trouble is None:
+    if found is None and _credential() and "asked_anew" not in g and services().trouble is None:
+        g.asked_anew = True
         services().freshen("access")  # let in a moment ago by another process, whose news is still on the way
         found = _named()
     return found

@@ -88,7 +88,7 @@ class Screen:
         self.settled()
 
     def settled(self) -> None:
-        self.page.wait_for_selector("#answer[aria-busy=false] [data-result]:not([data-result=none])", timeout=20_000)
+        self.page.wait_for_selector("#answer[aria-busy=false] [data-result]:not([data-result=none])", timeout=10_000)
 
     @property
     def result(self) -> str | None:
@@ -133,7 +133,7 @@ def open_screen(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Op
 
     def open_one(console: Console, **options: Any) -> Screen:
         context = browser.new_context(**{"viewport": {"width": 1366, "height": 768}, **options})
-        context.set_default_timeout(20_000)
+        context.set_default_timeout(10_000)
         screen = Screen(context.new_page(), console)
         screen.watch()
         screens.append(screen)

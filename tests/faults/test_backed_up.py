@@ -30,7 +30,7 @@ from tests.faults.test_console_killed import Caller, hit_address, ledger
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(300)]
 
-FILLED = 8_000
+FILLED = 20_000
 
 
 @pytest.fixture(scope="module")

@@ -42,4 +42,4 @@ def test_all_that_may_have_taken_over_are_counted(
 ) -> None:
     primary = Primary(StoreUrl.read("redis+sentinel://10.0.0.9:1,10.0.0.8:1,10.0.0.7:1/overlay"), "quill", 0.2)
     monkeypatch.setattr(primary, "_ask", lambda node, *_: told.get(node))
-    assert primary._able_of(HERE, [other, replica(THIRD)]) == able
+    assert primary._able_of(HERE, [other, replica(THIRD)], {}) == able

@@ -15,7 +15,7 @@ from overlay.services import Services
 from overlay.settings import Settings
 from tests.conftest import Console
 
-TIMEOUT_S = 30
+TIMEOUT_S = 10
 
 
 @dataclass

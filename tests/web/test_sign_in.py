@@ -170,7 +170,7 @@ def test_a_page_left_open_can_be_sent_after_signing_in_again_elsewhere(
     assert visitor.post("/check", {"csrf_token": old_page, "location": "14 Nowhere At All"}).status_code == 200
 
 
-def until(ask: Callable[[], requests.Response], status: int, within_s: float = 5.0) -> requests.Response:
+def until(ask: Callable[[], requests.Response], status: int, within_s: float = 1.0) -> requests.Response:
     """Ask until every one of five answers in a row (the console has more than one process) has the status."""
     end = time.monotonic() + within_s
     while True:
