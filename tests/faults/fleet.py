@@ -364,12 +364,18 @@ def started(begin: Callable[[], F]) -> Iterator[F]:
     try:
         try:
             fleet = begin()
-        except AssertionError:  # somebody took a port between its choice and its use: once more, with others
-            _end_after(begun)
+        except AssertionError:
+            if not any(_port_taken(fleet.folder) for fleet in _BEGUN[begun:]):
+                raise
+            _end_after(begun)  # somebody took a port between its choice and its use: once more, with others
             fleet = begin()
         yield fleet
     finally:
         _end_after(begun)
+
+
+def _port_taken(folder: Path) -> bool:
+    return any("Address already in use" in log.read_text(errors="replace") for log in folder.glob("*/log"))
 
 
 def _end_after(begun: int) -> None:
