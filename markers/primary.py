@@ -16,11 +16,14 @@ from redis.backoff import NoBackoff
 from redis.crc import key_slot
 from redis.retry import Retry
 
+from markers.sentinels import Told, being_replaced, heirs_of, newest
 from markers.store_url import Node, StoreUrl
 
 _LONGEST_S: Final = 0.2
 """How long one Sentinel or node is waited for: they are near, and a check is answered within a second."""
 
+LEFT_IN_PEACE_S: Final = 5.0
+"""How long a Sentinel that did not answer is not asked again, if the others are enough."""
 
 COUNTED_S: Final = 0.8
 """How long what was asked is relied on, and an answer waited for in all: less than anybody takes to replace a primary
@@ -41,6 +44,7 @@ class Primary:
         self._url, self._slot = url, key_slot(f"wmo:{{{area}}}:".encode())
         self._timeout_s = min(timeout_s, _LONGEST_S)
         self._order = list(url.nodes)
+        self._silent: dict[Node, float] = {}
         self._at: Node | None = None
         self._refused_at, self._refusal = float("-inf"), ""
         self._able, self._counted_at = 0, float("-inf")
@@ -89,39 +93,31 @@ class Primary:
             self.doubts += 1
 
     def _told_by_sentinels(self) -> tuple[Node, int]:
-        """The newest of what more than half of the Sentinels say; whoever keeps silent is asked last from then on."""
-        found: list[tuple[int, Node, bool, list[dict[str, Any]]]] = []
-        silent: list[Node] = []
-        for node in self._order:
-            told = self._ask(node, self._of_sentinel, self._url.to_sentinel)
-            if told is None:
-                silent.append(node)
-                continue
-            state, replicas = told
-            at = (str(state["ip"]), int(state["port"]))
-            found.append((int(state["config-epoch"]), at, _in_doubt(state), list(replicas)))
-            if 2 * len(found) > len(self._order):
-                break
-        self._order = [node for node in self._order if node not in silent] + silent
-        if 2 * len(found) <= len(self._order):
-            raise NoPrimary(f"only {len(found)} of {len(self._order)} Sentinels answer for {self._url.service}")
-        epoch, at, down, _ = max(found, key=lambda told: told[:3])
-        if down:
-            raise NoPrimary(f"the primary of {self._url.service} is down and not yet replaced")
-        before: dict[Node, bool] = {}
-        return at, max(self._able_of(at, replicas, before) for other, _, _, replicas in found if other == epoch)
+        """What the Sentinels say together (markers/sentinels.py).
 
-    def _able_of(self, at: Node, replicas: list[dict[str, Any]], before: dict[Node, bool]) -> int:
-        """How many of them could take over from `at`, or may have done so without its knowing.
-
-        `before` keeps what servers said of themselves: each is asked once, whatever Sentinels name it.
+        All are asked, for the one that is replacing the primary is alone in knowing it; one that was silent just now
+        is left in peace where the others are enough.
         """
-        up = [one for one in replicas if not _given_up(one)]
-        claim = [(str(one["ip"]), int(one["port"])) for one in up if one["role-reported"] != "slave"]
-        for node in claim:
-            if node not in before:
-                before[node] = self._came_before(node, at)
-        return sum(map(_could_take_over, up)) + sum(not before[node] for node in claim)
+        now = time.monotonic()
+        in_peace = {node for node, since in self._silent.items() if now - since < LEFT_IN_PEACE_S}
+        told: list[Told] = []
+        for node in sorted(self._url.nodes, key=in_peace.__contains__):
+            if node in in_peace and 2 * len(told) > len(self._url.nodes):
+                break
+            said = self._ask(node, self._of_sentinel, self._url.to_sentinel)
+            if said is None:
+                self._silent[node] = now
+            else:
+                self._silent.pop(node, None)
+                told.append(Told.read(*said))
+        if 2 * len(told) <= len(self._url.nodes):
+            raise NoPrimary(f"only {len(told)} of {len(self._url.nodes)} Sentinels answer for {self._url.service}")
+        believed = newest(told)
+        if being_replaced(believed):
+            raise NoPrimary(f"the primary of {self._url.service} is down and not yet replaced")
+        at = believed[0].at
+        sure, claim = heirs_of(believed)
+        return at, len(sure) + sum(not self._came_before(node, at) for node in claim)
 
     def _came_before(self, node: Node, at: Node) -> bool:
         """Whether a replica that calls itself primary is the one `at` took over from: it thawed, and is not told yet.
@@ -181,23 +177,8 @@ def client_of(node: Node, account: dict[str, Any], timeout_s: float, *, tls: boo
     )
 
 
-def _in_doubt(state: dict[str, Any]) -> bool:
-    """Whether a Sentinel takes the primary for down, or is replacing it at this moment."""
-    return any(mark in state["flags"] for mark in ("s_down", "o_down", "failover_in_progress", "disconnected"))
-
-
-def _given_up(replica: dict[str, Any]) -> bool:
-    return any(mark in replica["flags"] for mark in ("s_down", "o_down", "disconnected"))
-
-
 def _replication(client: redis.Redis) -> Any:
     return client.info("replication")
-
-
-def _could_take_over(replica: dict[str, Any]) -> bool:
-    """As a Sentinel chooses of those that are up: allowed to, or in step."""
-    allowed = int(replica["slave-priority"]) > 0 or replica["master-link-status"] == "ok"
-    return allowed and bool(replica["role-reported"] == "slave")
 
 
 def _of_cluster(client: redis.Redis) -> Any:

@@ -34,8 +34,8 @@ from tests.web.test_tls import certificate
 DEPLOY = REPOSITORY / "config" / "deploy"
 TLS = os.environ.get("FAULT_TLS") == "1"
 F = TypeVar("F", bound="Fleet")
-SENTINELS = "127.0.0.9"
-"""Where Sentinels' own connections come from, in a proxied fleet."""
+SENTINELS = ("127.0.0.7", "127.0.0.8", "127.0.0.9")
+"""Where each Sentinel's own connections come from, in a proxied fleet."""
 _BEGUN: list[Fleet] = []
 PARTS = ("OVERLAY", "REPLICA", "SENTINEL", "OPERATOR", "PEER")
 
@@ -179,8 +179,8 @@ class SentinelFleet(Fleet):
             fleet.proxies = {port: Proxy(port) for port in ports}
         known = [fleet.proxies[port].port if proxied else port for port in ports]
         sentinel_ports = [quiet_port() for _ in range(3)]
-        for port in sentinel_ports:
-            apart = f"bind-source-addr {SENTINELS}\nsentinel announce-ip 127.0.0.1\n" if proxied else ""
+        for port, own in zip(sentinel_ports, SENTINELS, strict=True):
+            apart = f"bind-source-addr {own}\nsentinel announce-ip 127.0.0.1\n" if proxied else ""
             server = fleet.add("sentinel", "sentinel.conf", port, sentinel_extra + apart)
             text = server.conf.read_text().replace("10.0.0.1 6379", f"127.0.0.1 {known[0]}")
             server.conf.write_text(text)
@@ -237,6 +237,10 @@ class SentinelFleet(Fleet):
             return next(node for node in self.nodes if self.proxies[node.port].port == port)
         return wait_for(found)
 
+    def state(self, sentinel: Server) -> dict[str, str]:
+        """What one Sentinel says of the primary."""
+        return pairs(self.ask(sentinel, "SENTINEL", "MASTER", "overlay"))
+
     def wait_whole(self, replicas: int = 2) -> Server:
         """Wait until a primary has all its replicas in step, and every Sentinel knows all of it."""
 
@@ -247,7 +251,7 @@ class SentinelFleet(Fleet):
             if told["role"] != "master" or len(online) < replicas:
                 return None
             for sentinel in self.sentinels:
-                state = pairs(self.ask(sentinel, "SENTINEL", "MASTER", "overlay"))
+                state = self.state(sentinel)
                 known = [pairs(one) for one in self.ask(sentinel, "SENTINEL", "REPLICAS", "overlay")]
                 able = [one for one in known if one["flags"] == "slave" and one["slave-priority"] == "100"]
                 if state["flags"] != "master" or state["num-other-sentinels"] != "2" or len(able) < replicas:

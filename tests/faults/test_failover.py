@@ -191,7 +191,7 @@ def test_links_are_cut_and_nothing_acknowledged_is_lost(linked: SentinelFleet, t
         assert linked.wait_whole() is primary
 
         at = time.time()
-        link.cut(*others, SENTINELS)
+        link.cut(*others, *SENTINELS)
         wait_for(lambda: linked.primary() is not primary)
         say(f"cut off: back after {writers.stood_still(at):.2f} s")
         time.sleep(1)
@@ -200,4 +200,21 @@ def test_links_are_cut_and_nothing_acknowledged_is_lost(linked: SentinelFleet, t
         assert linked.replication(primary)["role"] == "slave"
     acknowledged, lost, doubled = writers.count()
     say(f"{acknowledged} acknowledged, {lost} lost, {doubled} doubled")
+    assert (lost, doubled) == (0, 0)
+
+
+def test_a_sentinel_cut_off_from_the_primary_stops_nothing(linked: SentinelFleet, tmp_path: Path) -> None:
+    """It alone holds the primary for down, is not followed by the others, and is the first one asked."""
+    with Writers(linked.url, tmp_path / "w", AREA) as writers:
+        primary = linked.wait_whole()
+        linked.proxies[primary.port].cut(SENTINELS[0])
+        wait_for(lambda: "s_down" in linked.state(linked.sentinels[0])["flags"])
+        time.sleep(1.5)  # longer than what was asked before is relied on
+        before = len(writers.acknowledged())
+        time.sleep(1.5)
+        assert len(writers.acknowledged()) > before
+        assert "s_down" in linked.state(linked.sentinels[0])["flags"]
+        linked.proxies[primary.port].heal()
+        assert linked.wait_whole() is primary
+    _, lost, doubled = writers.count()
     assert (lost, doubled) == (0, 0)

@@ -1,25 +1,58 @@
-"""Who may have taken a primary's place without its knowing: all of them must confirm what it is sent."""
+"""What Sentinels say together: who is primary, whether it is being replaced, and who may have taken its place without
+its knowing, all of whom must confirm what it is sent."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from markers.primary import Primary
+from markers.primary import NoPrimary, Primary
 from markers.store_url import Node, StoreUrl
 
 HERE, OTHER, THIRD = ("10.0.0.1", 1), ("10.0.0.2", 1), ("10.0.0.3", 1)
+SENTINELS = (("10.0.0.7", 1), ("10.0.0.8", 1), ("10.0.0.9", 1))
 NONE = "0" * 40
 
+Answers = dict[Node, Any]
 
-def replica(node: Node, role: str = "slave", flags: str = "slave") -> dict[str, Any]:
+
+def replica(node: Node, role: str = "slave", flags: str = "slave", priority: int = 100) -> dict[str, Any]:
     told = {"ip": node[0], "port": str(node[1]), "role-reported": role, "flags": flags}
-    return {**told, "slave-priority": "100", "master-link-status": "ok" if role == "slave" else "err"}
+    return {**told, "slave-priority": str(priority), "master-link-status": "ok" if role == "slave" else "err"}
+
+
+def sentinel(*replicas: dict[str, Any], flags: str = "master", at: Node = HERE, epoch: int = 1) -> Any:
+    return {"ip": at[0], "port": at[1], "flags": flags, "config-epoch": epoch}, list(replicas)
 
 
 def says(replid: str, before: str = NONE) -> dict[str, Any]:
     return {"master_replid": replid, "master_replid2": before}
+
+
+ALL_WELL = sentinel(replica(OTHER), replica(THIRD))
+
+
+@pytest.fixture
+def asked() -> list[Node]:
+    return []
+
+
+@pytest.fixture
+def primary(monkeypatch: pytest.MonkeyPatch, asked: list[Node]) -> Callable[[Answers], Primary]:
+    def with_answers(answers: Answers) -> Primary:
+        nodes = ",".join(f"{host}:{port}" for host, port in SENTINELS)
+        primary = Primary(StoreUrl.read(f"redis+sentinel://{nodes}/overlay"), "quill", 0.2)
+
+        def ask(node: Node, *_: object) -> Any:
+            asked.append(node)
+            return answers.get(node)
+
+        monkeypatch.setattr(primary, "_ask", ask)
+        return primary
+
+    return with_answers
 
 
 @pytest.mark.parametrize(
@@ -27,6 +60,10 @@ def says(replid: str, before: str = NONE) -> dict[str, Any]:
     [
         (replica(OTHER), {}, 2),
         (replica(OTHER, flags="slave,s_down"), {}, 1),
+        (replica(OTHER, flags="slave,disconnected"), {}, 1),
+        # Not to take over, by its settings; but in step, as a Sentinel may yet choose it.
+        (replica(OTHER, priority=0), {}, 2),
+        ({**replica(OTHER, priority=0), "master-link-status": "err"}, {}, 1),
         # It thawed: the primary's history goes back to its own.
         (replica(OTHER, "master"), {HERE: says("b", "a"), OTHER: says("a")}, 1),
         # It has just been promoted: its history goes back to the primary's, which does not know.
@@ -38,8 +75,61 @@ def says(replid: str, before: str = NONE) -> dict[str, Any]:
     ],
 )
 def test_all_that_may_have_taken_over_are_counted(
-    monkeypatch: pytest.MonkeyPatch, other: dict[str, Any], told: dict[Node, dict[str, Any]], able: int
+    primary: Callable[[Answers], Primary], other: dict[str, Any], told: Answers, able: int
 ) -> None:
-    primary = Primary(StoreUrl.read("redis+sentinel://10.0.0.9:1,10.0.0.8:1,10.0.0.7:1/overlay"), "quill", 0.2)
-    monkeypatch.setattr(primary, "_ask", lambda node, *_: told.get(node))
-    assert primary._able_of(HERE, [other, replica(THIRD)], {}) == able
+    told |= dict.fromkeys(SENTINELS, sentinel(other, replica(THIRD)))
+    assert primary(told).heirs()[0] == able
+
+
+def test_what_any_one_sentinel_holds_to_be_up_is_counted(primary: Callable[[Answers], Primary]) -> None:
+    down = "slave,s_down"
+    told = {
+        SENTINELS[0]: sentinel(replica(OTHER, flags=down), replica(THIRD)),
+        SENTINELS[1]: sentinel(replica(OTHER), replica(THIRD, flags=down)),
+        SENTINELS[2]: sentinel(replica(OTHER, flags=down), replica(THIRD, flags=down)),
+    }
+    assert primary(told).heirs()[0] == 2
+
+
+@pytest.mark.parametrize("flags", ["master,o_down", "master,s_down,o_down,failover_in_progress"])
+@pytest.mark.parametrize("leader", SENTINELS)
+def test_the_word_of_the_one_that_is_replacing_the_primary_is_enough(
+    primary: Callable[[Answers], Primary], leader: Node, flags: str
+) -> None:
+    told = dict.fromkeys(SENTINELS, ALL_WELL) | {leader: sentinel(replica(OTHER), replica(THIRD), flags=flags)}
+    with pytest.raises(NoPrimary, match="down and not yet replaced"):
+        primary(told).heirs()
+
+
+@pytest.mark.parametrize("flags", ["master,s_down", "master,disconnected"])
+def test_one_sentinel_cut_off_from_the_primary_does_not_stop_the_service(
+    primary: Callable[[Answers], Primary], flags: str
+) -> None:
+    alone = sentinel(replica(OTHER), replica(THIRD), flags=flags)
+    assert primary(dict.fromkeys(SENTINELS, ALL_WELL) | {SENTINELS[1]: alone}).at() == HERE
+    with pytest.raises(NoPrimary, match="down and not yet replaced"):
+        primary(dict.fromkeys(SENTINELS, alone) | {SENTINELS[1]: ALL_WELL}).at()
+
+
+def test_the_newest_primary_is_taken_whoever_has_not_heard_of_it(primary: Callable[[Answers], Primary]) -> None:
+    behind = sentinel(replica(OTHER), replica(THIRD), flags="master,o_down,failover_in_progress")
+    told = dict.fromkeys(SENTINELS, behind) | {SENTINELS[2]: sentinel(replica(THIRD), at=OTHER, epoch=2)}
+    assert (primary(told).at(), primary(told).heirs()[0]) == (OTHER, 1)
+
+
+def test_a_silent_sentinel_is_left_in_peace_only_where_the_others_are_enough(
+    primary: Callable[[Answers], Primary], asked: list[Node]
+) -> None:
+    told = dict.fromkeys(SENTINELS[1:], ALL_WELL)
+    asking = primary(told)
+    for expected in (list(SENTINELS), list(SENTINELS[1:])):
+        assert asking.at() == HERE
+        assert asked == expected
+        asked.clear()
+        asking.doubt()
+    del told[SENTINELS[1]]
+    with pytest.raises(NoPrimary, match="only 1 of 3 Sentinels answer for overlay"):
+        asking.at()
+    assert asked == [*SENTINELS[1:], SENTINELS[0]]  # those that are not in peace first
+    told[SENTINELS[0]] = ALL_WELL
+    assert asking.at() == HERE
