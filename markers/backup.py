@@ -29,7 +29,7 @@ from markers.backup_files import (
     records_file,
 )
 from markers.sealed import SealedStore
-from markers.store import StoreBehind
+from markers.store_errors import StoreBehind
 from markers.vault import Vault, key_of
 
 _PAGE: Final = b"200"

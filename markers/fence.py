@@ -13,7 +13,8 @@ from pathlib import Path
 from markers.anchors import Anchors, AnchorsFailed, Mark
 from markers.checkpoints import KeyRefused, NotSigned, PublicKey, Statement
 from markers.ledger_index import LedgerIndex
-from markers.store import Store, StoreBehind
+from markers.store import Store
+from markers.store_errors import StoreBehind
 
 _UNREAD: Mark = ("", -1, -1)
 

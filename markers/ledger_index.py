@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from markers.commits import LedgerRecord
 from markers.ledger import LedgerEntry
 from markers.merkle import Frontier, hashes
-from markers.store import LedgerRecord
 from markers.vault import Vault
 
 _FORMAT: Final = "1"

@@ -14,10 +14,11 @@ from itertools import islice
 from typing import Final
 
 from markers.checkpoints import NotSigned, Statement
+from markers.commits import LedgerRecord
 from markers.ledger import LedgerEntry, search
 from markers.ledger_index import LedgerIndex, Wanted
 from markers.model import PROOF_OF_LIFE
-from markers.store import LedgerRecord, Store
+from markers.store import Store
 from markers.vault import VaultError
 
 _PAGE: Final = 1000

@@ -6,6 +6,7 @@ What they say is only where to try: a connection proves itself by its role (mark
 
 from __future__ import annotations
 
+import socket
 import threading
 import time
 from collections.abc import Callable
@@ -46,6 +47,7 @@ class Primary:
         self._order = list(url.nodes)
         self._silent: dict[Node, float] = {}
         self._at: Node | None = None
+        self._last: Node | None = None
         self._refused_at, self._refusal = float("-inf"), ""
         self._able, self._counted_at = 0, float("-inf")
         self._lock = threading.Lock()
@@ -69,10 +71,7 @@ class Primary:
         asked_at = time.monotonic()
         with self._lock:
             if asked_at - self._counted_at > COUNTED_S:
-                before = self._at
                 self._look(asked_at)
-                if before is not None and self._at != before:
-                    self.doubts += 1  # another has become primary: connections to the one before are done with
             return self._able, self._counted_at
 
     def _look(self, asked_at: float) -> None:
@@ -82,6 +81,9 @@ class Primary:
             ask = self._told_by_sentinels if self._url.kind == "sentinel" else self._told_by_cluster
             self._at, self._able = ask()
             self._counted_at = asked_at
+            if self._at != self._last:
+                self._last = self._at
+                self.doubts += 1  # another has become primary: connections to the one before are done with
         except NoPrimary as error:
             self._at, self._refused_at, self._refusal = None, time.monotonic(), str(error)
             raise
@@ -116,8 +118,19 @@ class Primary:
         if being_replaced(believed):
             raise NoPrimary(f"the primary of {self._url.service} is down and not yet replaced")
         at = believed[0].at
-        sure, claim = heirs_of(believed)
-        return at, len(sure) + sum(not self._came_before(node, at) for node in claim)
+        sure, claim, gone = heirs_of(believed)
+        able = len(sure) + sum(not self._came_before(node, at) for node in claim)
+        return at, able + sum(not self._has_ended(node) for node in gone)
+
+    def _has_ended(self, node: Node) -> bool:
+        """Whether nothing listens there: whoever was just promoted hangs up on the Sentinels, but listens on."""
+        try:
+            socket.create_connection(node, self._timeout_s).close()
+        except ConnectionRefusedError:
+            return True
+        except OSError:
+            return False
+        return False
 
     def _came_before(self, node: Node, at: Node) -> bool:
         """Whether a replica that calls itself primary is the one `at` took over from: it thawed, and is not told yet.
@@ -138,17 +151,17 @@ class Primary:
                 silent.append(node)
                 continue
             spans, known = told
-            at: Node | None = None
+            at, able = None, 0
             for first, last, *holders in spans:
-                holders = [(_text(host) or node[0], int(port)) for host, port, *_ in holders]
-                learnt += holders
+                learnt += [(_text(host) or node[0], int(port)) for host, port, *_ in holders]
                 if first <= self._slot <= last and holders:
-                    at = holders[0]
+                    host, port, name, *_ = holders[0]
+                    at, able = (_text(host) or node[0], int(port)), _following(known, _text(name), self._slot)
             if at is not None:
                 # Next time others are asked first: this one may have been cut off from them with its old answer.
                 rest = [other for other in dict.fromkeys((*self._order, *learnt)) if other not in (node, *silent)]
                 self._order = [*rest, node, *silent]
-                return at, _following(known, at)
+                return at, able
         raise NoPrimary(f"no node of the cluster says who serves slot {self._slot}")
 
     def _of_sentinel(self, client: redis.Redis) -> Any:
@@ -186,9 +199,11 @@ def _of_cluster(client: redis.Redis) -> Any:
     return ask("CLUSTER SLOTS"), ask("CLUSTER NODES")
 
 
-def _following(known: dict[str, dict[str, Any]], at: Node) -> int:
-    """How many nodes that are not given up follow the node at an address."""
-    name = next((str(one["node_id"]) for address, one in known.items() if address == f"{at[0]}:{at[1]}"), "")
+def _following(known: dict[str, dict[str, Any]], name: str, slot: int) -> int:
+    """How many nodes that are not given up follow the one of that id. Raises NoPrimary if it lost the slot since."""
+    held = next((one["slots"] for one in known.values() if one["node_id"] == name), ())
+    if not any(int(span[0]) <= slot <= int(span[-1]) for span in held):
+        raise NoPrimary("the cluster is just giving the slot to another node")
     return sum(one["master_id"] == name and "fail" not in one["flags"].split(",") for one in known.values())
 
 

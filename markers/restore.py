@@ -32,11 +32,12 @@ from markers.backup_files import (
     read_pages,
     records_file,
 )
+from markers.commits import Commit
 from markers.sealed import SealedStore
-from markers.store import Commit, Store
+from markers.spool import KEPT_MS
+from markers.store import Store
 from markers.vault import Vault
 
-_DONE_KEPT_MS: Final = b"2592000000"  # a month: a spool waits until somebody has accepted the store
 _PAGE_ALLOWANCE_S: Final = 5.0
 _AT_ONCE: Final = Pace(gently=False)
 
@@ -100,7 +101,7 @@ class RestoreStore(SealedStore):
     def note_done(self, commit: Commit, sequence: int) -> None:
         """Whoever sends this commit of one entry is told that it is entry `sequence` already."""
         reply = self._fingerprint(commit) + b" |%d" % sequence
-        self._call(b"SET", self._request_key(commit.request_id), reply, b"PX", _DONE_KEPT_MS)
+        self._call(b"SET", self._request_key(commit.request_id), reply, b"PX", b"%d" % KEPT_MS)
 
     def end(self, manifest: Manifest, proof: tuple[str, bytes]) -> None:
         """Everything is here: open the area under a new store id."""

@@ -10,7 +10,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from markers.store import Store, StoreBehind, StoreError
+from markers.store import Store
+from markers.store_errors import StoreBehind, StoreError
 from markers.vault import key_of
 
 _PAGE: Final = 500

@@ -16,9 +16,11 @@ from typing import Final
 
 from markers.anchors import Anchors, AnchorsFailed, Mark
 from markers.checkpoints import NotSigned, SigningKey, Statement
+from markers.commits import LedgerRecord
 from markers.ledger_index import LedgerIndex
 from markers.merkle import Frontier, leaf_hash
-from markers.store import LedgerRecord, SealedOtherwise, Store, StoreUnavailable
+from markers.store import Store
+from markers.store_errors import SealedOtherwise, StoreUnavailable
 from markers.vault import VaultError
 
 MOST_ENTRIES: Final = 4_000

@@ -29,9 +29,12 @@ class Told:
 
 
 def newest(told: list[Told]) -> list[Told]:
-    """Those that hold the newest primary; the others have not heard of it yet. `told` holds one at least."""
-    epoch, at = max((one.epoch, one.at) for one in told)
-    return [one for one in told if (one.epoch, one.at) == (epoch, at)]
+    """Those that hold the newest primary; the others have not heard of it yet. `told` holds one at least.
+
+    Of one epoch, whoever led the replacement names the old primary until the last replica follows the new one.
+    """
+    first = max(told, key=lambda one: (one.epoch, "failover_in_progress" not in one.flags, one.at))
+    return [one for one in told if (one.epoch, one.at) == (first.epoch, first.at)]
 
 
 def being_replaced(believed: list[Told]) -> bool:
@@ -41,14 +44,17 @@ def being_replaced(believed: list[Told]) -> bool:
     return 2 * sum(bool(one.flags & {"s_down", "disconnected"}) for one in believed) > len(believed)
 
 
-def heirs_of(believed: list[Told]) -> tuple[set[Node], set[Node]]:
-    """The replicas that could take over, and those that call themselves primary; any one Sentinel's word counts.
+def heirs_of(believed: list[Told]) -> tuple[set[Node], set[Node], set[Node]]:
+    """The replicas that could take over, those that call themselves primary, and those that hung up on the Sentinels.
 
-    One that all of them have given up is neither: it can't be chosen.
+    Any one Sentinel's word counts. One that all of them hold for down is none of these: it can't be chosen. One that
+    hung up may have ended, or been promoted: that closes all of its connections.
     """
-    up = [one for told in believed for one in told.replicas if not _flags(one) & {"s_down", "o_down", "disconnected"}]
+    known = [one for told in believed for one in told.replicas if not _flags(one) & {"s_down", "o_down"}]
+    up = [one for one in known if "disconnected" not in _flags(one)]
     claim = {_address(one) for one in up if one["role-reported"] != "slave"}
-    return {_address(one) for one in up if _could_take_over(one)} - claim, claim
+    sure = {_address(one) for one in up if _could_take_over(one)} - claim
+    return sure, claim, {_address(one) for one in known} - {_address(one) for one in up}
 
 
 def _could_take_over(replica: dict[str, Any]) -> bool:

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from markers.checkpoints import NotSigned, PublicKey, SigningKey
-from markers.store import Changes, Record
+from markers.commits import Changes, Record
 from markers.vault import Vault, VaultError
 
 _MANIFEST: Final = "manifest"

@@ -19,13 +19,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
+from markers.commits import Commit
 from markers.ledger import LedgerEntry
-from markers.store import Commit, Store
+from markers.store import Store
 from markers.vault import Vault, VaultError, key_of
 
 _MARK: Final = b"WMOS"
 _HEAD: Final = struct.Struct(">4sII")
 _CHECK: Final = struct.Struct(">I")
+KEPT_MS: Final = 2_592_000_000
+"""How long the store knows a look again that came from a spool: a file cut short in its replay may wait a month."""
 
 
 class SpoolFailed(Exception):  # noqa: N818 - reads as the fact it states
@@ -156,7 +159,7 @@ class Spool:
                 request_id, plain = self._as_sent(path, number, sealed)
             except (VaultError, ValueError):
                 continue
-            store.commit(Commit(request_id, {}, (), (plain,)))
+            store.commit(Commit(request_id, {}, (), (plain,), kept_ms=KEPT_MS))
             sent.add(number)
         lost = max((number for number, _ in frames), default=0) - len(sent)
         self.damaged += lost

@@ -11,7 +11,7 @@ Everything of an area lies under `wmo:{AREA}:`, one hash slot, so one commit may
     tokens:NAME        hash: uniqueness token -> record id that holds it
     ledger             stream: entry id is the sequence number; the entry sealed, under a random id
     checkpoints        stream: entry id is the ledger's size it speaks of; the signed note
-    request:ID         the reply already given to a request id, for 24 hours
+    request:ID         the reply already given to a request id, for 24 hours (a look that waited in a spool: a month)
     proof              which key ring the area was sealed with
     told               nothing: written to have everything before it confirmed by replicas
 
@@ -29,7 +29,6 @@ import hashlib
 import re
 import secrets
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
@@ -37,158 +36,29 @@ from typing import Any, Final
 import redis
 from redis.exceptions import MovedError, NoScriptError, RedisError
 
+from markers.commits import Changes, Commit, Committed, LedgerRecord, Moved, Record, Write, refuse_odd
 from markers.lines_to_store import Lines, NotPrimary, OtherHistory
 from markers.primary import NoPrimary
+from markers.store_errors import (
+    RestoreUnfinished,
+    SealedOtherwise,
+    StoreBehind,
+    StoreNewer,
+    StoreUnavailable,
+    refusal_of,
+)
 from markers.vault import Vault, VaultError, collection_name
 
 SCHEMA: Final = 1
 """The form an area is kept in. Versions that know it serve side by side; one that knows less refuses to begin."""
-_REQUEST_KEPT_MS: Final = b"86400000"
 _MOST_CHANGES: Final = 500
 _CHANGES_KEPT: Final = b"100000"
 _PAGE: Final = 1000
-_MOST_WRITES: Final = 2_000
 _WRITE_ALLOWANCE_S: Final = 0.001
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,127}")
-_TOKEN: Final = re.compile(r"[0-9a-f]{32,128}")
 _NEVER: Final = "never read"
 _PROOF: Final = b"warning marker overlay"
 _LUA: Final = Path(__file__).parent / "lua"
-
-
-class StoreError(Exception):
-    """Anything the store refuses or can't do. Nothing was written unless a subclass says otherwise."""
-
-
-class StoreUnavailable(StoreError):  # noqa: N818 - a state of the store, named as callers read it
-    """No answer to rely on. After a commit was sent the outcome is unknown; send the same commit again to learn it."""
-
-
-class StoreBehind(StoreUnavailable):
-    """The store lacks changes this process has already seen, or is another store: restored, wiped or swapped."""
-
-
-class StoreNewer(StoreError):  # noqa: N818 - reads as the fact it states
-    """The area is kept in a form that this version does not know: a newer one has written it."""
-
-    def __init__(self, schema: int) -> None:
-        super().__init__(
-            f"the store is kept in schema {schema}, and this version knows {SCHEMA}: start the newer version; nothing "
-            "was changed"
-        )
-
-
-class RestoreUnfinished(StoreUnavailable):
-    """A backup is being put here, or that was cut short: what lies here is not all of it."""
-
-    def __init__(self, area: str) -> None:
-        super().__init__(
-            f"a backup is being restored into area {area}, or that was cut short: what lies there is not all of it. "
-            "Wait for 'overlay restore', or run it again"
-        )
-
-
-class SealedOtherwise(StoreError):  # noqa: N818 - reads as the fact it states
-    """Another sealer's checkpoint came first: the ledger is signed up to `size`."""
-
-    def __init__(self, size: int) -> None:
-        super().__init__(f"the ledger is signed up to {size} already; nothing was changed")
-        self.size = size
-
-
-class VersionConflict(StoreError):  # noqa: N818 - the usual term
-    """Another change came first: the record is at version `found` (0 when it is not there)."""
-
-    def __init__(self, collection: str, record_id: str, found: int) -> None:
-        super().__init__(f"{collection} {record_id} is at version {found}; nothing was changed, read it again")
-        self.collection, self.record_id, self.found = collection, record_id, found
-
-
-class NotUnique(StoreError):  # noqa: N818 - reads as the fact it states
-    """The uniqueness token is already held by the record `holder`."""
-
-    def __init__(self, token: str, holder: str) -> None:
-        super().__init__(f"the same thing is already held by record {holder}; nothing was changed")
-        self.token, self.holder = token, holder
-
-
-class RequestIdReused(StoreError):  # noqa: N818 - reads as the fact it states
-    """The request id already stands for a commit with other content."""
-
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """One record, opened. `plain` is None when it was erased."""
-
-    record_id: str
-    version: int
-    plain: bytes | None
-
-
-@dataclass(frozen=True, slots=True)
-class Changes:
-    """Records in their newest state, as of `position`. With `reload` the list is empty: call `load`."""
-
-    position: int
-    records: tuple[Record, ...]
-    reload: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Write:
-    """One record set (or erased, with `plain` None), if it still is at `expected_version` (0: must not exist).
-
-    `tokens` are all uniqueness tokens the record holds from now on, as `Vault.token` makes them.
-    """
-
-    collection: str
-    record_id: str
-    expected_version: int
-    plain: bytes | None
-    tokens: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Commit:
-    """What happens together or not at all. `entries` are ledger entries in clear; the store seals them.
-
-    At most 2,000 writes and 2,000 entries, so that a long list in several commits never holds up a check.
-    `expect` maps a collection to the position the caller's read model is at; `era` is `Store.era` from before it was
-    read, where the same positions of another store would not do.
-    """
-
-    request_id: str
-    expect: dict[str, int]
-    writes: tuple[Write, ...] = ()
-    entries: tuple[bytes, ...] = ()
-    era: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Committed:
-    """Done and durable: new positions of the written collections, sequence numbers of the entries.
-
-    `repeated` says that this is the reply to an earlier sending of the same commit.
-    """
-
-    positions: dict[str, int]
-    ledger: tuple[int, ...]
-    repeated: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Moved:
-    """Nothing was written: these collections have changed since the expected positions."""
-
-    changes: dict[str, Changes]
-
-
-@dataclass(frozen=True, slots=True)
-class LedgerRecord:
-    """One ledger entry in clear with its sequence number, which starts at 1."""
-
-    sequence: int
-    entry: bytes
 
 
 class Store:
@@ -263,7 +133,7 @@ class Store:
         if not kept:
             raise VaultError(other)
         if int(kept[2]) > SCHEMA:
-            raise StoreNewer(int(kept[2]))
+            raise StoreNewer(int(kept[2]), SCHEMA)
         try:
             opened = self._vault.open("proof", kept[0].decode("ascii"), 1, kept[1])
         except (VaultError, ValueError):
@@ -279,7 +149,7 @@ class Store:
         Returns `Moved` when an expected position is behind. Raises `VersionConflict`, `NotUnique`, `RequestIdReused`
         (nothing written), `StoreUnavailable` (outcome unknown), `ValueError` (not a commit that could be sent).
         """
-        _refuse_odd(commit)
+        refuse_odd(commit)
         under = self._histories(commit.expect)
         if len(under) > 1:
             return self._all_anew(commit.expect)
@@ -314,7 +184,7 @@ class Store:
         arguments: list[bytes] = [
             store_id,
             self._fingerprint(commit),
-            _REQUEST_KEPT_MS,
+            b"%d" % commit.kept_ms,
             b"%d" % _MOST_CHANGES,
             _CHANGES_KEPT,
             b"%d" % len(collections),
@@ -403,7 +273,7 @@ class Store:
                 case [b"reload", position]:
                     return Changes(int(position), (), reload=True)
                 case refusal:
-                    raise _refusal(refusal)
+                    raise refusal_of(refusal)
 
     def positions(self) -> dict[str, int]:
         """How many changes each collection has had, of those that were ever written. Raises `StoreBehind`."""
@@ -411,7 +281,7 @@ class Store:
         flat = self._call(b"HGETALL", self._positions)
         found = dict(zip(flat[::2], flat[1::2], strict=True))
         if found.get(b".store") != expected:
-            raise _refusal([b"other"])
+            raise refusal_of([b"other"])
         return {name.decode("ascii"): int(at) for name, at in found.items() if not name.startswith(b".")}
 
     def wait(self, collections_after: dict[str, int], timeout_s: float) -> set[str]:
@@ -497,7 +367,7 @@ class Store:
             case [b"sealed", last]:
                 raise SealedOtherwise(int(last))
             case refusal:
-                raise _refusal(refusal)
+                raise refusal_of(refusal)
 
     def checkpoints(self, after: int = 0, limit: int | None = None) -> Iterator[tuple[int, str]]:
         """Size and signed note of each checkpoint over more than `after` entries, in order, at most `limit`."""
@@ -563,7 +433,7 @@ class Store:
         expected = self._bound()
         store_id, position = self._call(b"HMGET", self._positions, b".store", field.encode())
         if store_id != expected:
-            raise _refusal([b"other"])
+            raise refusal_of([b"other"])
         return int(position or 0)
 
     def _keys_of(self, collection: str) -> tuple[bytes, bytes, bytes]:
@@ -630,7 +500,7 @@ class Store:
                 return Committed(written, tuple(map(int, sequences.split())), how == b"repeated")
             case [b"moved", *behind]:
                 return Moved({name.decode(): self._behind(name.decode(), at, flat) for name, at, flat in behind})
-        raise _refusal(reply)
+        raise refusal_of(reply)
 
     def _behind(self, collection: str, position: bytes, flat: list[bytes | None] | None) -> Changes:
         if flat is None:
@@ -720,49 +590,6 @@ def _script(name: str) -> tuple[bytes, bytes]:
     common = (_LUA / "since.lua").read_text("utf-8")
     text = f"#!lua{flags}\n{common}\n{(_LUA / f'{name}.lua').read_text('utf-8')}".encode()
     return hashlib.sha1(text, usedforsecurity=False).hexdigest().encode(), text
-
-
-def _refuse_odd(commit: Commit) -> None:
-    if len(commit.writes) > _MOST_WRITES or len(commit.entries) > _MOST_WRITES:
-        raise ValueError(f"a commit holds at most {_MOST_WRITES} writes and as many ledger entries")
-    seen: set[tuple[str, str]] = set()
-    held: dict[tuple[str, str], str] = {}
-    for write in commit.writes:
-        if (write.collection, write.record_id) in seen:
-            raise ValueError(f"a commit writes {write.collection} {write.record_id} twice")
-        seen.add((write.collection, write.record_id))
-        if write.expected_version < 0 or (write.plain is None and (write.expected_version == 0 or write.tokens)):
-            raise ValueError(
-                f"{write.collection} {write.record_id}: only what exists can be erased, and holds no tokens"
-            )
-        for token in write.tokens:
-            if not _TOKEN.fullmatch(token):
-                raise ValueError(f"{write.collection} {write.record_id}: a uniqueness token is what Vault.token makes")
-            if held.setdefault((write.collection, token), write.record_id) != write.record_id:
-                raise NotUnique(token, held[write.collection, token])
-    if any(after < 0 for after in commit.expect.values()):
-        raise ValueError("a position is not negative")
-
-
-def _refusal(reply: list[Any]) -> StoreError:
-    words = [part.decode("utf-8", "replace") if isinstance(part, bytes) else str(part) for part in reply]
-    match words:
-        case ["version", collection, record_id, found]:
-            return VersionConflict(collection, record_id, int(found))
-        case ["taken", token, holder]:
-            return NotUnique(token, holder)
-        case ["reused"]:
-            return RequestIdReused("this request id already stands for another commit; nothing was changed")
-        case ["retired"]:
-            return StoreUnavailable("the key ring here is older than the store's last rotation; restore its keys")
-        case ["other"]:
-            return StoreBehind("the store is not the one this process started with; a person has to decide")
-        case ["ahead", *at]:
-            return StoreBehind(
-                f"the store is behind what this process has seen ({' '.join(at)}); a person has to decide"
-            )
-        case _:
-            return StoreUnavailable(f"the store's data is damaged ({' '.join(words)}); nothing was changed")
 
 
 def _in_words(error: RedisError) -> str:

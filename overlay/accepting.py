@@ -7,10 +7,12 @@ from collections.abc import Callable
 from datetime import datetime
 
 from markers.checkpoints import NotSigned, Statement
+from markers.commits import Commit
 from markers.ledger import LedgerEntry, Operation
 from markers.merkle import Frontier, leaf_hash
 from markers.sealer import Sealer, SealRefused
-from markers.store import Commit, Store, StoreBehind
+from markers.store import Store
+from markers.store_errors import StoreBehind
 from overlay.roles import Actor
 from overlay.sealing import signing_key
 from overlay.services import Services

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from markers.checkpoints import NotSigned, Statement
+from markers.commits import Commit
 from markers.ledger import LedgerEntry, Operation
 from markers.ledger_search import Found
 from markers.location import RawLocation
 from markers.merkle import HASH_BYTES, Frontier, Subtrees, includes, inclusion_proof, leaf_hash
 from markers.model import PROOF_OF_LIFE
-from markers.store import Commit
 from overlay import lookup
 from overlay.roles import Actor
 from overlay.services import Services

@@ -28,10 +28,10 @@ from markers.backup_files import (
     read_manifest,
 )
 from markers.checkpoints import key_files
+from markers.commits import Commit
 from markers.fence import Fence
 from markers.key_check import work
 from markers.ledger import LedgerEntry, Operation
-from markers.store import Commit
 from overlay.erased import register_of
 from overlay.folders import anchors_of, ledger_index_of
 from overlay.rekeying import Progress, Sealed

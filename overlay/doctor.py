@@ -27,7 +27,8 @@ from markers.server_folder import LOG_FOLDER, ServerFolder
 from markers.server_health import ServerHealth, ask_health
 from markers.snapshot import SnapshotRefused
 from markers.spool import Spool
-from markers.store import SCHEMA, StoreBehind, StoreError
+from markers.store import SCHEMA
+from markers.store_errors import StoreBehind, StoreError
 from markers.vault import KeyRing, Vault, VaultError
 from overlay.configuration import Configuration
 from overlay.folders import anchors_of, ledger_index_of, proof_of, public_key, snapshot_of
@@ -156,11 +157,12 @@ def _disk(patient: _Patient) -> Iterator[Finding]:
 def _clock(patient: _Patient) -> Iterator[Finding]:
     del patient
     try:
-        synchronised = ctypes.CDLL(None).ntp_gettime(ctypes.create_string_buffer(256)) != _TIME_ERROR
+        state = ctypes.CDLL(None).ntp_gettime(ctypes.create_string_buffer(256))
     except (OSError, AttributeError):
+        state = -1
+    if state < 0:
         yield Finding("clock", "warning", "whether it is kept right can't be told here", "See that a time service runs")
-        return
-    if synchronised:
+    elif state != _TIME_ERROR:
         yield Finding("clock", "ok", "the system says that it is synchronised")
     else:
         yield Finding("clock", "warning", "the system does not say that it is synchronised", "Start chrony or another")
@@ -382,6 +384,10 @@ def _proof(patient: _Patient) -> Iterator[Finding]:
     found = proof_of(patient.settings).read(patient.now)
     if found.kind == "off":
         yield Finding("proof of life", "warning", "no console runs here", "Start it: overlay run")
+    elif found.kind == "starting":
+        yield Finding(
+            "proof of life", "warning", "not proved since the console started", "Wait a minute and look again"
+        )
     elif found.holds:
         yield Finding("proof of life", "ok", "the last check of the test home was right")
     elif found.kind == "wrong":

@@ -18,7 +18,7 @@ from werkzeug.exceptions import HTTPException
 from checklists.answers import AnswerRefused
 from markers.anchors import AnchorsFailed
 from markers.location import LocationError
-from markers.store import StoreUnavailable, VersionConflict
+from markers.store_errors import StoreUnavailable, VersionConflict
 from overlay.auditing import ProofFailed
 from overlay.feed import TooManyStreams
 from overlay.feedback import NoSuchFeedback

@@ -10,10 +10,10 @@ from datetime import datetime
 from pathlib import Path
 
 from markers.anchors import AnchorsFailed
+from markers.commits import Commit
 from markers.ledger import LedgerEntry, Operation
 from markers.ledger_export import check_folder, export
 from markers.sealer import ClockBehind, Sealer, SealRefused
-from markers.store import Commit
 from overlay.roles import Actor
 from overlay.sealing import SealerLock, signing_key
 from overlay.services import Services

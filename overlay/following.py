@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 
 import structlog
 
-from markers.store import Changes, Record
+from markers.commits import Changes, Record
 
 log = structlog.get_logger()
 

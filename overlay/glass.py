@@ -14,8 +14,10 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from markers.commits import Commit, Committed, Record, Write
 from markers.ledger import Event, LedgerEntry, RecordSeen
-from markers.store import Commit, Committed, Record, Store, StoreUnavailable, VersionConflict, Write
+from markers.store import Store
+from markers.store_errors import StoreUnavailable, VersionConflict
 from overlay.following import Following
 from overlay.identity import AccessBook
 from overlay.plain_text import is_plain_text

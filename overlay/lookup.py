@@ -9,18 +9,20 @@ from datetime import datetime
 
 from checklists.suggest import Prompt, suggested
 from markers.address import normalise
+from markers.commits import Commit, Committed, Write
 from markers.geocoders import Located
 from markers.ledger import Basis, LedgerEntry, Operation, RecordSeen
 from markers.location import Location, RawLocation, read_location
 from markers.matching import Outcome, match
-from markers.model import LONDON, Grade, Status
+from markers.model import Grade, Status
 from markers.spool import SpoolFailed
-from markers.store import Commit, Committed, StoreUnavailable, VersionConflict, Write
+from markers.store_errors import StoreUnavailable, VersionConflict
 from markers.vault import VaultError
 from overlay.disclosure import Disclosed, Shown, for_actor
 from overlay.glass import Glass
 from overlay.hours import Contact
 from overlay.incidents.runs import SILENT_TYPE
+from overlay.known_at import known_at
 from overlay.roles import Actor
 from overlay.services import Services, trouble_words
 
@@ -327,7 +329,7 @@ def _last_known(
             part
             for part in (
                 f"{trouble[0].upper()}{trouble[1:]}.",
-                f"What follows was last known at {as_of.astimezone(LONDON):%H:%M:%S}.",
+                f"What follows was last known at {known_at(as_of, now)}.",
                 outcome.reason,
             )
             if part

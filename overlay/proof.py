@@ -80,10 +80,19 @@ class ProofFolder:
             return Proof("off")
         except OSError:
             return _UNREAD
+        # A clock put back may show the file as of the future: by less than it is allowed to be old, or it says nothing.
         written, proof = datetime.fromtimestamp(found.st_mtime, UTC), known[1]
-        if (now - written).total_seconds() > self._longest_s and proof.holds:
+        if abs((now - written).total_seconds()) > self._longest_s and proof.holds:
             return Proof("failed", "no check was proved since.", written)
         return proof
+
+    def begin(self, now: datetime) -> Proof:
+        """A prover is to start: what held before has to be proved anew, what failed stays said. Raises OSError."""
+        state = self.read(now)
+        if state.holds:
+            state = Proof("starting")
+            self.write(state)
+        return state
 
     def write(self, proof: Proof) -> None:
         """Replace what was said before. Raises OSError."""

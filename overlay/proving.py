@@ -30,7 +30,6 @@ log = structlog.get_logger()
 _TIMEOUT_S: Final = 5.0
 _AGAIN_S: Final = 5.0
 _FAILING_S: Final = 15.0
-_NEIGHBOUR_EACH: Final = 10
 _START_S: Final = 30.0
 
 
@@ -79,15 +78,13 @@ class Console:
         return http.client.HTTPSConnection(host, port, timeout=_TIMEOUT_S, context=context)
 
 
-def prove(ask: Asks, *, neighbour: bool) -> None:
-    """One proof: the marked home is a hit; with `neighbour`, the flat beside it is not taken for it. Raises Failed."""
+def prove(ask: Asks) -> None:
+    """One proof: the marked home is a hit, and the flat beside it is not taken for it. Raises Failed."""
     matches = _answer(ask(PROOF_ADDRESS), "hit")
     if not any(_is_ours(match) for match in matches):
         raise Failed("wrong", "the marker of a test home was not found at it.")
-    if neighbour:
-        matches = _answer(ask(PROOF_NEIGHBOUR), None)
-        if any(_is_ours(match) for match in matches):
-            raise Failed("wrong", "the flat beside a test home was taken for it.")
+    if any(_is_ours(match) for match in _answer(ask(PROOF_NEIGHBOUR), None)):
+        raise Failed("wrong", "the flat beside a test home was taken for it.")
 
 
 def _answer(reply: tuple[int, dict[str, Any]], wanted: str | None) -> list[dict[str, Any]]:
@@ -120,17 +117,14 @@ def main() -> None:
     settings = Settings.read()
     data_folders(settings.data)
     folder = proof_of(settings)
-    state = folder.read(datetime.now(UTC))
-    if state.holds:
-        state = Proof("starting")
-        folder.write(state)
-    rounds = tries = 0
+    state = folder.begin(datetime.now(UTC))
+    tries = 0
     began = time.monotonic()
     while True:
         try:
             token = read_private(folder.token_file, "token of the proof of life").decode("ascii").strip()
-            prove(Console(settings, token), neighbour=rounds % _NEIGHBOUR_EACH == 0)
-            found, rounds, tries = Proof("proved"), rounds + 1, 0
+            prove(Console(settings, token))
+            found, tries = Proof("proved"), 0
         except Failed as failed:
             found, tries = Proof(failed.kind, failed.words, datetime.now(UTC)), tries + 1
         except (OSError, NotPrivate, UnicodeDecodeError):

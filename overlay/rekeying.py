@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from markers import key_check
+from markers.commits import Commit
 from markers.key_check import Checked
 from markers.ledger import Event, LedgerEntry, RecordSeen
 from markers.rotation import Rotated, Rotation
 from markers.sealed import SealedStore
 from markers.server import EmbeddedServer
 from markers.spool import Spool
-from markers.store import Commit, RequestIdReused
+from markers.store_errors import RequestIdReused
 from markers.vault import KeyRing, Vault
 from overlay.configuration import Configuration
 from overlay.folders import data_folders, key_ring

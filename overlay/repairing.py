@@ -8,10 +8,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
 
+from markers.commits import Commit
 from markers.ledger import LedgerEntry, Operation
 from markers.log_repair import Damage, Repair, find_damage, repair
 from markers.server import ServerError
-from markers.store import Commit, StoreBehind
+from markers.store_errors import StoreBehind
 from overlay.roles import Actor
 from overlay.services import running
 from overlay.settings import Settings

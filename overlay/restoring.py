@@ -38,6 +38,7 @@ from markers.backup_files import (
     sync,
 )
 from markers.checkpoints import NotSigned, SigningKey, Statement, key_files
+from markers.commits import Commit
 from markers.fence import Fence
 from markers.ledger import LedgerEntry, Operation
 from markers.merkle import leaf_hash
@@ -45,7 +46,7 @@ from markers.restore import RestoreStore, compare, finish, note_done, put
 from markers.sealer import ClockBehind, Sealer, SealRefused
 from markers.server import EmbeddedServer, ServerError, check_external
 from markers.spool import Spool
-from markers.store import Commit, StoreBehind
+from markers.store_errors import StoreBehind
 from markers.vault import KeyRing, Vault
 from overlay.area_file import area_code
 from overlay.erased import Erased, register_of

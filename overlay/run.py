@@ -27,7 +27,7 @@ from granian.server import Server
 from markers.forking import STARTING
 from markers.private_file import NotPrivate
 from markers.server import EmbeddedServer, ServerError
-from markers.store import StoreError, StoreUnavailable
+from markers.store_errors import StoreError, StoreUnavailable
 from overlay import logs
 from overlay.configuration import Configuration
 from overlay.folders import data_folders, proof_of
@@ -141,6 +141,8 @@ def _run(settings: Settings, prepare: Callable[[Services], None], ready: Callabl
 def _prepare_proof(services: Services) -> None:
     """See that the prover has what it needs. Without, it fails and says so on every screen, and the console serves."""
     try:
+        # Said here, so that a prover that never comes to a word of its own is missed.
+        proof_of(services.settings).begin(services.now())
         prepare_proof(services, services.now())
     except (StoreError, OSError, NotPrivate) as error:
         log.error("proof_not_prepared", reason=str(error))

@@ -26,7 +26,8 @@ from markers.checkpoints import KeyRefused, SigningKey, key_files
 from markers.fence import Fence
 from markers.sealer import ClockBehind, Sealer, SealRefused
 from markers.server import EmbeddedServer, ServerError
-from markers.store import Store, StoreBehind, StoreUnavailable
+from markers.store import Store
+from markers.store_errors import StoreBehind, StoreUnavailable
 from markers.vault import Vault, VaultError
 from overlay import logs
 from overlay.area_file import area_code

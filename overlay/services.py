@@ -18,17 +18,19 @@ import structlog
 from checklists.definition import Definition
 from markers.anchors import Anchors
 from markers.checkpoints import NotSigned, Statement, key_files
+from markers.commits import Changes, Commit, Committed, Moved, Record
 from markers.fence import Fence
 from markers.gazetteer import Gazetteer
 from markers.geocoders import Geocoders
 from markers.index import MarkerIndex
 from markers.ledger_index import LedgerIndex
 from markers.ledger_search import LedgerSearch
-from markers.model import LONDON, Category, Marker
+from markers.model import Category, Marker
 from markers.server import EmbeddedServer, ServerError, UnsafeServer, UrlRefused, check_external
 from markers.snapshot import SnapshotRefused
 from markers.spool import Spool
-from markers.store import Changes, Commit, Committed, Moved, Record, Store, StoreBehind, StoreUnavailable
+from markers.store import Store
+from markers.store_errors import StoreBehind, StoreUnavailable
 from markers.vault import KeyRing, Vault, VaultError
 from overlay.area import Area
 from overlay.configuration import Configuration
@@ -55,6 +57,7 @@ from overlay.incidents.looked import Looks
 from overlay.incidents.rules import Rules
 from overlay.incidents.runs import Standings, known_categories
 from overlay.incidents.wordings import Wordings
+from overlay.known_at import known_at
 from overlay.list_plans import ListBook
 from overlay.listing import Listing
 from overlay.proof import ProofFolder
@@ -349,7 +352,7 @@ class Services:
             if not proof.holds:
                 return StoreState("unproven", proof.sentence.rstrip("."), proof.since)
             return StoreState("current", "Checked against current markers", None)
-        words = f"LAST KNOWN {since.astimezone(LONDON):%H:%M:%S}, {trouble or _SILENT}"
+        words = f"LAST KNOWN {known_at(since, now)}, {trouble or _SILENT}"
         return StoreState("last_known", words, since)
 
     def sight(self) -> Sight:

@@ -8,10 +8,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
+from markers.commits import Commit, Committed
 from markers.ledger import LedgerEntry, Operation, RecordSeen
 from markers.ledger_search import Found
 from markers.model import LONDON, Ending, Grade, Marker, Match, State
-from markers.store import Commit, Committed
 from overlay.disclosure import Shown, for_actor, shows_all
 from overlay.glass import same_incident
 from overlay.lookup import NotAllowedAnyMore, NothingDisclosed

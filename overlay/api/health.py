@@ -8,7 +8,8 @@ from flask import Blueprint, jsonify
 from flask.typing import ResponseReturnValue
 from spectree import Response
 
-from markers.store import Commit, StoreError
+from markers.commits import Commit
+from markers.store_errors import StoreError
 from overlay import security
 from overlay.api.description import described
 from overlay.api.models import HealthOut

@@ -22,8 +22,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from markers.commits import Commit
 from markers.ledger import LedgerEntry, Operation, RecordSeen, Via
-from markers.store import Commit, Store
+from markers.store import Store
 from overlay.bench.check import ask, free_port, lay_out, served
 from overlay.bench.live import Checks
 from overlay.bench.timing import Timing

@@ -14,9 +14,9 @@ from pathlib import Path
 
 from flask.testing import FlaskClient
 
+from markers.commits import Commit, Write
 from markers.ledger import Via
 from markers.location import RawLocation
-from markers.store import Commit, Write
 from overlay import identity
 from overlay.bench.check import Report, lay_out
 from overlay.bench.timing import Timing, time_in_turn

@@ -18,12 +18,13 @@ from pathlib import Path
 
 from markers.anchors import Anchors
 from markers.checkpoints import SigningKey
+from markers.commits import Commit, Committed, Moved, Write
 from markers.ledger import LedgerEntry, Operation, RecordSeen, Via
 from markers.ledger_export import ANCHORS, CHECKPOINTS, ENTRIES, KEY, MANIFEST, line
 from markers.ledger_verify import Verified, verify
 from markers.location import RawLocation
 from markers.merkle import Frontier, leaf_hash
-from markers.store import Commit, Committed, Moved, Store, Write
+from markers.store import Store
 from overlay.bench import town
 from overlay.bench.check import Report, lay_out
 from overlay.bench.timing import Timing

@@ -21,7 +21,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from markers.store import Commit, Write
+from markers.commits import Commit, Write
 from overlay.bench.approving import Approved, Approver, Asker
 from overlay.bench.check import ask, free_port, lay_out, served
 from overlay.bench.timing import Timing

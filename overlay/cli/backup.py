@@ -106,7 +106,9 @@ def _say_restored(done: Restored) -> None:
         click.echo(f"The store that was there is kept in {done.kept}. Remove it when all is well.")
     click.echo(
         f"Whatever was changed after {told.made_at:%d %B %Y %H:%M:%S} (UTC) is not in it, accounts and tokens too: "
-        "revoke again what was revoked since. Other programs that use this store must be started anew."
+        "revoke again what was revoked since. What was erased after it comes back where this machine's register of "
+        "erased markers does not know of it: look through the requests for erasure since. "
+        "Other programs that use this store must be started anew."
     )
     if done.fenced:
         why = (

@@ -12,10 +12,11 @@ from pydantic import ValidationError
 
 from markers.exchange import Query, ResultsWriter, RowError, count_lines, read_queries
 from markers.location import LocationError, RawLocation
-from markers.model import LONDON, Status
+from markers.model import Status
 from overlay.api.models import CheckResponse, IncidentIn
 from overlay.cli.options import data_option, json_option, operator
 from overlay.cli.tell import progress_bar, rows_of, say_errors, warn
+from overlay.known_at import known_at
 from overlay.lookup import Answer, Asked, check
 from overlay.roles import Actor
 from overlay.services import Services, running
@@ -209,4 +210,5 @@ def _say_answer(answer: Answer) -> None:
         click.echo(f"  ring now: {answer.ring.words}")
     for prompt in answer.prompts:
         click.echo(f"  opens: {prompt.title} ({prompt.why})")
-    click.echo(f"  checked {answer.as_of.astimezone(LONDON):%H:%M:%S}, ledger entry {answer.ledger_entry}")
+    when = "checked" if answer.store == "current" else "last known"
+    click.echo(f"  {when} {known_at(answer.as_of, datetime.now(UTC))}, ledger entry {answer.ledger_entry}")

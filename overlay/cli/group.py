@@ -44,7 +44,7 @@ REFUSALS = frozenset(
         "markers.lines.TableError",
         "markers.model.LocationError",
         "markers.server.ServerError",
-        "markers.store.StoreError",
+        "markers.store_errors.StoreError",
         "markers.vault.VaultError",
         "overlay.accepting.NotAccepted",
         "overlay.bench.peer.PeerError",

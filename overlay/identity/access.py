@@ -10,8 +10,8 @@ from typing import Any
 
 import structlog
 
+from markers.commits import Changes, Record
 from markers.ledger import Via
-from markers.store import Changes, Record
 from overlay.following import Following
 from overlay.roles import Actor
 

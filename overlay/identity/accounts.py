@@ -12,8 +12,9 @@ import unicodedata
 from dataclasses import replace
 from datetime import datetime
 
+from markers.commits import Write
 from markers.ledger import Event
-from markers.store import Store, Write
+from markers.store import Store
 from overlay.identity.access import AccessBook, Account
 from overlay.identity.changes import COMMAND_LINE, IdentityError, Planned, Refused, change, put, remove
 from overlay.identity.passwords import hash_password

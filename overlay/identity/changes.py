@@ -7,8 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
+from markers.commits import Commit, Committed, Moved, Write
 from markers.ledger import Event, LedgerEntry, RecordSeen, Via
-from markers.store import Commit, Committed, Moved, Store, StoreUnavailable, Write
+from markers.store import Store
+from markers.store_errors import StoreUnavailable
 from overlay.identity.access import COLLECTION, AccessBook, Account, Entry, as_plain, record_id
 from overlay.roles import Actor
 

@@ -7,8 +7,8 @@ from datetime import datetime
 
 from limits import RateLimitItem
 
+from markers.commits import Commit
 from markers.ledger import Event, LedgerEntry, RecordSeen, Via
-from markers.store import Commit
 from overlay.identity.access import Account
 from overlay.identity.changes import sent
 from overlay.identity.counters import LISTED

@@ -10,7 +10,9 @@ import json
 import uuid
 from datetime import datetime, timedelta
 
-from markers.store import Commit, Moved, Record, Store, VersionConflict, Write
+from markers.commits import Commit, Moved, Record, Write
+from markers.store import Store
+from markers.store_errors import VersionConflict
 from overlay.following import Following
 
 COLLECTION = "presence"

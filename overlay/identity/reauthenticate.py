@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from markers.commits import Write
 from markers.ledger import Event
-from markers.store import Write
 from overlay.identity.access import Account
 from overlay.identity.changes import Planned, catch_up, change, put
 from overlay.identity.door import Browser, Door

@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal
 
+from markers.commits import Write
 from markers.ledger import Event, Via
-from markers.store import Store, Write
+from markers.store import Store
 from overlay.identity.access import AccessBook, Account, Session, secret_id
 from overlay.identity.changes import IdentityError, Planned, change, put, remove
 from overlay.identity.door import Door

@@ -8,7 +8,7 @@ from typing import Final
 
 import structlog
 
-from markers.store import Changes, Record
+from markers.commits import Changes, Record
 from overlay.following import Following
 from overlay.glass import same_incident
 from overlay.incidents.model import BadIncident, Incident

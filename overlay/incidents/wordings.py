@@ -9,7 +9,7 @@ import structlog
 
 from checklists.definition import Definition
 from checklists.load import fingerprint, from_plain
-from markers.store import Record
+from markers.commits import Record
 from overlay.following import Following
 
 log = structlog.get_logger()

@@ -15,10 +15,11 @@ from datetime import date, datetime
 
 import structlog
 
+from markers.commits import Commit, Write
 from markers.ledger import LedgerEntry, Operation, RecordSeen, Via
 from markers.location import RawLocation
 from markers.server import ServerError
-from markers.store import Commit, StoreError, StoreUnavailable, VersionConflict, Write
+from markers.store_errors import StoreError, StoreUnavailable, VersionConflict
 from markers.vault import VaultError
 from overlay import logs
 from overlay.incidents.afresh import differs

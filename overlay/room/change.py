@@ -7,8 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
+from markers.commits import Commit, Committed, Write
 from markers.ledger import LedgerEntry, Operation, RecordSeen
-from markers.store import Commit, Committed, VersionConflict, Write
+from markers.store_errors import VersionConflict
 from overlay.incidents.book import COLLECTION
 from overlay.incidents.entries import Entry, Person
 from overlay.incidents.model import Incident

@@ -13,11 +13,12 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from markers.commits import Commit, Committed
 from markers.ledger import Basis, LedgerEntry, Operation, RecordSeen
 from markers.location import LocationError
 from markers.matching import Outcome
 from markers.spool import SpoolFailed
-from markers.store import Commit, Committed, StoreUnavailable
+from markers.store_errors import StoreUnavailable
 from markers.vault import VaultError
 from overlay.disclosure import Disclosed, for_actor
 from overlay.incidents.afresh import Afresh, differs

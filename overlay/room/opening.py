@@ -9,9 +9,10 @@ from dataclasses import dataclass, fields, replace
 from datetime import datetime
 
 from checklists.load import as_plain, fingerprint
+from markers.commits import Write
 from markers.ledger import Basis, Operation
 from markers.location import LocationError, RawLocation, read_location
-from markers.store import NotUnique, Write
+from markers.store_errors import NotUnique
 from overlay.incidents import entries as e
 from overlay.incidents import wordings
 from overlay.incidents.book import COLLECTION

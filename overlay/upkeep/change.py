@@ -10,10 +10,11 @@ from datetime import datetime
 from typing import Final
 
 from markers.address import local_id
+from markers.commits import Commit, Committed, Write
 from markers.ledger import LedgerEntry, Operation, RecordSeen
 from markers.lifecycle import LifecycleRefused, Person, Proposal
 from markers.model import Marker
-from markers.store import Commit, Committed, NotUnique, VersionConflict, Write
+from markers.store_errors import NotUnique, VersionConflict
 from overlay import feedback, proposals
 from overlay.erased import was_erased
 from overlay.lookup import NotAllowedAnyMore

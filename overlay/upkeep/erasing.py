@@ -13,10 +13,11 @@ from datetime import datetime
 
 import structlog
 
+from markers.commits import Commit, Write
 from markers.ledger import LedgerEntry, Operation, RecordSeen
 from markers.lifecycle import LifecycleRefused, erasable
 from markers.model import Marker
-from markers.store import Commit, VersionConflict, Write
+from markers.store_errors import VersionConflict
 from overlay import feedback
 from overlay.erased import was_erased
 from overlay.proposals import COLLECTION

@@ -6,9 +6,9 @@ import uuid
 from dataclasses import replace
 from datetime import datetime
 
+from markers.commits import Write
 from markers.ledger import LedgerEntry, Operation, RecordSeen
 from markers.lifecycle import LifecycleRefused
-from markers.store import Write
 from overlay.feedback import COLLECTION, KINDS, Feedback
 from overlay.roles import Actor
 from overlay.services import Services

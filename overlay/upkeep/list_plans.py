@@ -16,11 +16,12 @@ from typing import Any
 
 import structlog
 
+from markers.commits import Commit, Committed, Write
 from markers.exchange import RowError, TableError, count_lines, marker_id, read_markers
 from markers.ledger import LedgerEntry, Operation, RecordSeen, Via
 from markers.lifecycle import Decision, LifecycleRefused
 from markers.model import LONDON, Marker
-from markers.store import Commit, Committed, StoreError, StoreUnavailable, VersionConflict, Write
+from markers.store_errors import StoreError, StoreUnavailable, VersionConflict
 from markers.vault import VaultError
 from overlay.disclosure import shows_all
 from overlay.held_file import held_file

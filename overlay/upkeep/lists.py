@@ -11,11 +11,12 @@ from functools import partial
 from itertools import islice
 from typing import TypeVar
 
+from markers.commits import Commit, Committed
 from markers.index import MarkerIndex
 from markers.ledger import Operation
 from markers.lifecycle import LifecycleRefused
 from markers.model import Marker
-from markers.store import Commit, Committed, NotUnique, StoreBehind, StoreUnavailable, VersionConflict
+from markers.store_errors import NotUnique, StoreBehind, StoreUnavailable, VersionConflict
 from overlay.roles import Actor
 from overlay.services import Services
 from overlay.upkeep.change import (

@@ -9,10 +9,10 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
+from markers.commits import Commit, Write
 from markers.ledger import LedgerEntry, Operation, RecordSeen, Via
 from markers.model import LONDON, PROOF_OF_LIFE, Marker, Place, Point
 from markers.private_file import read_private
-from markers.store import Commit, Write
 from overlay.disclosure import names_it
 from overlay.folders import proof_of
 from overlay.identity import create_token

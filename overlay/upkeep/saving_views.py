@@ -5,8 +5,9 @@ from __future__ import annotations
 import uuid
 from datetime import datetime
 
+from markers.commits import Commit, Committed, Write
 from markers.lifecycle import LifecycleRefused
-from markers.store import Commit, Committed, VersionConflict, Write
+from markers.store_errors import VersionConflict
 from overlay.listing import Search
 from overlay.lookup import NotAllowedAnyMore
 from overlay.plain_text import is_plain_text

@@ -12,7 +12,7 @@ from flask.typing import ResponseReturnValue
 
 from markers.lifecycle import LifecycleRefused, Outdated, Proposal, Step, asks_if_told, differences
 from markers.model import LONDON, Category, Marker
-from markers.store import StoreUnavailable
+from markers.store_errors import StoreUnavailable
 from overlay import security
 from overlay.list_plans import ListState
 from overlay.listing import Search

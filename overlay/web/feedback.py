@@ -9,7 +9,7 @@ from flask import Blueprint, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
 from markers.lifecycle import LifecycleRefused
-from markers.store import StoreUnavailable
+from markers.store_errors import StoreUnavailable
 from overlay import security
 from overlay.feedback import KINDS
 from overlay.incidents.book import COLLECTION

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from overlay import security
 from overlay.feedback import KINDS
+from overlay.known_at import known_at
 from overlay.viewing import place_words
 from overlay.web.marker_words import GRADES, STATES, STEPS, field_text, field_title, not_told
 from overlay.web.room_words import raise_words
@@ -21,6 +22,7 @@ def register(app: Flask) -> None:
     app.jinja_env.filters.update(
         clock=clock,
         day=day,
+        known_at=known_at,
         moment=moment,
         review_words=review_words,
         ring_words=ring_words,

@@ -17,7 +17,7 @@ from markers.ledger_search import Found
 from markers.location import LocationError
 from markers.merkle import leaf_hash
 from markers.model import LONDON
-from markers.store import StoreUnavailable
+from markers.store_errors import StoreUnavailable
 from overlay import auditing, security
 from overlay.plain_text import is_plain_text
 from overlay.sealing import SealerState

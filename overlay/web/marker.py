@@ -9,7 +9,7 @@ from flask.typing import ResponseReturnValue
 
 from markers.lifecycle import LifecycleRefused, Outdated
 from markers.model import Marker, State
-from markers.store import StoreUnavailable
+from markers.store_errors import StoreUnavailable
 from markers.vault import VaultError
 from overlay import security, viewing
 from overlay.security import requires

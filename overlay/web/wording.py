@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING
 
-from markers.model import LONDON, Grade, Precision, Status, SubBuilding
+from markers.model import Grade, Precision, Status, SubBuilding
+from overlay.known_at import known_at
 from overlay.web.times import clock
 
 if TYPE_CHECKING:
@@ -76,10 +78,10 @@ class Words:
         return " ".join(part if part[-1] in ".?!" else f"{part}." for part in parts if part)
 
 
-def words_of(answer: Answer) -> Words:
-    """The words of one answer. Pure."""
+def words_of(answer: Answer, now: datetime) -> Words:
+    """The words of one answer, read at `now`. Pure."""
     cards, context = _cards(answer)
-    last_known = _last_known(answer)
+    last_known = _last_known(answer, now)
     if answer.status is Status.HIT and cards and answer.store == "current":
         first, asked = cards[0], answer.reason
         flat_missing = first.matches[0].sub_building is SubBuilding.NOT_GIVEN
@@ -131,10 +133,10 @@ def _known(understood: Understood) -> str:
     return "Address not in the gazetteer: confirm it with the caller."
 
 
-def _last_known(answer: Answer) -> str | None:
+def _last_known(answer: Answer, now: datetime) -> str | None:
     if answer.store == "current":
         return None
-    return f"LAST KNOWN {answer.as_of.astimezone(LONDON):%H:%M}, store not answering: treat as unknown"
+    return f"LAST KNOWN {known_at(answer.as_of, now)}, store not answering: treat as unknown"
 
 
 def _cards(answer: Answer) -> tuple[tuple[Card, ...], tuple[Card, ...]]:

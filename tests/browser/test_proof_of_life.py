@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from markers.commits import Commit, Record, Write
 from markers.model import PROOF_OF_LIFE
-from markers.store import Commit, Record, Write
 from overlay.services import Services
 from overlay.settings import Settings
 from tests.browser.conftest import Open

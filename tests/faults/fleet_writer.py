@@ -12,7 +12,9 @@ import threading
 import time
 from pathlib import Path
 
-from markers.store import Commit, Store, StoreUnavailable, Write
+from markers.commits import Commit, Write
+from markers.store import Store
+from markers.store_errors import StoreUnavailable
 from markers.vault import KeyRing, Vault
 
 COLLECTION = "journal"

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
+from markers.commits import Commit, Write
 from markers.ledger import LedgerEntry, Operation, Via
-from markers.store import Commit, Write
 from markers.vault import Vault
 
 COLLECTIONS = ("fault-left", "fault-right")

@@ -11,7 +11,9 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from markers.store import Committed, Store, StoreError, StoreUnavailable
+from markers.commits import Committed
+from markers.store import Store
+from markers.store_errors import StoreError, StoreUnavailable
 from markers.vault import KeyRing, Vault
 from tests.faults.journal import Journal
 from tests.faults.load import commit_of

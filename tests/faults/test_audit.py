@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 import redis
 
+from markers.commits import Commit
 from markers.ledger import LedgerEntry
 from markers.server import EmbeddedServer
-from markers.store import Commit, Store
+from markers.store import Store
 from markers.vault import KeyRing, Vault
 from tests.faults.audit import Audit
 from tests.faults.load import COLLECTIONS, commit_of

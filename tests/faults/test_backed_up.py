@@ -21,9 +21,10 @@ from typing import Any
 import pytest
 import requests
 
+from markers.commits import Commit
 from markers.ledger import LedgerEntry
 from markers.server import EmbeddedServer
-from markers.store import Commit, Store
+from markers.store import Store
 from markers.vault import KeyRing, Vault
 from tests.conftest import Console, free_port
 from tests.faults.test_console_killed import Caller, hit_address, ledger

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from markers.store import Committed, Store
+from markers.commits import Committed
+from markers.store import Store
 from overlay.sealing import SealerState
 from tests.conftest import REPOSITORY
 from tests.faults.load import commit_of

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from markers.commits import Commit, Committed, Write
 from markers.server import check_external
-from markers.store import Commit, Committed, Store, StoreUnavailable, Write
+from markers.store import Store
+from markers.store_errors import StoreUnavailable
 from markers.vault import KeyRing, Vault
 from overlay.identity import Counters
 from overlay.identity.counters import PASSWORD_TRIES

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 import requests
 
-from markers.store import Store, StoreUnavailable
+from markers.store import Store
+from markers.store_errors import StoreUnavailable
 from tests.conftest import Console, free_port
 from tests.faults.conftest import size
 from tests.faults.rig import MARKED_HOME, Rig, running

@@ -14,7 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from markers.store import Commit, Committed, Moved, Store, StoreUnavailable, Write
+from markers.commits import Commit, Committed, Moved, Write
+from markers.store import Store
+from markers.store_errors import StoreUnavailable
 from markers.vault import KeyRing, Vault
 from tests.faults.fleet import SENTINELS, SentinelFleet, Server, source, started, wait_for
 from tests.faults.fleet_writers import Writers, say

@@ -11,8 +11,10 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from markers.commits import Changes, Commit, Write
 from markers.server import ServerError, ServerUnreachable, UnsafeServer, check_external
-from markers.store import Changes, Commit, Store, StoreUnavailable, Write
+from markers.store import Store
+from markers.store_errors import StoreUnavailable
 from markers.vault import KeyRing, Vault
 from tests.faults.fleet import ClusterFleet, SentinelFleet, Server, started, wait_for
 

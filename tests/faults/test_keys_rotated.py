@@ -14,9 +14,10 @@ import time
 import pytest
 import requests
 
+from markers.commits import Commit
 from markers.sealed import SealedStore
 from markers.server import EmbeddedServer
-from markers.store import Commit, Store
+from markers.store import Store
 from markers.vault import KeyRing, Vault
 from tests.conftest import Console
 from tests.faults.conftest import size

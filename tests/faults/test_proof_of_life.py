@@ -9,8 +9,8 @@ import uuid
 import pytest
 import requests
 
+from markers.commits import Commit, Write
 from markers.model import PROOF_OF_LIFE
-from markers.store import Commit, Write
 from overlay.services import Services
 from overlay.settings import Settings
 from tests.conftest import Console, free_port

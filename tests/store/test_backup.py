@@ -34,12 +34,13 @@ from markers.backup_files import (
     records_file,
 )
 from markers.checkpoints import NotSigned, SigningKey
+from markers.commits import Commit, Write
 from markers.ledger import LedgerEntry, Operation, Via
 from markers.merkle import Frontier, leaf_hash
 from markers.rotation import Rotation
 from markers.sealed import SealedStore
 from markers.spool import Spool
-from markers.store import Commit, StoreBehind, Write
+from markers.store_errors import StoreBehind
 from markers.vault import KeyRing, Vault
 
 AT = datetime(2026, 11, 28, 14, 0, tzinfo=UTC)

@@ -9,7 +9,9 @@ import pytest
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
-from markers.store import Commit, Committed, Moved, NotUnique, Store, VersionConflict, Write
+from markers.commits import Commit, Committed, Moved, Write
+from markers.store import Store
+from markers.store_errors import NotUnique, VersionConflict
 from markers.vault import KeyRing, Vault
 
 NAMES = ("m1", "m2", "m3", "m4")

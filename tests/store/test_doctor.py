@@ -14,7 +14,8 @@ import pytest
 import redis
 
 from markers.server import EmbeddedServer
-from markers.store import SCHEMA, StoreNewer
+from markers.store import SCHEMA
+from markers.store_errors import StoreNewer
 from overlay import doctor
 from overlay.doctor import Finding, examine
 from overlay.folders import proof_of

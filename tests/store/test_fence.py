@@ -13,7 +13,8 @@ from markers.location import RawLocation
 from markers.model import Status
 from markers.sealer import Sealer, SealRefused
 from markers.server import EmbeddedServer
-from markers.store import Store, StoreBehind
+from markers.store import Store
+from markers.store_errors import StoreBehind
 from overlay.accepting import NotAccepted, accept
 from overlay.identity import create_account
 from overlay.lookup import Along, Answer, Asked, Finding, check

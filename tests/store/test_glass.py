@@ -12,7 +12,7 @@ import pytest
 from markers.gazetteer import Gazetteer
 from markers.ledger import Event, LedgerEntry
 from markers.location import RawLocation
-from markers.store import VersionConflict
+from markers.store_errors import VersionConflict
 from overlay.glass import Glass, GlassRefused, NoSuchGlass, break_glass, end_glass, review_glass
 from overlay.identity import create_account, disable_account, sign_in
 from overlay.lookup import Answer, Asked, check

@@ -11,8 +11,8 @@ from datetime import timedelta
 import pytest
 from argon2 import PasswordHasher, extract_parameters
 
+from markers.commits import Changes
 from markers.ledger import Event, Via
-from markers.store import Changes
 from overlay import identity
 from overlay.identity import AccessBook, passwords
 from overlay.roles import Roles

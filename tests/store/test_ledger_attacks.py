@@ -19,13 +19,14 @@ import redis
 
 from markers.anchors import Anchors, AnchorsFailed
 from markers.checkpoints import SigningKey
+from markers.commits import Commit
 from markers.ledger import LedgerEntry, Operation, Via
 from markers.ledger_export import ExportRefused, export, line
 from markers.ledger_index import LedgerIndex
 from markers.ledger_verify import NotAnExport, Verified, verify
 from markers.merkle import Frontier, leaf_hash
 from markers.sealer import ClockBehind, Sealer
-from markers.store import Commit, Store
+from markers.store import Store
 from markers.vault import KeyRing, Vault
 
 NOW = datetime(2026, 11, 25, 3, 0, tzinfo=UTC)

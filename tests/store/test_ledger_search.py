@@ -14,11 +14,12 @@ import redis
 
 from markers.anchors import Anchors
 from markers.checkpoints import SigningKey
+from markers.commits import Commit
 from markers.ledger import LedgerEntry, Operation, RecordSeen, Via
 from markers.ledger_index import LedgerIndex
 from markers.ledger_search import LedgerSearch
 from markers.sealer import Sealer
-from markers.store import Commit, Store
+from markers.store import Store
 from markers.vault import KeyRing, Vault
 
 START = datetime(2026, 11, 25, 3, 0, tzinfo=UTC)

@@ -9,11 +9,12 @@ from dataclasses import replace
 
 import pytest
 
+from markers.commits import Commit, Write
 from markers.exchange import marker_id
 from markers.ledger import Operation
 from markers.lifecycle import LifecycleRefused, Step
 from markers.model import Marker, Place, Status
-from markers.store import Commit, StoreUnavailable, Write
+from markers.store_errors import StoreUnavailable
 from overlay.list_plans import PARTS, PIECES, ListPlan, ListState, NoSuchList
 from overlay.lookup import Asked, check
 from overlay.room.attending import ATTENDANT

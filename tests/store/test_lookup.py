@@ -13,12 +13,13 @@ from pathlib import Path
 
 import pytest
 
+from markers.commits import Commit, Write
 from markers.gazetteer import Gazetteer
 from markers.ledger import LedgerEntry, Operation, Via
 from markers.location import LocationError, RawLocation, to_degrees
 from markers.model import Grade, Marker, Place, Point, Premises, Status, SubBuilding
 from markers.server import EmbeddedServer
-from markers.store import Commit, StoreUnavailable, Write
+from markers.store_errors import StoreUnavailable
 from overlay.identity import create_token, revoke_token
 from overlay.lookup import Answer, Asked, NotAllowedAnyMore, NothingDisclosed, check
 from overlay.roles import Actor

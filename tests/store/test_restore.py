@@ -21,12 +21,14 @@ import pytest
 
 from markers.backup_files import KIND, MANIFEST, SIGNATURE, Held, Manifest
 from markers.checkpoints import SigningKey
+from markers.commits import Commit
 from markers.ledger import LedgerEntry, Operation
 from markers.restore import RestoreStore
 from markers.sealer import Sealer
 from markers.server import EmbeddedServer
 from markers.spool import Spool
-from markers.store import Commit, RestoreUnfinished, Store
+from markers.store import Store
+from markers.store_errors import RestoreUnfinished
 from markers.vault import KeyRing, Vault
 from overlay.room.attending import ATTENDANT
 from overlay.runlock import RunLock

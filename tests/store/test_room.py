@@ -8,8 +8,8 @@ from types import SimpleNamespace
 
 import pytest
 
+from markers.commits import Commit, Write
 from markers.ledger import Operation
-from markers.store import Commit, Write
 from overlay.erased import register_of
 from overlay.incidents.board import Need, Standing, standing_of
 from overlay.incidents.book import NoSuchIncident

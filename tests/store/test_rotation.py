@@ -14,12 +14,14 @@ from typing import Any
 import pytest
 import redis
 
+from markers.commits import Commit, Committed, Write
 from markers.key_check import check_keys
 from markers.ledger import Basis, LedgerEntry, Operation, Via
 from markers.rotation import Rotated, Rotation
 from markers.sealed import Kept, SealedStore
 from markers.spool import Spool
-from markers.store import Commit, Committed, Store, StoreError, StoreUnavailable, Write
+from markers.store import Store
+from markers.store_errors import StoreError, StoreUnavailable
 from markers.vault import KeyRing, Vault, VaultError
 
 COLLECTIONS = ("markers", "access")

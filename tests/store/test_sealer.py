@@ -17,11 +17,13 @@ import redis
 
 from markers.anchors import Anchors, AnchorsFailed
 from markers.checkpoints import KeyRefused, SigningKey, Statement
+from markers.commits import Commit
 from markers.ledger import LedgerEntry, Operation, Via
 from markers.ledger_index import LedgerIndex
 from markers.merkle import Frontier, leaf_hash
 from markers.sealer import MOST_ENTRIES, ClockBehind, Sealer, SealRefused
-from markers.store import Commit, SealedOtherwise, Store, StoreBehind
+from markers.store import Store
+from markers.store_errors import SealedOtherwise, StoreBehind
 from markers.vault import KeyRing, Vault
 
 NOW = datetime(2026, 11, 25, 3, 0, tzinfo=UTC)

@@ -14,7 +14,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from joserfc.jwk import OctKey, RSAKey
 
-from markers.store import Commit, NotUnique
+from markers.commits import Commit
+from markers.store_errors import NotUnique
 from overlay import identity
 from overlay.identity.changes import put
 from overlay.identity.sign_on import QUESTION_LASTS, SignedOn, come_back, leave

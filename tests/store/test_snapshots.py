@@ -14,13 +14,15 @@ from pathlib import Path
 import pytest
 
 from markers.checkpoints import SigningKey
+from markers.commits import Record
 from markers.fence import Fence
 from markers.gazetteer import Gazetteer
 from markers.ledger import Basis
 from markers.model import Status
 from markers.server import EmbeddedServer, StoreFolderBusy
 from markers.snapshot import Manifest, Snapshot, SnapshotRefused
-from markers.store import Record, Store, StoreBehind
+from markers.store import Store
+from markers.store_errors import StoreBehind
 from markers.vault import KeyRing, Vault
 from overlay.copies import COPIED
 from overlay.folders import anchors_of, ledger_index_of, public_key, snapshot_of

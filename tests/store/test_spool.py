@@ -16,7 +16,8 @@ import pytest
 
 from markers.ledger import Basis, LedgerEntry, Operation, Via
 from markers.spool import Spool, SpoolFailed
-from markers.store import Store, StoreUnavailable
+from markers.store import Store
+from markers.store_errors import StoreUnavailable
 from markers.vault import KeyRing, Vault
 
 HAPPENED = datetime(2026, 11, 23, 3, 30, tzinfo=UTC)

@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
+from markers.commits import Commit, Write
 from markers.ledger import Operation
 from markers.lifecycle import LifecycleRefused, Outdated, Proposal, Step
 from markers.model import Marker, Place, Point, State, Status
 from markers.sealed import SealedStore
-from markers.store import Commit, Write
 from overlay.feedback import Feedback, NoSuchFeedback
 from overlay.listing import Search
 from overlay.lookup import Asked, check

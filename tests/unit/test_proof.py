@@ -31,15 +31,14 @@ class Answers:
         return self.status, self.told[address]
 
 
-def test_the_marked_home_is_asked_about_and_now_and_then_the_flat_beside_it():
+def test_the_marked_home_is_asked_about_and_the_flat_beside_it():
     answers = Answers()
-    prove(answers, neighbour=False)
-    prove(answers, neighbour=True)
-    assert answers.asked == [PROOF_ADDRESS, PROOF_ADDRESS, PROOF_NEIGHBOUR]
+    prove(answers)
+    assert answers.asked == [PROOF_ADDRESS, PROOF_NEIGHBOUR]
 
 
 def test_a_marker_whose_reference_is_withheld_from_services_counts():
-    prove(Answers({"matches": [{"grade": "premises", "reference": None}]}), neighbour=False)
+    prove(Answers({"matches": [{"grade": "premises", "reference": None}]}))
 
 
 @pytest.mark.parametrize(
@@ -57,13 +56,13 @@ def test_a_marker_whose_reference_is_withheld_from_services_counts():
 )
 def test_a_wrong_answer_is_told_from_none(home, words):
     with pytest.raises(Failed, match=words) as failed:
-        prove(Answers(home), neighbour=False)
+        prove(Answers(home))
     assert failed.value.kind == "wrong"
 
 
 def test_the_flat_beside_it_taken_for_it_is_wrong():
     with pytest.raises(Failed, match="taken for it") as failed:
-        prove(Answers(beside={"status": "hit", "matches": [OURS]}), neighbour=True)
+        prove(Answers(beside={"status": "hit", "matches": [OURS]}))
     assert failed.value.kind == "wrong"
 
 
@@ -78,7 +77,7 @@ def test_the_flat_beside_it_taken_for_it_is_wrong():
 )
 def test_no_answer_is_a_failure_but_no_wrong_one(answers, words):
     with pytest.raises(Failed, match=words) as failed:
-        prove(answers, neighbour=False)
+        prove(answers)
     assert failed.value.kind == "failed"
 
 
@@ -136,3 +135,21 @@ def test_a_clean_stop_leaves_nothing_behind(tmp_path: Path):
     folder.forget()
     folder.forget()
     assert folder.read(NOW).kind == "off"
+
+
+def test_what_began_and_never_came_to_a_word_is_missed_and_a_failure_stays_said(tmp_path: Path) -> None:
+    folder = ProofFolder(tmp_path / "proof", 60)
+    assert folder.begin(datetime.now(UTC)) == Proof("starting")
+    assert folder.read(datetime.now(UTC)).kind == "starting"
+    assert folder.read(datetime.now(UTC) + timedelta(seconds=90)).kind == "failed"
+    wrong = Proof("wrong", "it answered clear.", NOW)
+    folder.write(wrong)
+    assert folder.begin(datetime.now(UTC)) == wrong
+    assert folder.read(datetime.now(UTC)) == wrong
+
+
+def test_after_a_clock_was_put_back_an_old_word_proves_nothing(tmp_path: Path) -> None:
+    folder = ProofFolder(tmp_path / "proof", 60)
+    folder.write(Proof("proved"))
+    assert folder.read(datetime.now(UTC) - timedelta(seconds=20)).kind == "proved"
+    assert folder.read(datetime.now(UTC) - timedelta(hours=1)).kind == "failed"

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
+from markers.commits import Commit, Committed, Write
 from markers.ledger import Via
-from markers.store import Commit, Committed, Write
 from overlay.incidents.book import COLLECTION
 from overlay.incidents.entries import Noted, Opened, Person
 from overlay.incidents.model import incident_of

@@ -17,7 +17,7 @@ from checklists.answers import AnswerRefused
 from checklists.record import Answer
 from markers.anchors import AnchorsFailed
 from markers.location import LocationError
-from markers.store import StoreUnavailable, VersionConflict
+from markers.store_errors import StoreUnavailable, VersionConflict
 from overlay import errors, identity
 from overlay.app import create_app
 from overlay.auditing import ProofFailed

@@ -12,7 +12,7 @@ from flask import Flask, abort
 from werkzeug.exceptions import default_exceptions
 
 from markers.location import LocationError
-from markers.store import VersionConflict
+from markers.store_errors import VersionConflict
 from overlay import errors, identity
 from overlay.app import create_app
 from overlay.errors import BodyRefused, FieldError

@@ -10,7 +10,7 @@ from http.cookies import SimpleCookie
 import pytest
 import requests
 
-from markers.store import StoreUnavailable
+from markers.store_errors import StoreUnavailable
 from overlay import identity
 from overlay.app import create_app
 from overlay.services import Services
