@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+import redis
 
 from markers.ledger import Basis, LedgerEntry, Operation, Via
 from markers.spool import Spool, SpoolFailed
@@ -156,6 +157,16 @@ def test_replaying_the_same_file_twice_is_replaying_it_once(spool: Spool, store:
     assert spool.pending() == 2
     assert spool.replay(store) == 2
     assert logged(store) == late(1, 2)
+
+
+def test_the_store_knows_a_replayed_look_for_a_month(spool: Spool, store: Store, store_url: str) -> None:
+    """A file cut short in its replay may wait that long until the store is back for good."""
+    spool.append(look(1))
+    spool.replay(store)
+    client = redis.Redis.from_url(store_url)
+    (request,) = client.scan_iter(f"wmo:{{{store.area}}}:request:*")
+    assert client.pttl(request) > 29 * 24 * 3600 * 1000
+    client.close()
 
 
 def test_a_tail_torn_at_any_byte_costs_no_whole_entry(spool: Spool, store: Store, folder: Path) -> None:
