@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import shutil
 import signal
@@ -30,12 +31,13 @@ from markers.server import EmbeddedServer, ServerError
 from markers.store_errors import StoreError, StoreUnavailable
 from overlay import logs
 from overlay.configuration import Configuration
+from overlay.door import Door
 from overlay.folders import data_folders, proof_of
 from overlay.parent import end_with_parent
 from overlay.runlock import RunLock
 from overlay.services import Services
 from overlay.settings import FIGURES_VARIABLE, Settings
-from overlay.threads import on_signal
+from overlay.threads import on_signals
 from overlay.tls import check_certificate, trusting
 from overlay.upkeep.proof_marker import prepare_proof
 
@@ -49,6 +51,9 @@ _PART_PAUSE_S = 0.5
 _MOST_COLLAPSES = 5
 _COLLAPSES_WITHIN_S = 60.0
 _INTERRUPTS = (signal.SIGINT, signal.SIGTERM)
+_LEAVE = signal.SIGUSR1
+_LEAVE_S = 10.0
+_LOOK_S = 0.02
 
 
 class CannotRun(Exception):
@@ -167,8 +172,9 @@ def worker_app() -> Any:
     from overlay.app import create_app
     from overlay.security import services_of
 
-    for asked_to_end in (signal.SIGINT, signal.SIGTERM):
+    for asked_to_end in (*_INTERRUPTS, _LEAVE):
         signal.signal(asked_to_end, signal.SIG_DFL)  # until the server sets its own: nothing is served yet
+    os.setpgid(0, 0)  # Ctrl-C in a terminal is for the parent alone, which asks its workers to leave
     logs.to_stderr()
     end_with_parent(os.getppid())
     while True:
@@ -179,7 +185,16 @@ def worker_app() -> Any:
             log.error("worker_waits_for_store", reason=str(error))
             time.sleep(_STORE_PAUSE_S)
     services = services_of(app)
-    on_signal(services.feed.close)  # the server waits for what is being sent
+    door = Door(services.settings.port)
+    door.install(app)
+
+    def leave() -> None:
+        services.feed.close()  # whoever listens to a stream would be waited for
+        door.shut_and_wait()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    signal.signal(_LEAVE, lambda *_: None)
+    on_signals({_LEAVE: leave, **dict.fromkeys(_INTERRUPTS, services.feed.close)})
     return app
 
 
@@ -217,8 +232,22 @@ def _fresh_figures(settings: Settings) -> Path:
     return folder
 
 
+class _Server(Server):  # type: ignore[misc,valid-type]  # untyped
+    """The web server; asked to end, it lets its workers hear out whoever is in first."""
+
+    def shutdown(self, exit_code: int = 0) -> None:
+        workers = multiprocessing.active_children()
+        for pid in [worker.pid for worker in workers if worker.pid]:
+            with suppress(ProcessLookupError):
+                os.kill(pid, _LEAVE)
+        until = time.monotonic() + _LEAVE_S
+        while any(worker.is_alive() for worker in workers) and time.monotonic() < until:
+            time.sleep(_LOOK_S)
+        super().shutdown(exit_code)
+
+
 def _server(settings: Settings) -> Any:
-    return Server(
+    return _Server(
         "overlay.run:worker_app",
         address=settings.host,
         port=settings.port,
@@ -231,7 +260,7 @@ def _server(settings: Settings) -> Any:
         websockets=False,
         respawn_failed_workers=True,
         respawn_interval=0.5,
-        workers_kill_timeout=5,
+        workers_kill_timeout=1,  # the end of those that did not leave when they were asked to
         log_enabled=False,
         ssl_cert=settings.tls_cert,
         ssl_key=settings.tls_key,

@@ -6,7 +6,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from enum import IntEnum
 
 
@@ -67,15 +67,19 @@ class Places:
                 return
 
 
-def on_signal(act: Callable[[], object]) -> None:
-    """Call `act` in a thread of its own when this process is asked to end. To be called from the main thread."""
+def on_signals(acts: Mapping[int, Callable[[], object]]) -> None:
+    """Call what belongs to a signal, in a thread of its own, whenever it comes. To be called from the main thread.
+
+    Only signals that have a handler of Python's are heard.
+    """
     heard, written = os.pipe()
     os.set_blocking(written, False)
     signal.set_wakeup_fd(written, warn_on_full_buffer=False)
 
     def listen() -> None:
-        while os.read(heard, 1)[0] not in (signal.SIGINT, signal.SIGTERM):
-            pass
-        act()
+        while True:
+            act = acts.get(os.read(heard, 1)[0])
+            if act is not None:
+                act()
 
     threading.Thread(target=listen, name="signal-watch", daemon=True).start()

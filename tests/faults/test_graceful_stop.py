@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import http.client
 import json
+import random
 import signal
 import threading
 import time
 from collections import Counter
+from contextlib import suppress
 from itertools import count
 
 import pytest
+import requests
 
 from tests.conftest import Console
 from tests.faults.test_store_away import hit_address
@@ -22,37 +25,56 @@ pytestmark = pytest.mark.faults
 def test_checks_that_were_begun_are_answered(own_console: Console, how: signal.Signals) -> None:
     token = own_console.token()
     ended: Counter[str] = Counter()
+    last: Counter[str] = Counter()
+    ready: list[tuple[int, str]] = []
     over = threading.Event()
     address = hit_address(own_console)
     answered: set[str] = set()
     numbers = count(1)
     headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
 
-    def ask() -> None:
+    def ask(slowly: bool, keeps: bool) -> None:
+        """Checks one after the other: some speak up only long after they were let in, some stay for the next."""
+        line: http.client.HTTPConnection | None = None
         while not over.is_set():
-            line = http.client.HTTPConnection("127.0.0.1", own_console.port, timeout=20)
+            if line is None or line.sock is None:
+                line = http.client.HTTPConnection("127.0.0.1", own_console.port, timeout=20)
+                try:
+                    line.connect()
+                except OSError:
+                    ended["refused"] += 1
+                    time.sleep(0.02)
+                    continue
+            if slowly:
+                time.sleep(random.uniform(0, 0.4))
+            incident = f"STOP-{next(numbers)}"
+            body = json.dumps({"location": {"address": address}, "incident": {"reference": incident, "type": "other"}})
             try:
-                line.connect()
-            except OSError:
-                ended["refused"] += 1
-                time.sleep(0.02)
-                continue
-            try:
-                incident = f"STOP-{next(numbers)}"
-                body = json.dumps(
-                    {"location": {"address": address}, "incident": {"reference": incident, "type": "other"}}
-                )
                 line.request("POST", "/api/v1/checks", body, headers)
                 reply = line.getresponse()
                 status = json.loads(reply.read())["status"] if reply.status == 200 else str(reply.status)
                 ended[status] += 1
                 answered.add(incident)
+                last[reply.getheader("Connection", "")] += 1
             except (OSError, http.client.HTTPException):
                 ended["cut off"] += 1
-            finally:
+                line.close()
+            if not keeps:
                 line.close()
 
-    callers = [threading.Thread(target=ask) for _ in range(6)]
+    def look() -> None:
+        """A load balancer that keeps its connection."""
+        with requests.Session() as balancer, suppress(requests.ConnectionError):
+            while not over.is_set():
+                reply = balancer.get(f"{own_console.url}/readyz", timeout=20)
+                ready.append((reply.status_code, reply.json()["detail"]))
+                time.sleep(0.02)
+
+    callers = [
+        threading.Thread(target=ask, args=how_they_are)
+        for how_they_are in [(False, False)] * 3 + [(True, False)] * 2 + [(False, True)]
+    ]
+    callers.append(threading.Thread(target=look))
     for caller in callers:
         caller.start()
     time.sleep(1.5)
@@ -62,6 +84,9 @@ def test_checks_that_were_begun_are_answered(own_console: Console, how: signal.S
     over.set()
     for caller in callers:
         caller.join(30)
+    assert last["close"] > 0, "who stays is told which answer is the last"
+    assert ready[0][0] == 200
+    assert ready[-1] == (503, "This console is being stopped. Ask another, or again later.")
     assert ended["hit"] > 10
     assert ended["refused"] > 0
     assert set(ended) <= {"hit", "refused", "cut off"}, ended

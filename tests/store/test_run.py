@@ -242,6 +242,17 @@ class TestStartAndStop:
         assert not store_lives(folder)
         assert not any(command_line(pid) for pid in served)
 
+    def test_a_worker_that_hangs_does_not_keep_it_from_stopping(self, folder: Folder) -> None:
+        with killed_in_the_end(folder.start("run")) as console:
+            wait_ready(console, port(folder))
+            served = workers(console.pid)
+            os.kill(min(served), signal.SIGSTOP)
+            console.send_signal(signal.SIGTERM)
+            done = ended(console)
+        assert done.code == 0, done
+        assert done.out.endswith("Stopped: console and store.\n")
+        assert not any(command_line(pid) for pid in served)
+
     def test_stopped_while_it_starts_it_leaves_nothing_running(self, folder: Folder) -> None:
         with killed_in_the_end(folder.start("run", "--demo")) as console:
             until = time.monotonic() + 20
