@@ -268,17 +268,25 @@ class SentinelFleet(Fleet):
 
 @dataclass
 class ClusterFleet(Fleet):
-    """Three primaries, each with `replicas` replicas."""
+    """Three primaries, each with `replicas` replicas. With `proxied`, everything reaches a node through its proxies."""
 
     nodes: list[Server] = field(default_factory=list)
+    proxies: dict[int, tuple[Proxy, Proxy]] = field(default_factory=dict)
+    """By a node's port: to what clients and replicas speak to, and to what the other nodes speak to."""
 
     @classmethod
-    def start(cls, folder: Path, *, replicas: int = 0, slots: int = 16384, extra: str = "") -> ClusterFleet:
+    def start(
+        cls, folder: Path, *, replicas: int = 0, slots: int = 16384, extra: str = "", proxied: bool = False
+    ) -> ClusterFleet:
         fleet = cls(folder)
         fleet.write_shared()
-        for _ in range(3 * (1 + replicas)):
-            port = quiet_port()
-            more = f"cluster-port {quiet_port()}\n{extra}"
+        for number in range(3 * (1 + replicas)):
+            port, bus = quiet_port(), quiet_port()
+            more = f"cluster-port {bus}\n{extra}"
+            if proxied:
+                fleet.proxies[port] = proxies = Proxy(port), Proxy(bus)
+                more += f"bind-source-addr {source(number)}\ncluster-announce-ip 127.0.0.1\n"
+                more += f"cluster-announce-port {proxies[0].port}\ncluster-announce-bus-port {proxies[1].port}\n"
             fleet.nodes.append(fleet.add("cluster", "cluster.conf", port, more))
         for node in fleet.nodes:
             node.start()
@@ -287,9 +295,7 @@ class ClusterFleet(Fleet):
             fleet.ask(node, "CLUSTER", "SET-CONFIG-EPOCH", str(number + 1))
         first, *others = fleet.nodes
         for node in others:
-            bus = re.search(r"cluster-port (\d+)", node.conf.read_text())
-            assert bus is not None
-            fleet.ask(first, "CLUSTER", "MEET", "127.0.0.1", str(node.port), bus[1])
+            fleet.ask(first, "CLUSTER", "MEET", "127.0.0.1", *map(str, fleet.announced(node)))
         for number in range(3):
             begin, end = slots * number // 3, slots * (number + 1) // 3 - 1
             fleet.ask(fleet.nodes[number], "CLUSTER", "ADDSLOTSRANGE", str(begin), str(end))
@@ -302,8 +308,32 @@ class ClusterFleet(Fleet):
 
     @property
     def url(self) -> str:
-        machines = ",".join(f"127.0.0.1:{node.port}" for node in self.nodes)
+        machines = ",".join(f"127.0.0.1:{self.announced(node)[0]}" for node in self.nodes)
         return f"{self.scheme}+cluster://overlay:{self.passwords['OVERLAY']}@{machines}{self.authority('?')}"
+
+    def announced(self, node: Server) -> tuple[int, int]:
+        """The ports on which a node is reached, by whoever asks it and by the other nodes."""
+        if node.port in self.proxies:
+            asked, bus = self.proxies[node.port]
+            return asked.port, bus.port
+        found = re.search(r"^cluster-port (\d+)", node.conf.read_text(), re.M)
+        assert found is not None
+        return node.port, int(found[1])
+
+    def cut_off(self, node: Server, others: list[Server]) -> None:
+        """Cut a node's links from and to these others, as both ends begin them; whoever else asks it still can."""
+        self._cut(node, *others)
+        for other in others:
+            self._cut(other, node)
+
+    def _cut(self, node: Server, *far: Server) -> None:
+        for proxy in self.proxies[node.port]:
+            proxy.cut(*(source(self.nodes.index(one)) for one in far))
+
+    def heal(self) -> None:
+        for pair in self.proxies.values():
+            for proxy in pair:
+                proxy.heal()
 
     def facts(self, node: Server) -> dict[str, str]:
         told = self.ask(node, "CLUSTER", "INFO")
@@ -314,8 +344,13 @@ class ClusterFleet(Fleet):
         slot = int(self.ask(self.up()[0], "CLUSTER", "KEYSLOT", f"wmo:{{{area}}}:"))
         for first, last, primary, *_ in self.ask(self.up()[0], "CLUSTER", "SLOTS"):
             if first <= slot <= last:
-                return next(node for node in self.nodes if node.port == primary[1])
+                return next(node for node in self.nodes if self.announced(node)[0] == primary[1])
         raise AssertionError(f"nobody serves slot {slot}")
+
+    def replicas_of(self, node: Server) -> list[Server]:
+        at = self.announced(node)[0]
+        told = {one.port: self.replication(one) for one in self.nodes}
+        return [one for one in self.nodes if told[one.port].get("master_port") == at]
 
     def up(self) -> list[Server]:
         return [node for node in self.nodes if node.process is not None and node.process.poll() is None]
@@ -329,6 +364,12 @@ class ClusterFleet(Fleet):
             return len(primaries) == 3 and all(one["connected_slaves"] == replicas for one in primaries)
 
         wait_for(whole, 60)
+
+    def stop(self) -> None:
+        super().stop()
+        for pair in self.proxies.values():
+            for proxy in pair:
+                proxy.stop()
 
 
 def quiet_port() -> int:

@@ -118,6 +118,40 @@ def test_a_frozen_node_says_nothing_that_counts(cluster: ClusterFleet, tmp_path:
     assert writers.count()[1:] == (0, 0)
 
 
+def test_links_are_cut_and_nothing_acknowledged_is_lost(tmp_path: Path) -> None:
+    """First a node is cut off from its replicas alone, then from all nodes: another takes over while it listens."""
+    with started(lambda: ClusterFleet.start(tmp_path / "fleet", replicas=2, proxied=True)) as fleet:
+        one, other = apart(fleet, "cut")
+        with Writers(fleet.url, tmp_path / "w", one) as writers, Writers(fleet.url, tmp_path / "v", other) as kept:
+            node = fleet.holder(one)
+            replicas = fleet.replicas_of(node)
+            fleet.cut_off(node, replicas)
+            time.sleep(1)
+            before, unhindered = len(writers.acknowledged()), len(kept.acknowledged())
+            time.sleep(1.5)
+            assert len(writers.acknowledged()) == before, "nothing is acknowledged that no replica has"
+            assert len(kept.acknowledged()) > unhindered, "other areas do not notice"
+            fleet.heal()
+            say(f"replicas back: {writers.stood_still(time.time()):.2f} s")
+            fleet.wait_whole(2)
+            assert fleet.holder(one) is node
+
+            at = time.time()
+            fleet.cut_off(node, [each for each in fleet.nodes if each is not node])
+            wait_for(lambda: [each for each in replicas if fleet.replication(each)["role"] == "master"])
+            assert fleet.replication(node)["role"] == "master", "it does not know that it was replaced"
+            back, unhindered_s = writers.stood_still(at), kept.stood_still(at)
+            say(f"cut off: back after {back:.2f} s, the other area after {unhindered_s:.2f} s")
+            time.sleep(1)
+            fleet.heal()
+            fleet.wait_whole(2)
+            assert fleet.replication(node)["role"] == "slave"
+        for counted in (writers, kept):
+            acknowledged, lost, doubled = counted.count()
+            say(f"{acknowledged} acknowledged, {lost} lost, {doubled} doubled")
+            assert (lost, doubled) == (0, 0)
+
+
 @pytest.mark.skipif(TLS, reason="the nodes themselves speak nothing else")
 def test_every_node_that_the_cluster_names_is_spoken_to_in_tls(tmp_path: Path) -> None:
     """The one node announces a port that takes nothing else; its certificate is believed by its authority alone."""
