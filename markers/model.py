@@ -236,13 +236,16 @@ class Marker:
     ending: Ending | None = None
 
     def state_at(self, now: datetime) -> State:
-        """Computed from dates and approvals alone, so a marker can be neither early nor left on by a missed job."""
-        today = _london_day(now)
-        if today > self.ends_on or (self.ending is not None and now >= self.ending.at):
+        """Computed from dates and approvals alone, so a marker can be neither early nor left on by a missed job.
+
+        What had begun or was ended when it was recorded is so now, although the clock of whoever asks is behind.
+        """
+        today, since = _london_day(now), max(now, self.recorded_at)
+        if today > self.ends_on or (self.ending is not None and since >= self.ending.at):
             return State.ENDED
         if self.provisional_until is not None and now >= self.provisional_until:
             return State.LAPSED
-        if today < self.starts_on:
+        if _london_day(since) < self.starts_on:
             return State.FUTURE
         return State.IN_FORCE if self.provisional_until is None else State.PROVISIONAL
 

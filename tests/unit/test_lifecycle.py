@@ -59,6 +59,19 @@ class TestState:
     def test_it_comes_from_dates_and_approvals_at_that_moment(self, changes: Any, state: State) -> None:
         assert replace(MARKER, **changes).state_at(NOW) is state
 
+    def test_a_clock_that_is_behind_neither_hides_what_was_recorded_nor_brings_back_what_was_ended(self) -> None:
+        past_midnight = datetime(2026, 11, 24, 0, 5, tzinfo=UTC)
+        begun = replace(MARKER, starts_on=date(2026, 11, 24), recorded_at=past_midnight)
+        assert begun.state_at(past_midnight - timedelta(hours=1)) is State.IN_FORCE
+        assert replace(begun, recorded_at=NOW).state_at(NOW) is State.FUTURE
+        ended = replace(begun, ending=Ending(past_midnight, "over", "", "PAT"))
+        assert ended.state_at(past_midnight - timedelta(hours=1)) is State.ENDED
+
+    def test_a_clock_that_was_ahead_when_it_was_recorded_does_not_end_it_early(self) -> None:
+        ahead = replace(MARKER, recorded_at=NOW + timedelta(days=400))
+        assert ahead.state_at(NOW) is State.IN_FORCE
+        assert replace(ahead, provisional_until=NOW + timedelta(hours=1)).state_at(NOW) is State.PROVISIONAL
+
     def test_what_applies_and_what_is_over(self) -> None:
         assert [state for state in State if state.applies] == [State.IN_FORCE, State.PROVISIONAL]
         assert [state for state in State if state.over] == [State.LAPSED, State.ENDED]
@@ -146,7 +159,9 @@ class TestDecide:
         marker = lifecycle.accept(made, MARKER, SAM, later)
         assert marker.ending == Ending(later, "over", "told", "Pat Officer")
         assert marker.state_at(later) is State.ENDED
-        assert marker.state_at(later - timedelta(seconds=1)) is State.IN_FORCE
+        assert marker.state_at(later - timedelta(hours=1)) is State.ENDED, (
+            "a clock that is behind does not bring it back"
+        )
 
     def test_an_ending_that_a_list_proposes_leaves_it_to_the_approver_to_say_who_was_told(self) -> None:
         made = lifecycle.propose(

@@ -10,6 +10,9 @@ from datetime import datetime
 import pytest
 import requests
 
+from overlay.app import create_app
+from overlay.door import Door
+from overlay.services import Services
 from tests.conftest import Console
 from tests.web.conftest import TIMEOUT_S
 from tests.web.test_routes import ROUTES
@@ -206,3 +209,14 @@ def test_health_and_readiness_are_said_in_words(console: Console) -> None:
     for path, word in (("/healthz", "alive"), ("/readyz", "ready")):
         reply = requests.get(console.url + path, timeout=TIMEOUT_S)
         assert (reply.status_code, reply.json()["status"]) == (200, word)
+
+
+def test_a_console_that_is_being_stopped_is_not_ready_and_says_so(console: Console, services: Services) -> None:
+    app, door = create_app(services), Door(console.port)
+    door.install(app)
+    client = app.test_client()
+    assert client.get("/readyz").status_code == 200
+    door.shut_and_wait()
+    reply = client.get("/readyz")
+    assert (reply.status_code, reply.headers["Connection"]) == (503, "close")
+    assert reply.get_json()["detail"] == "This console is being stopped. Ask another, or again later."
