@@ -356,7 +356,9 @@ def _spool(patient: _Patient) -> Iterator[Finding]:
         yield Finding("spool", "warning", f"{kept} damaged {'file' if kept == 1 else 'files'} kept", do)
     if waiting:
         do = "They are sent when the store is back; a console has to run for that"
-        yield Finding("spool", "warning", f"{waiting:,} looks wait for the store", do)
+        yield Finding(
+            "spool", "warning", f"{waiting:,} {'look waits' if waiting == 1 else 'looks wait'} for the store", do
+        )
     elif not kept:
         yield Finding("spool", "ok", "no look waits for the store")
 
@@ -382,7 +384,10 @@ def _snapshot(patient: _Patient) -> Iterator[Finding]:
 
 def _proof(patient: _Patient) -> Iterator[Finding]:
     found = proof_of(patient.settings).read(patient.now)
-    if found.kind == "off":
+    if found.kind == "off" and _console_runs(patient.data):
+        do = "Look at the disk and the console's log, then start the console again"
+        yield Finding("proof of life", "failed", "nothing is written of it although a console runs", do)
+    elif found.kind == "off":
         yield Finding("proof of life", "warning", "no console runs here", "Start it: overlay run")
     elif found.kind == "starting":
         yield Finding(

@@ -52,10 +52,14 @@ class Proof:
 
 
 class ProofFolder:
-    """Where state and token of this machine's prover lie. `each_s` is how often it proves."""
+    """Where state and token of this machine's prover lie. `each_s` is how often it proves.
+
+    `expected`: a prover is at work beside this process, and where it says nothing at all that is no good word either.
+    """
 
     def __init__(self, folder: Path, each_s: float) -> None:
         self.folder, self.each_s = folder, each_s
+        self.expected = False
         self._known: tuple[tuple[int, int, int], Proof] | None = None
 
     @property
@@ -77,7 +81,7 @@ class ProofFolder:
             if known is None or known[0] != mark:
                 known = self._known = mark, _proof(path.read_bytes())
         except FileNotFoundError:
-            return Proof("off")
+            return _UNREAD if self.expected else Proof("off")
         except OSError:
             return _UNREAD
         # A clock put back may show the file as of the future: by less than it is allowed to be old, or it says nothing.

@@ -1,6 +1,7 @@
 """The prover's process, `python -m overlay.proving PARENT`: checks the invented home every minute, as a program would.
 
-It goes the whole way: HTTP, a token, the match, the commit and the ledger. It may be killed at any moment.
+It goes the whole way: HTTP, a token, the match, the commit and the ledger; and to every web worker, for each has a copy
+of the markers of its own and may hang alone. It may be killed at any moment.
 """
 
 from __future__ import annotations
@@ -8,11 +9,13 @@ from __future__ import annotations
 import http.client
 import json
 import signal
-import ssl
 import sys
 import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Final, Protocol
 
 import structlog
@@ -31,6 +34,8 @@ _TIMEOUT_S: Final = 5.0
 _AGAIN_S: Final = 5.0
 _FAILING_S: Final = 15.0
 _START_S: Final = 30.0
+_CALLS_EACH: Final = 16
+"""Calls for each web worker: that chance leaves one of them out in all of them comes once in nine million."""
 
 
 class Failed(Exception):
@@ -47,35 +52,70 @@ class Asks(Protocol):
     def __call__(self, address: str) -> tuple[int, dict[str, Any]]: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Console:
-    """The console of this machine, as another program reaches it."""
+class Asked(Asks, Protocol):
+    """A connection: whatever is asked on it is answered by one and the same web worker."""
 
-    settings: Settings
+    def worker(self) -> str:
+        """Who answers on it. Raises Failed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A connection to the console of this machine, as another program has it."""
+
+    line: http.client.HTTPConnection
     token: str
 
+    def worker(self) -> str:
+        status, answer = self._ask("GET", "/healthz")
+        name = answer.get("process")
+        if status != 200 or not isinstance(name, str):
+            raise Failed("failed", f"whether it lives was answered with {status}.")
+        return name
+
     def __call__(self, address: str) -> tuple[int, dict[str, Any]]:
-        body = json.dumps({"location": {"address": address, "postcode": PROOF_POSTCODE}, "reason": "proof_of_life"})
-        line = self._line()
+        where = {"address": address, "postcode": PROOF_POSTCODE}
+        return self._ask("POST", "/api/v1/checks", json.dumps({"location": where, "reason": "proof_of_life"}))
+
+    def _ask(self, method: str, path: str, body: str | None = None) -> tuple[int, dict[str, Any]]:
+        headers = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"} if body else {}
         try:
-            headers = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"}
-            line.request("POST", "/api/v1/checks", body, headers)
-            reply = line.getresponse()
+            self.line.request(method, path, body, headers)
+            reply = self.line.getresponse()
             answer = json.loads(reply.read() or b"{}")
             return reply.status, answer if isinstance(answer, dict) else {}
         except TimeoutError:
-            raise Failed("failed", f"the check was not answered within {_TIMEOUT_S:.0f} seconds.") from None
+            raise Failed("failed", f"a web worker did not answer within {_TIMEOUT_S:.0f} seconds.") from None
         except (OSError, http.client.HTTPException, ValueError):
             raise Failed("failed", "the console could not be reached.") from None
-        finally:
-            line.close()
 
-    def _line(self) -> http.client.HTTPConnection:
-        host, port, certificate = self.settings.own_host, self.settings.port, self.settings.tls_cert
-        if certificate is None:
-            return http.client.HTTPConnection(host, port, timeout=_TIMEOUT_S)
-        context: ssl.SSLContext = trusting(certificate)
-        return http.client.HTTPSConnection(host, port, timeout=_TIMEOUT_S, context=context)
+
+@contextmanager
+def line_to(settings: Settings, token: str) -> Iterator[Line]:
+    """A new connection: chance decides which web worker gets it."""
+    host, port, certificate = settings.own_host, settings.port, settings.tls_cert
+    if certificate is None:
+        line = http.client.HTTPConnection(host, port, timeout=_TIMEOUT_S)
+    else:
+        line = http.client.HTTPSConnection(host, port, timeout=_TIMEOUT_S, context=trusting(certificate))
+    try:
+        yield Line(line, token)
+    finally:
+        line.close()
+
+
+def prove_each(connect: Callable[[], AbstractContextManager[Asked]], workers: int) -> None:
+    """A proof by every web worker. Raises Failed for the first that does not come about, or when one is not met."""
+    proved: set[str] = set()
+    for _ in range(_CALLS_EACH * workers):
+        with connect() as line:
+            worker = line.worker()
+            if worker not in proved:
+                prove(line)
+                proved.add(worker)
+        if len(proved) >= workers:
+            return
+    raise Failed("failed", f"of {workers} web workers only {len(proved)} could be reached.")
 
 
 def prove(ask: Asks) -> None:
@@ -123,7 +163,7 @@ def main() -> None:
     while True:
         try:
             token = read_private(folder.token_file, "token of the proof of life").decode("ascii").strip()
-            prove(Console(settings, token))
+            prove_each(partial(line_to, settings, token), settings.workers)
             found, tries = Proof("proved"), 0
         except Failed as failed:
             found, tries = Proof(failed.kind, failed.words, datetime.now(UTC)), tries + 1

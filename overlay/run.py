@@ -185,6 +185,7 @@ def worker_app() -> Any:
             log.error("worker_waits_for_store", reason=str(error))
             time.sleep(_STORE_PAUSE_S)
     services = services_of(app)
+    services.proof.expected = True
     door = Door(services.settings.port)
     door.install(app)
 

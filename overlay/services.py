@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import json
+import secrets
 import threading
 import time
 import uuid
@@ -88,9 +89,13 @@ class StoreState:
 
 @dataclass(slots=True)
 class Services:
-    """What one process works with. `index`, `access` and `gazetteer` are copies that follow the store and the disk."""
+    """What one process works with. `index`, `access` and `gazetteer` are copies that follow the store and the disk.
+
+    `name` tells it from the other processes of this machine, and means nothing.
+    """
 
     settings: Settings
+    name: str
     area: Area
     geocoders: Geocoders
     categories: Mapping[str, Category]
@@ -188,6 +193,7 @@ class Services:
         ledger_index = ledger_index_of(settings, vault)
         services = cls(
             settings=settings,
+            name=secrets.token_hex(4),
             area=known.area,
             geocoders=known.geocoders,
             categories=known.categories,

@@ -24,8 +24,8 @@ api = Blueprint("health", __name__)
 @public("says only that the process answers")
 @described(resp=Response(HTTP_200=HealthOut), security=[], tags=["health"])
 def alive() -> ResponseReturnValue:
-    """Whether this process answers at all."""
-    return jsonify(status="alive", detail="This process answers.")
+    """Whether this process answers at all, and which of several it is."""
+    return jsonify(status="alive", detail="This process answers.", process=security.services().name)
 
 
 @api.get("/readyz")

@@ -195,3 +195,4 @@ class HealthOut(_Shape):
 
     status: Literal["alive", "ready", "not_ready"]
     detail: str
+    process: str | None = Field(None, description="Tells one web worker from another; of /healthz alone.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import uuid
+from collections import Counter
 
 import pytest
 import requests
@@ -14,6 +15,7 @@ from markers.model import PROOF_OF_LIFE
 from overlay.services import Services
 from overlay.settings import Settings
 from tests.conftest import Console, free_port
+from tests.faults.test_killed import children
 from tests.faults.test_store_away import check, clear_address, ready, until
 from tests.web.conftest import Visitor
 
@@ -76,6 +78,46 @@ def test_a_prover_that_hangs_is_noticed(console: Console) -> None:
     try:
         until(lambda: not ready(console), 60)
         assert "no check was proved since" in detail(console)
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    until(lambda: ready(console))
+
+
+def test_a_web_worker_that_hangs_alone_is_noticed(console: Console) -> None:
+    """The other one goes on answering, and must not be taken for both."""
+    until(lambda: ready(console))
+    hung, other = sorted(children(console, "worker"))
+    os.kill(hung, signal.SIGSTOP)
+    try:
+        until(lambda: "a web worker did not answer within 5 seconds" in state(console), 60)
+        pages = Counter(red(console) for _ in range(12))
+        assert set(pages) <= {True, None}, "red, or nothing from the one that hangs"
+        assert pages[True] > 0
+    finally:
+        os.kill(hung, signal.SIGCONT)
+    until(lambda: "proved" in state(console))
+    until(lambda: ready(console))
+    assert sorted(children(console, "worker")) == [hung, other]
+
+
+def red(console: Console) -> bool | None:
+    """Whether a new connection is told that the proof failed; None for no answer."""
+    try:
+        return requests.get(f"{console.url}/readyz", timeout=1).status_code == 503
+    except requests.Timeout:
+        return None
+
+
+def test_a_console_that_cannot_say_what_was_proved_is_not_ready(console: Console) -> None:
+    """As after a start with a full disk: nothing was ever written of it."""
+    until(lambda: ready(console))
+    pid = console.part("overlay.proving")
+    assert pid is not None
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        (console.data / "proof" / "state.json").unlink()
+        until(lambda: not ready(console))
+        assert "what it found can't be read" in detail(console)
     finally:
         os.kill(pid, signal.SIGCONT)
     until(lambda: ready(console))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 from collections.abc import Iterator
@@ -13,16 +14,22 @@ from pathlib import Path
 import pytest
 import redis
 
+from markers.location import RawLocation
 from markers.server import EmbeddedServer
 from markers.store import SCHEMA
 from markers.store_errors import StoreNewer
 from overlay import doctor
 from overlay.doctor import Finding, examine
 from overlay.folders import proof_of
+from overlay.lookup import Asked, check
 from overlay.proof import Proof
+from overlay.runlock import RunLock
 from overlay.services import Services
 from overlay.settings import Settings
-from tests.conftest import Console, laid_out
+from overlay.upkeep.proof_marker import PROVER
+from tests.conftest import TRIES, Console, free_port, laid_out
+from tests.faults.test_degraded import Server
+from tests.store.test_snapshots import keeper
 
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 
@@ -183,18 +190,90 @@ def test_a_store_of_a_newer_version_is_refused_and_named(settings: Settings, ser
 
 
 def test_a_server_that_could_lose_records(settings: Settings, tmp_path: Path) -> None:
-    away = settings.model_copy(update={"store_url": "redis://127.0.0.1:1"})
-    assert found(away)["store server"].state == "failed"
+    server = Server(tmp_path / "server", free_port())
+    away = settings.model_copy(update={"store_url": f"redis://127.0.0.1:{server.port}"})
+    told = found(away)["store server"]
+    assert (told.state, "does not answer" in told.words) == ("failed", True), told.words
+    server.start()
+    try:
+        assert "store server" not in {name for name, one in found(away).items() if one.state == "failed"}
+        server.ask("CONFIG", "SET", "appendfsync", "everysec")
+        told = found(away)["store server"]
+        assert (told.state, "appendfsync" in told.words) == ("failed", True), told.words
+    finally:
+        server.stop()
 
 
-def test_looks_that_wait_and_a_damaged_spool(settings: Settings) -> None:
+def test_looks_that_wait_and_a_damaged_spool(settings: Settings, served: Services) -> None:
+    assert found(settings)["spool"].words == "no look waits for the store"
     (settings.data / "spool" / "1-00.kept").write_bytes(b"x")
     assert "damaged file kept" in found(settings)["spool"].words
+    (settings.data / "spool" / "1-00.kept").unlink()
+    pid = json.loads((settings.data / "store" / "server.json").read_text())["pid"]
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        answer = check(served, PROVER, Asked(RawLocation(address=TRIES[0][0])), datetime.now(UTC))
+        assert answer.status == "could_not_check"
+        told = found(settings)["spool"]
+        assert (told.state, told.words) == ("warning", "1 look waits for the store")
+    finally:
+        os.kill(pid, signal.SIGCONT)
 
 
-def test_the_snapshot_says_how_old_it_is(settings: Settings) -> None:
-    told = list(examine(settings, datetime.now(UTC) + timedelta(days=9)))
-    assert any(one.name == "snapshot" and one.state == "warning" for one in told)
+def test_the_snapshot_says_how_old_it_is(settings: Settings, served: Services) -> None:
+    def at(later: timedelta) -> Finding:
+        return next(one for one in examine(settings, datetime.now(UTC) + later) if one.name == "snapshot")
+
+    shutil.rmtree(settings.data / "snapshot", ignore_errors=True)
+    assert (at(timedelta(0)).state, at(timedelta(0)).words) == ("warning", "there is no snapshot")
+    keeper(served).step(datetime.now(UTC))
+    fresh, hours, days = (at(timedelta(**later)) for later in ({"seconds": 0}, {"hours": 3}, {"days": 9}))
+    assert (fresh.state, hours.state, days.state) == ("ok", "ok", "warning")
+    assert re.fullmatch(r"\d s old", fresh.words)
+    assert re.fullmatch(r"of \d\d \w+ \d\d:\d\d UTC", hours.words)
+    assert "older than the" in days.words
+
+
+@pytest.mark.parametrize(
+    ("told", "state", "words"),
+    [
+        (0, "ok", "says that it is synchronised"),
+        (5, "warning", "does not say that it is synchronised"),
+        (-1, "warning", "can't be told here"),
+    ],
+)
+def test_what_the_system_says_of_its_clock(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, told: int, state: str, words: str
+) -> None:
+    """TIME_OK, TIME_ERROR, and a call that the unit's filter does not let through (adjtimex(2))."""
+
+    class System:
+        def __init__(self, _: object) -> None: ...
+
+        @staticmethod
+        def ntp_gettime(_: object) -> int:
+            return told
+
+    monkeypatch.setattr(doctor.ctypes, "CDLL", System)
+    clock = found(settings)["clock"]
+    assert (clock.state, words in clock.words) == (state, True), clock.words
+
+
+def test_a_console_that_runs_and_says_nothing_of_a_proof(settings: Settings) -> None:
+    lock = RunLock(settings.data)
+    assert found(settings)["proof of life"].words == "no console runs here"
+    assert lock.take()
+    try:
+        told = found(settings)["proof of life"]
+    finally:
+        lock.release()
+    assert (told.state, told.words) == ("failed", "nothing is written of it although a console runs")
+
+
+def test_a_console_that_has_just_started(settings: Settings) -> None:
+    proof_of(settings).begin(datetime.now(UTC))
+    told = found(settings)["proof of life"]
+    assert (told.state, told.words) == ("warning", "not proved since the console started")
 
 
 @pytest.mark.parametrize(("proof", "state"), [("wrong", "failed"), ("failed", "failed"), ("proved", "ok")])

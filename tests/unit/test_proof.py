@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -10,7 +13,7 @@ from typing import Any
 import pytest
 
 from overlay.proof import PROOF_ADDRESS, PROOF_NEIGHBOUR, PROOF_REFERENCE, Proof, ProofFolder
-from overlay.proving import Failed, prove
+from overlay.proving import Failed, prove, prove_each
 
 OURS = {"grade": "premises", "reference": PROOF_REFERENCE}
 
@@ -81,6 +84,52 @@ def test_no_answer_is_a_failure_but_no_wrong_one(answers, words):
     assert failed.value.kind == "failed"
 
 
+class Workers:
+    """A console of several web workers; chance, here the order given, decides which gets a connection."""
+
+    def __init__(self, order: str, **answers: Answers) -> None:
+        self.turn, self.answers = iter(order), answers
+        self.calls = 0
+
+    @contextmanager
+    def __call__(self) -> Iterator[Worker]:
+        self.calls += 1
+        name = next(self.turn)
+        yield Worker(name, self.answers.get(name, Answers()))
+
+
+@dataclass
+class Worker:
+    name: str
+    answers: Answers
+
+    def worker(self) -> str:
+        return self.name
+
+    def __call__(self, address: str) -> tuple[int, dict[str, Any]]:
+        return self.answers(address)
+
+
+def test_every_web_worker_is_proved_once_however_often_chance_gives_the_same():
+    told = {name: Answers() for name in "abc"}
+    workers = Workers("aabaacx", **told)
+    prove_each(workers, 3)
+    assert workers.calls == 6
+    assert [answers.asked for answers in told.values()] == [[PROOF_ADDRESS, PROOF_NEIGHBOUR]] * 3
+
+
+def test_one_worker_that_answers_wrongly_is_not_outweighed_by_those_that_are_right():
+    with pytest.raises(Failed, match="no marker") as failed:
+        prove_each(Workers("aab", b=Answers({"status": "clear", "matches": []})), 2)
+    assert failed.value.kind == "wrong"
+
+
+def test_a_worker_that_nobody_reaches_is_missed():
+    with pytest.raises(Failed, match="of 2 web workers only 1 could be reached") as failed:
+        prove_each(Workers("a" * 32), 2)
+    assert failed.value.kind == "failed"
+
+
 NOW = datetime(2026, 11, 28, 3, 0, tzinfo=UTC)
 
 
@@ -104,6 +153,15 @@ def test_every_process_reads_what_the_prover_found(tmp_path: Path, proof: Proof)
     assert ProofFolder(tmp_path / "proof", 60).read(NOW) == proof
     assert folder.read(NOW) == folder.read(NOW) == proof
     assert proof.holds is (proof.kind in ("proved", "starting"))
+
+
+def test_where_a_prover_is_at_work_no_word_is_no_good_word(tmp_path: Path):
+    folder = ProofFolder(tmp_path / "proof", 60)
+    folder.expected = True
+    assert (folder.read(NOW).kind, folder.read(NOW).words) == ("failed", "what it found can't be read.")
+    folder.write(Proof("proved"))
+    written_at(folder, NOW)
+    assert folder.read(NOW).holds
 
 
 def test_a_prover_that_hangs_is_noticed_within_90_seconds(tmp_path: Path):
