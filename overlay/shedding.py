@@ -18,6 +18,7 @@ _LEAST: Final = frozenset(
     (
         *("ledger.export", "reconcile.export", "reconcile.compare", "lists.send", "disclosures.day"),
         *("marker_map.part", "marker_map.counts", "figures.read", "control_room.notices", "events.store_state"),
+        "incidents_api.list_open",
     )
 )
 # What pages ask for by themselves to show what changed; a person who opens the page comes before that.

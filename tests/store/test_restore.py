@@ -397,6 +397,27 @@ class TestErased:
         reasons = [entry.reason for entry in folder.ledger()]
         assert "erased_again" in reasons
 
+    def test_a_machine_that_never_learnt_of_an_erasure_says_that_it_may_come_back(
+        self, folder: Folder, elsewhere: Folder, backup: Path
+    ) -> None:
+        """Erased here after the backup, restored there with the keys alone: nobody there can know of it."""
+        with running(folder.settings()) as services:
+            gone = next(m for m in services.index.all() if m.reference == "REF-1")
+            services.erased.add(gone.marker_id, services.now())
+            assert erase_again(services, ATTENDANT, services.now()) == 1
+        done = elsewhere("restore", backup)
+        assert done.code == 0
+        assert (
+            "What was erased after it comes back where this machine's register of erased markers does not" in done.out
+        )
+        assert "look through the requests for erasure since" in done.out
+        accept(elsewhere, backup)
+        assert set(elsewhere.markers()) == {"REF-1", "REF-2"}
+        shutil.copytree(folder.data / "erased", elsewhere.data / "erased", dirs_exist_ok=True)
+        with running(elsewhere.settings()) as services:
+            assert erase_again(services, ATTENDANT, services.now()) == 1
+        assert set(elsewhere.markers()) == {"REF-2"}, "the register, put in later, is heeded"
+
     def test_the_register_goes_along_and_the_two_are_united(
         self, folder: Folder, elsewhere: Folder, tmp_path: Path
     ) -> None:
