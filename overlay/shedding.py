@@ -18,11 +18,10 @@ _LEAST: Final = frozenset(
     (
         *("ledger.export", "reconcile.export", "reconcile.compare", "lists.send", "disclosures.day"),
         *("marker_map.part", "marker_map.counts", "figures.read", "control_room.notices", "events.store_state"),
-        "incidents_api.list_open",
     )
 )
-# What pages ask for by themselves to show what changed; a person who opens the page comes before that.
-_RENEWED: Final = frozenset(("board.show", "control_room.show", "desk.show"))
+# What pages and programs ask for by themselves to show what changed; a person who opens one comes before that.
+_RENEWED: Final = frozenset(("board.show", "control_room.show", "desk.show", "incidents_api.list_open"))
 
 
 class Overloaded(Exception):
@@ -33,7 +32,7 @@ class Overloaded(Exception):
 
 
 def rank_of(endpoint: str | None, *, renews: bool) -> Rank:
-    """How much an answer matters. `renews` is a page's script asking, not a person."""
+    """How much an answer matters. `renews`: a page's script asks, or a program for all there is; not a person."""
     if endpoint in _CHECKS:
         return Rank.CHECK
     return Rank.REFRESH if endpoint in _LEAST or (renews and endpoint in _RENEWED) else Rank.WORK
@@ -44,7 +43,9 @@ def install(app: Flask, places: Places) -> None:
 
     @app.before_request
     def enter() -> None:
-        rank = rank_of(request.endpoint, renews=request.method == "GET" and "HX-Request" in request.headers)
+        of_all = request.blueprint == "incidents_api" and "reference" not in request.args
+        renews = request.method == "GET" and (of_all or "HX-Request" in request.headers)
+        rank = rank_of(request.endpoint, renews=renews)
         if not places.enter(rank, LONGEST_S[rank]):
             raise Overloaded
         g.has_place = True

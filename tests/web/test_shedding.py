@@ -27,6 +27,9 @@ def test_every_endpoint_it_names_is_there(app: Flask) -> None:
         ("board.show", False, Rank.WORK),
         ("board.show", True, Rank.REFRESH),
         ("incidents.answer", True, Rank.WORK),
+        ("incidents_api.list_open", True, Rank.REFRESH),
+        ("incidents_api.list_open", False, Rank.WORK),
+        ("incidents_api.get_one", True, Rank.WORK),
         ("reconcile.export", False, Rank.REFRESH),
         ("ledger.export", False, Rank.REFRESH),
         (None, False, Rank.WORK),
@@ -42,6 +45,16 @@ def places(monkeypatch: pytest.MonkeyPatch) -> list[Places]:
     monkeypatch.setattr("overlay.app.Places", lambda threads: made.append(Places(threads)) or made[-1])
     monkeypatch.setattr(shedding, "LONGEST_S", {Rank.CHECK: 0.2, Rank.WORK: 0.1, Rank.REFRESH: 0.05})
     return made
+
+
+def test_a_program_that_looks_for_one_incident_comes_before_one_that_lists_them_all(
+    services: Services, places: list[Places]
+) -> None:
+    client = create_app(services).test_client()
+    for _ in range(services.settings.threads // 2):
+        assert places[0].enter(Rank.CHECK, 0)
+    assert client.get("/api/v1/incidents").status_code == 503
+    assert client.get("/api/v1/incidents?reference=CAD-1").status_code == 401
 
 
 def test_what_gives_way_and_in_which_order(services: Services, places: list[Places]) -> None:
