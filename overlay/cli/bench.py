@@ -88,6 +88,13 @@ def bench_ledger_command(homes: int, rounds: int, entries: int, each: int, as_js
 @click.option("--checks", default=20.0, show_default=True, type=click.FloatRange(1, 200), help="A second.")
 @click.option("--notes", default=5.0, show_default=True, type=click.FloatRange(0, 50), help="On incidents, a second.")
 @click.option("--boards", default=2.0, show_default=True, type=click.FloatRange(0, 50), help="Asked again, a second.")
+@click.option(
+    "--changes",
+    default=1.0,
+    show_default=True,
+    type=click.FloatRange(0, 20),
+    help="Homes marked and unmarked, a second.",
+)
 @click.option("--restart/--no-restart", default=True, show_default=True, help="Kill the store half-way.")
 @json_option
 def bench_load_command(
@@ -99,6 +106,7 @@ def bench_load_command(
     checks: float,
     notes: float,
     boards: float,
+    changes: float,
     restart: bool,
     as_json: bool,
 ) -> None:
@@ -106,7 +114,7 @@ def bench_load_command(
 
     Example: overlay bench load --minutes 2 --markers 10000 --homes 10000
     """
-    night = Night(minutes, homes, marker_count, incidents, screens, checks, notes, boards, restart)
+    night = Night(minutes, homes, marker_count, incidents, screens, checks, notes, boards, changes, restart)
     found = bench_load(Settings.read(), night, _tell)
     timings = [
         {"checks of": name, "p50 ms": f"{t.p50:.1f}", "p99 ms": f"{t.p99:.1f}", "a second": f"{t.rate:,.1f}"}
@@ -116,6 +124,7 @@ def bench_load_command(
     told = [
         {
             **{kind: f"{found.checks[kind]:,}" for kind in ("right", "last known", "wrong", "refused", "cut off")},
+            "of homes just changed": f"{found.changed:,}",
             "acknowledged writes": f"{found.acknowledged:,}",
             "lost": found.lost,
             "doubled": found.doubled,

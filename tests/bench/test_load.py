@@ -19,14 +19,16 @@ def test_a_night_of_seconds_loses_nothing_and_answers_nothing_wrong(tmp_path_fac
     (counted,) = told.json["told"]
     assert (counted["wrong"], counted["lost"], counted["doubled"]) == ("0", 0, 0)
     made = sum(int(counted[kind]) for kind in ("right", "last known", "refused", "cut off"))
-    assert made == 60
+    assert made == 60 + int(counted["of homes just changed"])
+    assert int(counted["of homes just changed"]) >= 4
+    assert "answered" in counted["boards"]
     assert int(counted["right"]) > 30
     assert int(counted["acknowledged writes"]) > 30
     assert told.json["timings"]
     assert list(Path(scratch).iterdir()) == []
 
 
-NIGHT = Night(2, 1, 1, 1, 1, 1, 1, 1, restart=True)
+NIGHT = Night(2, 1, 1, 1, 1, 1, 1, 1, 1, restart=True)
 
 
 def test_a_minute_in_which_any_check_had_no_store_is_a_degraded_one() -> None:

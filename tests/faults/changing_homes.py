@@ -7,31 +7,23 @@ line that a home is `marked` knows that no check after that may read as clear, u
 from __future__ import annotations
 
 import json
-import os
 import sys
 import time
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import count, cycle
 from pathlib import Path
-from typing import NamedTuple, TextIO
+from typing import NamedTuple
 
-from markers.ledger import Via
-from markers.lifecycle import LifecycleRefused
 from markers.location import RawLocation
-from markers.model import LONDON, Marker, Place
-from markers.store_errors import StoreUnavailable
 from overlay import quillmarket
+from overlay.bench.changing import ChangingHomes
 from overlay.lookup import find
-from overlay.roles import Actor
 from overlay.services import Services
 from overlay.settings import Settings
-from overlay.upkeep import steps
 
 MARKED, ENDED, BETWEEN = "marked", "ended", "between"
 _HOMES = 12
 _STANDS_S = 0.5
-_PAUSE_S = 0.1
-_BY = Actor("fault marker", "Fault marker", "ppu_supervisor", Via.CLI)
 
 
 class Line(NamedTuple):
@@ -53,35 +45,22 @@ def last_line(out: Path) -> Line | None:
 
 def main() -> None:
     services = Services.start(Settings.read())
-    homes = cycle(_unmarked(services, services.now()))
+    homes, changing = cycle(_unmarked(services, services.now())), ChangingHomes(services)
     with Path(sys.argv[1]).open("a", buffering=1) as told:
         for number in count(1):
             address = next(homes)
-            marker = _marker(f"FAULT-{os.getpid()}-{number}", address, services.now())
-            _until_done(services, marker, told, Line(number, MARKED, address))
-            time.sleep(_STANDS_S)
-            _until_done(services, marker, told, Line(number, ENDED, address))
-            time.sleep(_STANDS_S)
 
+            def tell(state: str, number: int = number, address: str = address) -> None:
+                told.write(json.dumps(Line(number, state, address)) + "\n")
 
-def _until_done(services: Services, marker: Marker, told: TextIO, line: Line) -> None:
-    """Take the step until the store says that it is done; that it is done already is a refusal to do it again."""
-    told.write(json.dumps(line._replace(state=BETWEEN)) + "\n")
-    while True:
-        try:
-            if line.state == MARKED:
-                steps.add_provisional(services, _BY, marker, "seen while faults are made", services.now())
-            else:
-                steps.dismiss(services, _BY, marker.marker_id, "seen no more", services.now())
-            break
-        except LifecycleRefused:
-            found = services.index.get(marker.marker_id)
-            if found is None or (found.ending is None) is not (line.state == MARKED):
-                raise
-            break
-        except StoreUnavailable:
-            time.sleep(_PAUSE_S)
-    told.write(json.dumps(line) + "\n")
+            tell(BETWEEN)
+            marker = changing.mark(address)
+            tell(MARKED)
+            time.sleep(_STANDS_S)
+            tell(BETWEEN)
+            changing.unmark(marker)
+            tell(ENDED)
+            time.sleep(_STANDS_S)
 
 
 def _unmarked(services: Services, now: datetime) -> list[str]:
@@ -99,29 +78,6 @@ def _unmarked(services: Services, now: datetime) -> list[str]:
         if len(found) == _HOMES:
             return list(found.values())
     raise AssertionError(f"only {len(found)} homes are clear")
-
-
-def _marker(reference: str, address: str, now: datetime) -> Marker:
-    today = now.astimezone(LONDON).date()
-    return Marker(
-        marker_id=reference.lower(),
-        reference=reference,
-        category="domestic_abuse_risk",
-        place=Place(address=address),
-        headline="Marked while faults are made",
-        action="None: an invented home.",
-        owner="Fault tests",
-        owner_contact="none",
-        starts_on=today,
-        review_on=today + timedelta(days=30),
-        ends_on=today + timedelta(days=60),
-        source="Fault tests",
-        source_reference=reference,
-        proposed_by=_BY.name,
-        approved_by="",
-        recorded_at=now,
-        version=0,
-    )
 
 
 if __name__ == "__main__":
