@@ -19,6 +19,7 @@ from markers.store_url import Node, StoreUrl
 SLOTS: Final = 16384
 LEAST_DOWN_AFTER_MS: Final = 1000
 LEAST_SENTINELS: Final = 3
+_CLUSTER_SETTINGS: Final = ("cluster-require-full-coverage", "cluster-node-timeout")
 
 Vet = Callable[[redis.Redis], str]
 """Refuses one server by its version and settings, or returns what could not be established."""
@@ -176,22 +177,40 @@ def _check_cluster(url: StoreUrl, area: str, timeout_s: float, replicas: int, ve
         )
     nodes = [(held[0].decode() or node[0], int(held[1])) for held in holders]
     notes = _check_servers(url, nodes[0], nodes[1:], timeout_s, replicas, vet)
-    return notes + _coverage(url, nodes[0], timeout_s)
+    every = {(host.decode() or node[0], int(port)) for _, _, *held in spans for host, port, *_ in held}
+    return notes + _cluster_settings(url, (nodes[0], *sorted(every - {nodes[0]})), timeout_s)
 
 
-def _coverage(url: StoreUrl, node: Node, timeout_s: float) -> list[str]:
-    """A cluster that stops as a whole when a part of it is away stops areas that are not concerned."""
-    try:
-        with client_of(node, url.to_node, timeout_s, tls=url.tls) as client:
-            told: Any = client.config_get("cluster-require-full-coverage")
-    except redis.RedisError:
-        return ["CONFIG is denied here, so cluster-require-full-coverage could not be verified"]
-    if told.get("cluster-require-full-coverage") == "yes":
-        raise Unfit(
-            "the cluster has cluster-require-full-coverage yes, so an area stops when another area's node is down: "
-            "set cluster-require-full-coverage no"
-        )
-    return []
+def _cluster_settings(url: StoreUrl, nodes: tuple[Node, ...], timeout_s: float) -> list[str]:
+    """Refuse what replaces a node that still acknowledges, or stops areas that are not concerned, on any node."""
+    notes: list[str] = []
+    denied = False
+    for node in nodes:
+        try:
+            with client_of(node, url.to_node, timeout_s, tls=url.tls) as client:
+                told: Any = client.config_get(*_CLUSTER_SETTINGS)
+        except (redis.AuthenticationError, redis.ResponseError):
+            denied = True
+            continue
+        except redis.RedisError:
+            notes.append(f"{_name(node)}: it does not answer, so its settings were not looked at")
+            continue
+        if not told.keys() >= set(_CLUSTER_SETTINGS):
+            denied = True
+            continue
+        if told["cluster-require-full-coverage"] == "yes":
+            raise Unfit(
+                f"{_name(node)} has cluster-require-full-coverage yes, so an area stops when another area's node is "
+                "down: set cluster-require-full-coverage no"
+            )
+        if int(told["cluster-node-timeout"]) < LEAST_DOWN_AFTER_MS:
+            raise Unfit(
+                f"{_name(node)} has cluster-node-timeout {told['cluster-node-timeout']} and replaces a node that is "
+                f"only slow: set cluster-node-timeout {LEAST_DOWN_AFTER_MS} or more"
+            )
+    if denied:
+        notes.append(f"CONFIG is denied here, so {' and '.join(_CLUSTER_SETTINGS)} could not be verified")
+    return notes
 
 
 def _facts(raw: Any) -> dict[str, str]:

@@ -18,7 +18,10 @@ from typing import Any, Self
 from markers.model import LONDON, Category, Ending, Marker, Place, State
 
 _BOOKKEEPING = frozenset(
-    ("marker_id", "version", "recorded_at", "proposed_by", "approved_by", "proposer", "place", "ending", "details")
+    (
+        *("marker_id", "version", "recorded_at", "proposed_by", "approved_by", "proposer"),
+        *("place", "ending", "details", "more"),
+    )
 )
 
 
@@ -145,8 +148,16 @@ def propose(step: Step, wanted: Marker, current: Marker | None, by: Person, why:
             raise LifecycleRefused("marker", "Nothing differs from what stands. Change something, or go back.")
     if wanted.ends_on < now.astimezone(LONDON).date():
         raise LifecycleRefused("ends_on", f"{wanted.ends_on.isoformat()} is over: it would never warn anybody.")
-    version = 1 if current is None else current.version + 1
-    kept = replace(wanted, version=version, proposed_by=by.name, proposer=by.actor_id, approved_by="", recorded_at=now)
+    version, more = (1, ()) if current is None else (current.version + 1, current.more)
+    kept = replace(
+        wanted,
+        version=version,
+        proposed_by=by.name,
+        proposer=by.actor_id,
+        approved_by="",
+        recorded_at=now,
+        more=more,
+    )
     return Proposal("", step, kept, by, now, why)
 
 

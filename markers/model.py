@@ -6,6 +6,7 @@ times aware UTC datetimes, dates calendar days in Europe/London.
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
@@ -205,7 +206,8 @@ class Marker:
     is about, one of SUBJECTS (s.38(3) keeps suspects, convicted, victims and witnesses apart), or empty.
     `details` are its category's own fields. `proposer` is the account of whoever proposed it last, where that was a
     person here. `provisional_until` is when a marker added out of hours lapses unless public protection keeps it;
-    `confirmed_at` and `confirmed_by` are of its last review.
+    `confirmed_at` and `confirmed_by` are of its last review. `more` are fields that a newer version wrote and this one
+    does not know, as JSON text: they are kept, and change nothing here.
     """
 
     marker_id: str
@@ -234,6 +236,7 @@ class Marker:
     confirmed_at: datetime | None = None
     confirmed_by: str = ""
     ending: Ending | None = None
+    more: tuple[tuple[str, str], ...] = ()
 
     def state_at(self, now: datetime) -> State:
         """Computed from dates and approvals alone, so a marker can be neither early nor left on by a missed job.
@@ -261,7 +264,7 @@ class Marker:
         place = {name: value for name in Place.__slots__ if (value := getattr(self.place, name)) is not None}
         if self.place.point is not None:
             place["point"] = [self.place.point.easting, self.place.point.northing]
-        plain = {name: getattr(self, name) for name in Marker.__slots__}
+        plain = {name: getattr(self, name) for name in _KNOWN}
         plain["place"] = place
         for name in (*_DATES, *_MOMENTS):
             plain[name] = plain[name].isoformat() if plain[name] is not None else None
@@ -271,27 +274,34 @@ class Marker:
                 "at": ending.at.isoformat(), "reason": ending.reason, "told": ending.told, "by": ending.by,
             }  # fmt: skip
         plain["details"] = dict(self.details)
-        return {name: value for name, value in plain.items() if name not in _ADDED or value}
+        told = {name: value for name, value in plain.items() if name not in _ADDED or value}
+        return told | {name: json.loads(text) for name, text in self.more}
 
     @classmethod
     def from_dict(cls, plain: dict[str, Any]) -> Marker:
-        """The inverse of `as_dict`."""
+        """The inverse of `as_dict`. Raises KeyError, TypeError, ValueError for what can't be a marker.
+
+        A field that this version does not know is kept unread; a place or an ending that has one is refused, for where
+        a marker warns, and whether it does, may not be guessed.
+        """
         place = dict(plain["place"])
         if "point" in place:
             place["point"] = Point(*place["point"])
         ending = plain.get("ending")
         return cls(
             **{
-                **plain,
+                **{name: value for name, value in plain.items() if name in _KNOWN},
                 **{name: date.fromisoformat(plain[name]) for name in _DATES},
                 **{name: datetime.fromisoformat(plain[name]) for name in _MOMENTS if plain.get(name)},
                 "place": Place(**place),
                 "details": tuple(plain.get("details", {}).items()),
                 "ending": Ending(**{**ending, "at": datetime.fromisoformat(ending["at"])}) if ending else None,
+                "more": tuple((name, json.dumps(value)) for name, value in plain.items() if name not in _KNOWN),
             }
         )
 
 
+_KNOWN = tuple(name for name in Marker.__slots__ if name != "more")
 _DATES = ("starts_on", "review_on", "ends_on")
 _MOMENTS = ("recorded_at", "provisional_until", "confirmed_at")
 # Left out where empty, so that a record tells only what there is to tell.

@@ -9,6 +9,7 @@ refused, or find the next console), and the socket is closed only when nobody st
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 import socket
 import struct
@@ -28,7 +29,7 @@ SILENT_S: Final = 3.0
 """How long a caller who is in, and has said nothing yet, is waited for."""
 HEARD_S: Final = 1.0
 """How long one who was heard before may send another request; it is answered, and told that it was the last."""
-_ARRIVING_S: Final = 0.1  # a caller whose handshake is under way is not to be seen anywhere
+_SETTLED_S: Final = 0.2  # for a handshake that is under way, and for bytes that the server has not read yet
 _LONGEST_S: Final = 5.0
 _LOOK_S: Final = 0.01
 
@@ -58,8 +59,9 @@ class Inside(NamedTuple):
 class Door:
     """The door of this process, which listens on `port`."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, *, tls: bool = False) -> None:
         self._port = port
+        self._heard_s = SILENT_S if tls else HEARD_S  # a handshake is no request yet
         self._shut = threading.Event()
 
     @property
@@ -78,25 +80,27 @@ class Door:
             return response
 
     def shut_and_wait(self) -> None:
-        """Let nobody in any more, and wait until whoever is in has been heard: at most five seconds."""
+        """Let nobody in any more, and wait until whoever is in has been heard: at most five seconds.
+
+        Raises OSError where it can't be seen who is in: no file can be opened any more.
+        """
         for listener in self._sockets(listening=True):
             try:
                 _keep_out_new(listener)
             except OSError as error:
                 log.warning("door_stays_open", reason=str(error))
         self._shut.set()
-        begun = time.monotonic()
-        while (passed := time.monotonic() - begun) < _LONGEST_S and self._has_to_wait(self.inside(), passed):
+        begun = accepted = changed = time.monotonic()
+        before = Inside(0, 0, 0)
+        while (now := time.monotonic()) - begun < _LONGEST_S:
+            inside = self.inside()
+            accepted = now if inside.queued else accepted
+            changed = now if inside != before else changed
+            before = inside
+            silent, heard = inside.silent and now - accepted < SILENT_S, inside.heard and now - begun < self._heard_s
+            if not (inside.queued or silent or heard or now - changed < _SETTLED_S):
+                return
             time.sleep(_LOOK_S)
-
-    @staticmethod
-    def _has_to_wait(inside: Inside, passed: float) -> bool:
-        return (
-            passed < _ARRIVING_S
-            or inside.queued > 0
-            or (inside.silent > 0 and passed < SILENT_S)
-            or (inside.heard > 0 and passed < HEARD_S)
-        )
 
     def inside(self) -> Inside:
         """Who is in at this moment."""
@@ -127,7 +131,9 @@ def _borrowed(number: int) -> Iterator[socket.socket | None]:
     """The socket behind a file descriptor that is another's to close; None when it is none, or is gone."""
     try:
         own = os.dup(number)
-    except OSError:
+    except OSError as error:
+        if error.errno != errno.EBADF:
+            raise
         yield None
         return
     try:

@@ -18,6 +18,7 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from importlib import import_module
 from ipaddress import ip_address
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,7 @@ from overlay.configuration import Configuration
 from overlay.door import Door
 from overlay.folders import data_folders, proof_of
 from overlay.parent import end_with_parent
+from overlay.proof import ProofFolder
 from overlay.runlock import RunLock
 from overlay.services import Services
 from overlay.settings import FIGURES_VARIABLE, Settings
@@ -76,9 +78,12 @@ def run(settings: Settings, prepare: Callable[[Services], None], ready: Callable
             f"Another overlay run already uses {settings.data}. Stop it, or choose another folder with --data."
         )
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    proof = proof_of(settings)
     try:
+        _begin_proof(proof)
         return _run(settings, prepare, ready)
     finally:
+        proof.forget()
         lock.release()
 
 
@@ -137,17 +142,22 @@ def _run(settings: Settings, prepare: Callable[[Services], None], ready: Callabl
         stopping.set()
         for watch in watches:
             watch.join(timeout=20)
-        proof_of(settings).forget()
         if embedded is not None:
             stopped = embedded.release()
     return stopped
 
 
+def _begin_proof(proof: ProofFolder) -> None:
+    """Said here, so that a prover that never comes to a word of its own is missed."""
+    try:
+        proof.begin(datetime.now(UTC))
+    except OSError as error:
+        log.error("proof_not_prepared", reason=str(error))
+
+
 def _prepare_proof(services: Services) -> None:
     """See that the prover has what it needs. Without, it fails and says so on every screen, and the console serves."""
     try:
-        # Said here, so that a prover that never comes to a word of its own is missed.
-        proof_of(services.settings).begin(services.now())
         prepare_proof(services, services.now())
     except (StoreError, OSError, NotPrivate) as error:
         log.error("proof_not_prepared", reason=str(error))
@@ -175,6 +185,7 @@ def worker_app() -> Any:
     for asked_to_end in (*_INTERRUPTS, _LEAVE):
         signal.signal(asked_to_end, signal.SIG_DFL)  # until the server sets its own: nothing is served yet
     os.setpgid(0, 0)  # Ctrl-C in a terminal is for the parent alone, which asks its workers to leave
+    signal.signal(signal.SIGTTOU, signal.SIG_IGN)  # and what is logged there stops none of them
     logs.to_stderr()
     end_with_parent(os.getppid())
     while True:
@@ -186,16 +197,20 @@ def worker_app() -> Any:
             time.sleep(_STORE_PAUSE_S)
     services = services_of(app)
     services.proof.expected = True
-    door = Door(services.settings.port)
+    door = Door(services.settings.port, tls=services.settings.tls_cert is not None)
     door.install(app)
 
     def leave() -> None:
         services.feed.close()  # whoever listens to a stream would be waited for
-        door.shut_and_wait()
-        os.kill(os.getpid(), signal.SIGTERM)
+        try:
+            door.shut_and_wait()
+        except OSError as error:
+            log.error("door_not_watched", reason=str(error))
+        finally:
+            os.kill(os.getpid(), signal.SIGTERM)
 
-    signal.signal(_LEAVE, lambda *_: None)
     on_signals({_LEAVE: leave, **dict.fromkeys(_INTERRUPTS, services.feed.close)})
+    signal.signal(_LEAVE, lambda *_: None)  # until now it ends this process: nobody is in
     return app
 
 
@@ -236,15 +251,22 @@ def _fresh_figures(settings: Settings) -> Path:
 class _Server(Server):  # type: ignore[misc,valid-type]  # untyped
     """The web server; asked to end, it lets its workers hear out whoever is in first."""
 
+    def signal_handler_reload(self, *_: object) -> None:
+        """A terminal that is closed asks it to end: nothing here is to be loaded again."""
+        self.signal_handler_interrupt()
+
     def shutdown(self, exit_code: int = 0) -> None:
-        workers = multiprocessing.active_children()
+        if self.interrupt_signal:
+            self._let_leave(multiprocessing.active_children())
+        super().shutdown(exit_code)
+
+    def _let_leave(self, workers: list[BaseProcess]) -> None:
         for pid in [worker.pid for worker in workers if worker.pid]:
             with suppress(ProcessLookupError):
                 os.kill(pid, _LEAVE)
         until = time.monotonic() + _LEAVE_S
         while any(worker.is_alive() for worker in workers) and time.monotonic() < until:
             time.sleep(_LOOK_S)
-        super().shutdown(exit_code)
 
 
 def _server(settings: Settings) -> Any:

@@ -43,6 +43,7 @@ from overlay.settings import Settings
 _ACTOR = Actor("os:bench", "bench", "service", Via.CLI)
 _CALLERS = 12
 _CHANGING = 20
+_RENEWS = {"HX-Request": "true"}
 _MINUTE_S = 60.0
 
 Right = tuple[str, tuple[str, ...]]
@@ -245,10 +246,12 @@ class _Console:
     def __init__(self, settings: Settings, token: str, session: str) -> None:
         self._settings = settings
         self._program = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
-        self._browser = {"Cookie": f"overlay-session={session}", "HX-Request": "true"}
+        self._browser = {"Cookie": f"overlay-session={session}"}
         self._lines = threading.local()
 
-    def ask(self, method: str, path: str, body: dict[str, Any] | None) -> tuple[int, dict[str, Any]]:
+    def ask(
+        self, method: str, path: str, body: dict[str, Any] | None, *, renews: bool = True
+    ) -> tuple[int, dict[str, Any]]:
         """Status and, of the interface for programs, answer.
 
         Raises OSError, HTTPException when it is cut off: the outcome is not known.
@@ -260,7 +263,7 @@ class _Console:
         if line is None:
             line = self._lines.line = http.client.HTTPConnection(self._settings.host, self._settings.port, timeout=10)
         try:
-            headers = self._browser if path == "/board" else self._program
+            headers = {**self._browser, **(_RENEWS if renews else {})} if path == "/board" else self._program
             line.request(method, path, None if body is None else json.dumps(body), headers)
             reply = line.getresponse()
             told = reply.read()
@@ -322,10 +325,11 @@ def _board(console: _Console, number: int, kept: _Kept) -> None:
     """What screens, other programs and figures ask for by themselves."""
     path = ("/board", "/board", "/api/v1/incidents", "/metrics")[number % 4]
     try:
-        status, _ = console.ask("GET", path, None)
+        # Now and then the page is opened anew: a session that only renews itself locks after a while.
+        status, _ = console.ask("GET", path, None, renews=number % 40 != 0)
     except (OSError, http.client.HTTPException):
         status = 0
-    kept.boards["answered" if status == 200 else "gave way" if status == 503 else "cut off"] += 1
+    kept.boards[{200: "answered", 503: "gave way", 0: "cut off"}.get(status, f"refused with {status}")] += 1
 
 
 def _in_ledger(services: Services) -> Counter[str]:

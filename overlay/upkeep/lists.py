@@ -210,13 +210,18 @@ def _catch_up(services: Services) -> None:
 def _against(index: MarkerIndex, marker: Marker) -> Marker | None:
     """The marker with the version its write would have, or None when the store already holds the same.
 
-    A list says nothing of reviews and endings: what was confirmed or ended here stays so.
+    A list says nothing of reviews and endings, nor of what only a newer version knows: that stays as it is.
     """
     known = index.get(marker.marker_id)
     if known is None:
         return replace(marker, version=1)
     marker = replace(
-        marker, confirmed_at=known.confirmed_at, confirmed_by=known.confirmed_by, ending=known.ending, version=1
+        marker,
+        confirmed_at=known.confirmed_at,
+        confirmed_by=known.confirmed_by,
+        ending=known.ending,
+        more=known.more,
+        version=1,
     )
     return None if _content(known) == _content(marker) else replace(marker, version=known.version + 1)
 

@@ -133,6 +133,13 @@ class Probe:
             time.sleep(0.02)
         raise AssertionError(f"no {more} looks {status or ''} in {seconds} s, but {self.looks(before)[-3:]}")
 
+    def wait_changed(self, seconds: float = 60) -> None:
+        """Until homes that were marked and unmarked a moment ago were looked at, with a store to ask."""
+        before, until = self.end(), time.monotonic() + seconds
+        while {look.home for look in self.looks(before) if look.store == "current"} < {JUST_MARKED, JUST_UNMARKED}:
+            assert time.monotonic() < until, f"no home was marked and unmarked in {seconds} s"
+            self.wait(1)
+
 
 @dataclass(frozen=True, slots=True)
 class Mark:
@@ -290,6 +297,7 @@ class Rig:
         `since` is when it began, where the rig has known another. The writers go on.
         """
         self.probe.wait(1, "hit")
+        self.probe.wait_changed()
         self.drained()
         return self.judged(fault, rounds, self.probe.looks((since or Mark()).looks), since, note)
 

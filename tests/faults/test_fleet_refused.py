@@ -144,12 +144,20 @@ def test_a_replica_named_as_the_one_server_is_refused(fleet: SentinelFleet) -> N
 
 def test_a_sound_cluster_is_taken(cluster: ClusterFleet) -> None:
     assert check_external(as_operator(cluster), WAIT_S, "quill", 1).verified
-    assert "cluster-require-full-coverage could not be verified" in check_external(cluster.url, WAIT_S, "quill", 1).note
+    note = check_external(cluster.url, WAIT_S, "quill", 1).note
+    assert "cluster-require-full-coverage and cluster-node-timeout could not be verified" in note
 
 
 def test_a_cluster_that_stops_as_a_whole_is_refused(cluster: ClusterFleet) -> None:
     with set_to(cluster, cluster.holder("quill"), "cluster-require-full-coverage", "yes", "no"):
         assert "set cluster-require-full-coverage no" in refused(as_operator(cluster))
+
+
+def test_a_cluster_that_replaces_a_node_that_is_only_slow_is_refused(cluster: ClusterFleet) -> None:
+    """Also where the node that is hasty serves another area: it has a voice in replacing this one's."""
+    other = next(node for node in cluster.nodes if node is not cluster.holder("quill"))
+    with set_to(cluster, other, "cluster-node-timeout", "500", "2000"):
+        assert "set cluster-node-timeout 1000 or more" in refused(as_operator(cluster))
 
 
 def test_a_server_that_is_no_cluster_is_refused_as_one(fleet: SentinelFleet) -> None:

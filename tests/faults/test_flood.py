@@ -56,7 +56,11 @@ def test_checks_are_answered_whatever_else_is_asked(console: tuple[Console, Serv
         with requests.Session() as session:
             while not over.is_set():
                 began = time.monotonic()
-                reply = once(session)
+                try:
+                    reply = once(session)
+                except requests.RequestException as error:
+                    wrong.append(error)
+                    continue
                 slowest[what] = max(slowest[what], time.monotonic() - began)  # type: ignore[assignment]
                 told[what][reply.status_code] += 1
                 if reply.status_code == 503:
@@ -95,10 +99,14 @@ def test_checks_are_answered_whatever_else_is_asked(console: tuple[Console, Serv
     for what, codes in sorted(told.items()):
         say(f"{what}: {dict(codes)}, slowest {slowest[what]:.2f} s")
     assert set(told["check"]) == {200}
-    assert told["check"][200] > 50
+    assert told["check"][200] > sum(told["refresh"].values()) - told["refresh"][503], (
+        "the last are not before the first"
+    )
+    assert told["check"][200] > 20
     assert not wrong
     assert set(told["refresh"]) <= {200, 503}
     assert told["refresh"][503] > 0
+    assert told["page"]
     assert set(told["page"]) <= {200, 503}
     assert all(reply.headers["Retry-After"] for reply in refusals)
     assert all("checks come first" in reply.text for reply in refusals)

@@ -41,6 +41,36 @@ def refused(field: str, *call: Any, **named: Any) -> str:
     return error.value.reason
 
 
+class TestOfANewerVersion:
+    PLAIN = MARKER.as_dict() | {"seen_by": "night desk", "more": {"a": [1, None]}}
+
+    def test_what_is_not_known_is_kept_as_it_came_and_differs_in_nothing_here(self) -> None:
+        found = Marker.from_dict(self.PLAIN)
+        assert found.as_dict() == self.PLAIN
+        assert found.state_at(NOW) is MARKER.state_at(NOW)
+        assert lifecycle.differences(MARKER, found) == ()
+
+    def test_an_amendment_and_an_ending_leave_it(self) -> None:
+        found = Marker.from_dict(self.PLAIN)
+        wanted = replace(MARKER, headline="Higher risk")  # as typed in a form that does not know of it
+        amended = lifecycle.propose(Step.AMEND, wanted, found, PAT, "", NOW).marker
+        assert (amended.headline, amended.more) == ("Higher risk", found.more)
+        assert lifecycle.end(found, "over", "told", KIND, NOW).more == found.more
+        assert lifecycle.propose(Step.NEW, replace(NEW, marker_id="m-2"), None, PAT, "", NOW).marker.more == ()
+
+    @pytest.mark.parametrize(
+        "changed",
+        [
+            {"place": {"address": "Flat 3, 14 Tallow Yard", "floors": "2-4"}},
+            {"ending": {"at": NOW.isoformat(), "reason": "over", "told": "", "by": "", "until": "June"}},
+            {"starts_on": "soon"},
+        ],
+    )
+    def test_where_and_whether_it_warns_is_not_guessed(self, changed: dict[str, Any]) -> None:
+        with pytest.raises((TypeError, ValueError)):
+            Marker.from_dict(self.PLAIN | changed)
+
+
 class TestState:
     @pytest.mark.parametrize(
         ("changes", "state"),
