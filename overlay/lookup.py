@@ -334,7 +334,7 @@ def _last_known(
             )
             if part
         ),
-        advice=f"Treat as unknown. Ring {services.area.office_hours}; {services.area.on_call}.",
+        advice=f"Treat as unknown. Ring now: {services.ring(now).words}.",
         as_of=as_of,
         store=Basis.LAST_KNOWN,
         ledger_entry=str(uuid.uuid4()),
@@ -344,6 +344,6 @@ def _last_known(
     except SpoolFailed as error:
         raise NothingDisclosed(
             "The store is not answering and this look could not be logged here either, so nothing is shown. "
-            f"Treat as unknown. Ring {services.area.office_hours}; {services.area.on_call}."
+            f"Treat as unknown. Ring now: {services.ring(now).words}."
         ) from error
     return stale

@@ -171,6 +171,8 @@ def test_a_frozen_store_is_could_not_check_with_what_was_last_known(services: Se
         thaw(services)
     assert (answer.status, answer.store) == (Status.COULD_NOT_CHECK, "last_known")
     assert "not answering" in (answer.reason or "")
+    at_three = f"Treat as unknown. Ring now: {services.area.cover}."
+    assert answer.advice == at_three, "whoever is there at this hour, and nobody else"
     assert bool(answer.matches) is (location is HOME)
     assert took < 5
     assert services.spool.replay(services.store) == 1
@@ -186,7 +188,7 @@ def test_what_can_be_logged_nowhere_is_not_shown(services: Services) -> None:
     full.write_text("in the way")
     freeze(services)
     try:
-        with pytest.raises(NothingDisclosed, match="nothing is shown"):
+        with pytest.raises(NothingDisclosed, match="nothing is shown.*Ring now: Duty inspector"):
             ask(services)
     finally:
         thaw(services)
