@@ -440,6 +440,10 @@ class EmbeddedServer:
         reason = _one_line(error.strerror or error)
         if error.errno in {errno.ENOSPC, errno.EDQUOT} or self._disk_full():
             return self._full(reason)
+        if error.errno in {errno.EAGAIN, errno.ENOMEM}:
+            return ServerStartError(
+                f"no process can be started here ({reason}): look at its memory, and at how many it may run"
+            )
         return ServerStartError(f"the store's folder {self.folder} cannot be used ({reason}): check its path and owner")
 
     def _disk_full(self) -> bool:

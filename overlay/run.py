@@ -55,6 +55,7 @@ _COLLAPSES_WITHIN_S = 60.0
 _INTERRUPTS = (signal.SIGINT, signal.SIGTERM)
 _LEAVE = signal.SIGUSR1
 _LEAVE_S = 10.0
+_FORK_PAUSE_S = 0.5
 _LOOK_S = 0.02
 
 
@@ -255,6 +256,22 @@ class _Server(Server):  # type: ignore[misc,valid-type]  # untyped
         """A terminal that is closed asks it to end: nothing here is to be loaded again."""
         self.signal_handler_interrupt()
 
+    def _respawn_workers(self, *what: Any, **how: Any) -> None:
+        """A new worker for one that died, once a process can be started: till then the others go on."""
+        said = ""
+        while not self.interrupt_signal:
+            try:
+                _fork_once()
+                break
+            except OSError as error:
+                if str(error) != said:
+                    log.error("worker_not_started", reason=str(error), action="trying again")
+                said = str(error)
+                time.sleep(_FORK_PAUSE_S)
+        else:
+            return
+        super()._respawn_workers(*what, **how)
+
     def shutdown(self, exit_code: int = 0) -> None:
         if self.interrupt_signal:
             self._let_leave(multiprocessing.active_children())
@@ -267,6 +284,14 @@ class _Server(Server):  # type: ignore[misc,valid-type]  # untyped
         until = time.monotonic() + _LEAVE_S
         while any(worker.is_alive() for worker in workers) and time.monotonic() < until:
             time.sleep(_LOOK_S)
+
+
+def _fork_once() -> None:
+    """Raises OSError where the system starts no process any more."""
+    child = os.fork()
+    if child == 0:
+        os._exit(0)
+    os.waitpid(child, 0)
 
 
 def _server(settings: Settings) -> Any:
@@ -314,16 +339,27 @@ def _keep_part(part: str, settings: Settings, stopping: threading.Event) -> None
     """Keep a process of ours going, and stop it in the end. It may be killed at any moment."""
     command = [sys.executable, "-m", f"overlay.{part}", str(os.getpid())]
     environment = {**_without_files(os.environ), **settings.environment()}
-    with STARTING:
-        process = subprocess.Popen(command, env=environment)
-    while not stopping.wait(_WATCH_S):
-        if process.poll() is not None:
+    process: subprocess.Popen[bytes] | None = None
+    said = ""
+    while True:
+        if process is not None and process.poll() is not None:
             log.error("part_died", part=part, action="restarting")
+            process = None
             stopping.wait(_PART_PAUSE_S)
-            with STARTING:
-                process = subprocess.Popen(command, env=environment)
-    process.kill()
-    process.wait()
+        if process is None and not stopping.is_set():
+            try:
+                with STARTING:
+                    process = subprocess.Popen(command, env=environment)
+                said = ""
+            except OSError as error:
+                if str(error) != said:
+                    log.error("part_not_started", part=part, reason=str(error), action="trying again")
+                said = str(error)
+        if stopping.wait(_WATCH_S):
+            break
+    if process is not None:
+        process.kill()
+        process.wait()
 
 
 def _announce(settings: Settings, ready: Callable[[str], None], stopping: threading.Event) -> None:

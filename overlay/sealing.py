@@ -138,7 +138,8 @@ def main() -> None:
             told = SealerState("anchors", str(error))
         except (StoreUnavailable, ServerError) as error:
             told = SealerState("store", str(error))
-        if told != state:
+        # A clock that is behind says another time each second, and is said once.
+        if told.kind != state.kind or (told.words != state.words and told.kind != "clock"):
             (log.info if told.kind == "signing" else log.error)("sealer", state=told.kind, reason=told.words)
         state = told
         with suppress(OSError):

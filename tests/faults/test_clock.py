@@ -6,6 +6,8 @@ import json
 import os
 import subprocess
 import sys
+import time
+from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,11 +17,12 @@ import pytest
 from markers.commits import Committed
 from markers.store import Store
 from overlay.sealing import SealerState
-from tests.conftest import REPOSITORY
+from tests.conftest import REPOSITORY, Console, free_port
 from tests.faults.load import commit_of
 from tests.faults.rig import Rig, running
 from tests.faults.shim import Shim
 from tests.faults.table import Row
+from tests.faults.test_store_away import check, clear_address, hit_address, ready, until
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(0)]
 
@@ -84,6 +87,36 @@ def test_an_hour_forward_and_an_hour_back(tmp_path: Path, tell: Callable[[Row], 
         found = json.loads(overlay(rig, "ledger", "verify", str(tmp_path / "ledger"), "--json").stdout)
         # Everything is signed in its order; whoever verifies is told of the clock, at the first entry behind it.
         assert "the clock was set back" in found["what"], found
+
+
+def test_the_clock_jumps_under_a_whole_console(tmp_path: Path) -> None:
+    """Workers, sealer, prover and attendant: answers are right or could-not-check, and right again by themselves."""
+    shim = Shim(tmp_path, "nothing")
+    console = Console(tmp_path / "data", free_port(), {**shim.environment, "OVERLAY_PROOF_S": "1"})
+    console.start()
+    try:
+        token, entries = console.token(), []
+        for seconds in (HOUR, 0, -HOUR, 0):
+            shim.set_clock(seconds)
+            for address, right in [(hit_address(console), "hit"), (clear_address(console), "clear")] * 10:
+                answer = check(console, token, address)
+                assert answer["status"] in (right, "could_not_check")
+                entries.append(answer["ledger_entry"])
+                time.sleep(0.02)
+            until(lambda: check(console, token, hit_address(console))["status"] == "hit")
+            until(lambda: check(console, token, clear_address(console))["status"] == "clear")
+            if seconds == 0:  # a file of another clock than the reader's, the kernel's, is no proof
+                until(lambda: ready(console))
+        until(lambda: not any(map(size_of, (console.data / "spool").glob("*.spool"))))
+        kept = Counter(row["entry"] for row in json.loads(console.run("ledger", "search", "--json").stdout))
+        assert {kept[entry] for entry in entries} == {1}
+        assert 1 <= console.log().count("the last checkpoint was signed at") <= 2, "said once each time"
+    finally:
+        console.stop()
+
+
+def size_of(file: Path) -> int:
+    return file.stat().st_size if file.exists() else 0
 
 
 def state(rig: Rig) -> str:

@@ -19,6 +19,8 @@ from tests.faults.conftest import size
 from tests.faults.rig import MARKED_HOME, Rig, running
 from tests.faults.shim import Shim
 from tests.faults.table import Row
+from tests.faults.test_killed import children
+from tests.faults.test_store_away import check, hit_address, ready, until
 from tests.web.conftest import Visitor
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(0)]
@@ -79,6 +81,33 @@ def test_no_fork_no_new_log_and_nothing_lost(
         assert rig.shim.refused >= rounds
         store.close()
         tell(rig.row("no fork", rounds, note="writes go on; the log is written anew once it can be"))
+
+
+def test_no_fork_for_a_web_worker_that_died(tmp_path: Path) -> None:
+    """The other one goes on alone; the dead one is replaced when a process can be started again."""
+    shim = Shim(tmp_path, "nothing")
+    console = Console(tmp_path / "data", free_port(), shim.environment)
+    console.start()
+    try:
+        token, before = console.token(), children(console, "worker")
+        assert len(before) == 2
+        shim.fail_forks()
+        refused = shim.refused
+        os.kill(before[0], signal.SIGKILL)
+        until(lambda: "worker_not_started" in console.log())
+        for _ in range(20):
+            assert check(console, token, hit_address(console))["status"] == "hit"
+        assert shim.refused > refused
+        assert children(console, "worker") == before[1:]
+        shim.heal()
+        until(lambda: len(children(console, "worker")) == 2)
+        until(lambda: ready(console))
+        shim.fail_forks()
+        os.kill(before[1], signal.SIGKILL)
+        until(lambda: console.log().count("worker_not_started") == 2)
+        assert console.stop() == 0, "asked to stop while it waits"
+    finally:
+        console.stop()
 
 
 def _rewritten(store: Store) -> bool:
