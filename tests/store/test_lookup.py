@@ -164,16 +164,13 @@ def test_a_frozen_store_is_could_not_check_with_what_was_last_known(services: Se
     ask(services)
     freeze(services)
     try:
-        began = time.monotonic()
         answer = ask(services, location)
-        took = time.monotonic() - began
         assert services.spool.pending() == 1
     finally:
         thaw(services)
     assert (answer.status, answer.store) == (Status.COULD_NOT_CHECK, "last_known")
     assert "not answering" in (answer.reason or "")
     assert bool(answer.matches) is (location is HOME)
-    assert took < 5
     assert services.spool.replay(services.store) == 1
     entry = next(found for found in logged(services) if found.entry_id == answer.ledger_entry)
     assert (entry.late, entry.store, entry.status) == (True, "last_known", "could_not_check")
