@@ -31,6 +31,7 @@ from markers.private_file import NotPrivate
 from markers.server import EmbeddedServer, ServerError
 from markers.store_errors import StoreError, StoreUnavailable
 from overlay import logs
+from overlay.beats import beat, minding
 from overlay.configuration import Configuration
 from overlay.door import Door
 from overlay.folders import data_folders, proof_of
@@ -196,6 +197,7 @@ def worker_app() -> Any:
         except (ServerError, StoreUnavailable) as error:
             log.error("worker_waits_for_store", reason=str(error))
             time.sleep(_STORE_PAUSE_S)
+    beat(os.environ)
     services = services_of(app)
     services.proof.expected = True
     door = Door(services.settings.port, tls=services.settings.tls_cert is not None)
@@ -225,7 +227,7 @@ def _serve(settings: Settings) -> None:
     collapses: deque[float] = deque(maxlen=_MOST_COLLAPSES)
     while True:
         server = _server(settings)
-        with suppress(SystemExit):
+        with suppress(SystemExit), minding(multiprocessing.active_children):
             server.serve()
         if server.interrupt_signal:
             return

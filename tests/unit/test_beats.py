@@ -1,0 +1,103 @@
+"""A worker that sends nothing for too long is ended; one that was never heard, or sends, is left in peace."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+
+from overlay.beats import BEATS_VARIABLE, LONGEST_TURNS, Beats, beat
+
+
+@dataclass
+class Worker:
+    pid: int
+    killed: int = 0
+
+    def kill(self) -> None:
+        self.killed += 1
+
+
+@pytest.fixture
+def workers() -> list[Worker]:
+    return [Worker(11), Worker(12)]
+
+
+@pytest.fixture
+def beats(workers: list[Worker]) -> Iterator[Beats]:
+    heard = Beats(lambda: workers)  # type: ignore[arg-type, return-value]
+    yield heard
+    heard._socket.close()
+
+
+def send(beats: Beats, word: bytes) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
+        sender.sendto(word, b"\0" + beats.name.encode())
+
+
+def test_who_falls_silent_is_ended_once_and_who_goes_on_is_not(beats: Beats, workers: list[Worker]) -> None:
+    send(beats, b"11")
+    for _ in range(2 * LONGEST_TURNS):
+        send(beats, b"12")
+        beats.look()
+    assert [worker.killed for worker in workers] == [1, 0]
+
+
+def test_not_before_its_time(beats: Beats, workers: list[Worker]) -> None:
+    send(beats, b"11")
+    for _ in range(LONGEST_TURNS + 1):
+        beats.look()
+    assert workers[0].killed == 0
+    send(beats, b"11")
+    for _ in range(LONGEST_TURNS + 1):
+        beats.look()
+    assert workers[0].killed == 0
+    beats.look()
+    assert workers[0].killed == 1
+
+
+def test_who_still_starts_is_left_in_peace(beats: Beats, workers: list[Worker]) -> None:
+    for _ in range(3 * LONGEST_TURNS):
+        beats.look()
+    assert [worker.killed for worker in workers] == [0, 0]
+
+
+def test_strangers_and_nonsense_are_passed_by_and_a_number_used_anew_is_another_worker(
+    beats: Beats, workers: list[Worker]
+) -> None:
+    for word in (b"99", b"", b"eleven", b"1" * 200):
+        send(beats, word)
+    send(beats, b"11")
+    beats.look()
+    gone = workers.pop(0)
+    beats.look()
+    workers.append(Worker(11))
+    for _ in range(2 * LONGEST_TURNS):
+        beats.look()
+    assert (gone.killed, workers[-1].killed) == (0, 0), "the new one was not heard yet"
+
+
+def test_a_process_sends_its_own_number(beats: Beats, workers: list[Worker]) -> None:
+    script = (
+        f"import os, time; from overlay.beats import beat; beat({{'{BEATS_VARIABLE}': '{beats.name}'}}); time.sleep(60)"
+    )
+    process = subprocess.Popen([sys.executable, "-c", script])
+    try:
+        workers.append(Worker(process.pid))
+        until = time.monotonic() + 20
+        while process.pid not in beats._heard:
+            assert time.monotonic() < until
+            beats.look()
+            time.sleep(0.05)
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_without_a_listener_nothing_is_sent() -> None:
+    beat({})
