@@ -175,9 +175,9 @@ def _check_cluster(url: StoreUrl, area: str, timeout_s: float, replicas: int, ve
         raise NotThere(
             f"the cluster's state is {state.get('cluster_state', 'unknown')}: start its nodes, or look at CLUSTER NODES"
         )
-    nodes = [(held[0].decode() or node[0], int(held[1])) for held in holders]
+    nodes = [_held_by(held, node) for held in holders]
     notes = _check_servers(url, nodes[0], nodes[1:], timeout_s, replicas, vet)
-    every = {(host.decode() or node[0], int(port)) for _, _, *held in spans for host, port, *_ in held}
+    every = {_held_by(held, node) for _, _, *holders in spans for held in holders}
     return notes + _cluster_settings(url, (nodes[0], *sorted(every - {nodes[0]})), timeout_s)
 
 
@@ -211,6 +211,12 @@ def _cluster_settings(url: StoreUrl, nodes: tuple[Node, ...], timeout_s: float) 
     if denied:
         notes.append(f"CONFIG is denied here, so {' and '.join(_CLUSTER_SETTINGS)} could not be verified")
     return notes
+
+
+def _held_by(held: Any, asked: Node) -> Node:
+    """Host and port; a node that does not know its own name is where it was asked."""
+    host = (held[0] or b"").decode()
+    return (host if host not in ("", "?") else asked[0], int(held[1]))
 
 
 def _facts(raw: Any) -> dict[str, str]:

@@ -12,7 +12,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -158,8 +158,9 @@ def main() -> None:
     settings = Settings.read()
     data_folders(settings.data)
     folder = proof_of(settings)
-    state = folder.begin(datetime.now(UTC))
-    tries = 0
+    state, tries, written = Proof("starting"), 0, True
+    with suppress(OSError):  # then `starting` holds, and what is found is tried to be written all the same
+        state = folder.begin(datetime.now(UTC))
     began = time.monotonic()
     while True:
         turn = time.monotonic()
@@ -180,7 +181,13 @@ def main() -> None:
             elif state.kind != "starting" or not found.holds:  # that all is well is said after it was not
                 (log.info if found.holds else log.error)("proof_of_life", state=found.kind, reason=found.words)
             state = found
-            folder.write(state)
+            try:
+                folder.write(state)
+                written = True
+            except OSError as error:
+                if written:
+                    log.error("proof_not_written", reason=str(error))
+                written = False
         rest = _rest(settings.proof_s, state, found, tries, starting=starting)
         # From the beginning of one to that of the next: a slow proof is no reason to be late with the word after it.
         time.sleep(max(min(rest, _LEAST_REST_S), rest - (time.monotonic() - turn)))

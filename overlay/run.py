@@ -130,8 +130,9 @@ def _run(settings: Settings, prepare: Callable[[Services], None], ready: Callabl
                 services.close()
         if embedded is not None:
             watches.append(threading.Thread(target=_keep_store, args=(embedded, stopping), name="store-watch"))
+        environment = {**_without_files(os.environ), **settings.environment()}
         for part in ("sealing", "room.attending", "proving"):
-            keep = threading.Thread(target=_keep_part, args=(part, settings, stopping), name=f"{part}-watch")
+            keep = threading.Thread(target=_keep_part, args=(part, environment, stopping), name=f"{part}-watch")
             watches.append(keep)
         watches.append(threading.Thread(target=_announce, args=(settings, ready, stopping), name="announce"))
         for watch in watches:
@@ -188,6 +189,8 @@ def worker_app() -> Any:
         signal.signal(asked_to_end, signal.SIG_DFL)  # until the server sets its own: nothing is served yet
     os.setpgid(0, 0)  # Ctrl-C in a terminal is for the parent alone, which asks its workers to leave
     signal.signal(signal.SIGTTOU, signal.SIG_IGN)  # and what is logged there stops none of them
+    # With no lock that a thread of the parent held as this process was forked.
+    sys.stderr = open(2, "w", buffering=1, errors="backslashreplace", closefd=False)  # noqa: SIM115
     logs.to_stderr()
     end_with_parent(os.getppid())
     while True:
@@ -227,9 +230,17 @@ def _serve(settings: Settings) -> None:
     collapses: deque[float] = deque(maxlen=_MOST_COLLAPSES)
     while True:
         server = _server(settings)
-        with suppress(SystemExit), minding(multiprocessing.active_children):
-            server.serve()
-        if server.interrupt_signal:
+        try:
+            with suppress(SystemExit), minding(multiprocessing.active_children):
+                server.serve()
+        except BaseException as error:
+            for worker in multiprocessing.active_children():
+                worker.kill()  # nobody would stop them: each would be waited for without end
+            if not isinstance(error, (OSError, RuntimeError)):
+                raise
+            log.error("web_workers_not_started", reason=str(error))
+            time.sleep(_FORK_PAUSE_S)
+        if server.asked_to_end:
             return
         collapses.append(time.monotonic())
         if len(collapses) == _MOST_COLLAPSES and collapses[-1] - collapses[0] < _COLLAPSES_WITHIN_S:
@@ -254,25 +265,51 @@ def _fresh_figures(settings: Settings) -> Path:
 class _Server(Server):  # type: ignore[misc,valid-type]  # untyped
     """The web server; asked to end, it lets its workers hear out whoever is in first."""
 
+    asked_to_end = False
+
     def signal_handler_reload(self, *_: object) -> None:
         """A terminal that is closed asks it to end: nothing here is to be loaded again."""
         self.signal_handler_interrupt()
 
-    def _respawn_workers(self, *what: Any, **how: Any) -> None:
-        """A new worker for one that died, once a process can be started: till then the others go on."""
+    def startup(self, *what: Any) -> None:
+        super().startup(*what)
+        if type(self).asked_to_end:  # between one server and the next, nobody but the last one's handler heard
+            self.signal_handler_interrupt()
+
+    def signal_handler_interrupt(self, *what: Any, **how: Any) -> None:
+        type(self).asked_to_end = True
+        super().signal_handler_interrupt(*what, **how)
+
+    def _respawn_workers(self, workers: list[int], spawn_target: Any, target_loader: Any, **_: Any) -> None:
+        """A new worker for each that died, once a process can be started: till then the others go on."""
+        for number in workers:
+            fresh = self._new_worker(number, spawn_target, target_loader)
+            if fresh is None:
+                break
+            self.wrks[number] = fresh
+            self.respawned_wrks[number] = time.monotonic()
+        if self.interrupt_signal:
+            self.main_loop_interrupt.set()
+
+    def _new_worker(self, number: int, spawn_target: Any, target_loader: Any) -> Any:
+        """None where it is asked to end first."""
         said = ""
         while not self.interrupt_signal:
+            worker: Any = None
             try:
                 _fork_once()
-                break
-            except OSError as error:
+                worker = self._spawn_worker(idx=number, target=spawn_target, callback_loader=target_loader)
+                worker.start()
+                return worker
+            except (OSError, RuntimeError) as error:
                 if str(error) != said:
                     log.error("worker_not_started", reason=str(error), action="trying again")
                 said = str(error)
+                if worker is not None and worker.inner.pid is not None:  # it began, and could not be watched
+                    worker.inner.kill()
+                    worker.inner.join()
                 time.sleep(_FORK_PAUSE_S)
-        else:
-            return
-        super()._respawn_workers(*what, **how)
+        return None
 
     def shutdown(self, exit_code: int = 0) -> None:
         if self.interrupt_signal:
@@ -293,7 +330,8 @@ def _fork_once() -> None:
     child = os.fork()
     if child == 0:
         os._exit(0)
-    os.waitpid(child, 0)
+    with suppress(ChildProcessError):
+        os.waitpid(child, 0)
 
 
 def _server(settings: Settings) -> Any:
@@ -337,10 +375,9 @@ def _keep_store(embedded: EmbeddedServer, stopping: threading.Event) -> None:
             said = str(error)
 
 
-def _keep_part(part: str, settings: Settings, stopping: threading.Event) -> None:
+def _keep_part(part: str, environment: Mapping[str, str], stopping: threading.Event) -> None:
     """Keep a process of ours going, and stop it in the end. It may be killed at any moment."""
     command = [sys.executable, "-m", f"overlay.{part}", str(os.getpid())]
-    environment = {**_without_files(os.environ), **settings.environment()}
     process: subprocess.Popen[bytes] | None = None
     said = ""
     while True:

@@ -6,6 +6,7 @@ import errno
 import os
 import random
 import signal
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -100,7 +101,7 @@ def test_no_fork_for_a_web_worker_that_died(tmp_path: Path) -> None:
         assert shim.refused > refused
         assert children(console, "worker") == before[1:]
         shim.heal()
-        until(lambda: len(children(console, "worker")) == 2)
+        until(lambda: len(two_of(console)) == 2)
         until(lambda: ready(console))
         shim.fail_forks()
         os.kill(before[1], signal.SIGKILL)
@@ -108,6 +109,13 @@ def test_no_fork_for_a_web_worker_that_died(tmp_path: Path) -> None:
         assert console.stop() == 0, "asked to stop while it waits"
     finally:
         console.stop()
+
+
+def two_of(console: Console) -> set[int]:
+    """The web workers that are there twice in a row: not one that is forked to see whether that can be done."""
+    first = set(children(console, "worker"))
+    time.sleep(0.1)
+    return first & set(children(console, "worker"))
 
 
 def _rewritten(store: Store) -> bool:

@@ -46,7 +46,7 @@ def test_checks_that_were_begun_are_answered(own_console: Console, how: signal.S
                     time.sleep(0.02)
                     continue
             if slowly:
-                time.sleep(random.uniform(0, 2.0))
+                time.sleep(random.uniform(0, 1.5))
             incident = f"STOP-{next(numbers)}"
             body = json.dumps({"location": {"address": address}, "incident": {"reference": incident, "type": "other"}})
             try:

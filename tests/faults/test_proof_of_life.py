@@ -103,7 +103,7 @@ def red(console: Console) -> bool | None:
     """Whether a new connection is told that the proof failed; None for no answer."""
     try:
         return requests.get(f"{console.url}/readyz", timeout=1).status_code == 503
-    except requests.Timeout:
+    except requests.RequestException:  # also when the one that hangs is ended meanwhile
         return None
 
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import socket
-import subprocess
-import sys
+import os
+import signal
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -32,12 +31,11 @@ def workers() -> list[Worker]:
 def beats(workers: list[Worker]) -> Iterator[Beats]:
     heard = Beats(lambda: workers)  # type: ignore[arg-type, return-value]
     yield heard
-    heard._socket.close()
+    heard.close()
 
 
 def send(beats: Beats, word: bytes) -> None:
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
-        sender.sendto(word, b"\0" + beats.name.encode())
+    os.write(beats.written, word + b"\n")
 
 
 def test_who_falls_silent_is_ended_once_and_who_goes_on_is_not(beats: Beats, workers: list[Worker]) -> None:
@@ -67,11 +65,16 @@ def test_who_still_starts_is_left_in_peace(beats: Beats, workers: list[Worker]) 
     assert [worker.killed for worker in workers] == [0, 0]
 
 
-def test_strangers_and_nonsense_are_passed_by_and_a_number_used_anew_is_another_worker(
-    beats: Beats, workers: list[Worker]
-) -> None:
-    for word in (b"99", b"", b"eleven", b"1" * 200):
-        send(beats, word)
+def test_of_many_none_is_overheard(beats: Beats, workers: list[Worker]) -> None:
+    workers[:] = [Worker(pid) for pid in range(1000, 1064)]
+    for _ in range(2 * LONGEST_TURNS):
+        for worker in workers:
+            send(beats, str(worker.pid).encode())
+        beats.look()
+    assert not any(worker.killed for worker in workers)
+
+
+def test_a_number_used_anew_is_another_worker(beats: Beats, workers: list[Worker]) -> None:
     send(beats, b"11")
     beats.look()
     gone = workers.pop(0)
@@ -82,21 +85,22 @@ def test_strangers_and_nonsense_are_passed_by_and_a_number_used_anew_is_another_
     assert (gone.killed, workers[-1].killed) == (0, 0), "the new one was not heard yet"
 
 
-def test_a_process_sends_its_own_number(beats: Beats, workers: list[Worker]) -> None:
-    script = (
-        f"import os, time; from overlay.beats import beat; beat({{'{BEATS_VARIABLE}': '{beats.name}'}}); time.sleep(60)"
-    )
-    process = subprocess.Popen([sys.executable, "-c", script])
+def test_a_fork_writes_its_own_number_until_it_ends(beats: Beats, workers: list[Worker]) -> None:
+    pid = os.fork()
+    if pid == 0:
+        beat({BEATS_VARIABLE: str(beats.written)})
+        time.sleep(60)
+        os._exit(0)
     try:
-        workers.append(Worker(process.pid))
+        workers.append(Worker(pid))
         until = time.monotonic() + 20
-        while process.pid not in beats._heard:
+        while pid not in beats._heard:
             assert time.monotonic() < until
             beats.look()
             time.sleep(0.05)
     finally:
-        process.kill()
-        process.wait()
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
 
 
 def test_without_a_listener_nothing_is_sent() -> None:

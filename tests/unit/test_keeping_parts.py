@@ -10,7 +10,6 @@ from collections.abc import Callable
 import pytest
 
 from overlay import run
-from overlay.settings import Settings
 
 SOON_S = 10.0
 
@@ -35,7 +34,7 @@ def test_a_part_that_could_not_be_started_is_started_when_it_can_be(monkeypatch:
     monkeypatch.setattr(run, "_WATCH_S", 0.02)
     monkeypatch.setattr(run, "_PART_PAUSE_S", 0.02)
     stopping = threading.Event()
-    watch = threading.Thread(target=run._keep_part, args=("sealing", Settings(), stopping))
+    watch = threading.Thread(target=run._keep_part, args=("sealing", {}, stopping))
     watch.start()
     try:
         until(lambda: len(begun) == 1)
