@@ -31,7 +31,7 @@ class Proxy:
         """Let everything pass again. What was held up is lost, as on a link that was down for long."""
         with self._changed:
             was, self._cut = self._cut, frozenset()
-            for end in [end for end in self._open if _peer(end) in was]:
+            for end in [end for end in list(self._open) if _peer(end) in was]:
                 _close(end)
             self._changed.notify_all()
 

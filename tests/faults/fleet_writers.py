@@ -29,6 +29,7 @@ class Writers:
     folder: Path
     area: str
     replicas: int = 1
+    programs: int = WRITERS
     processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
     _read: dict[Path, int] = field(default_factory=dict)
     _kept: dict[str, float] = field(default_factory=dict)
@@ -37,7 +38,7 @@ class Writers:
         self.folder.mkdir()
         self.ring = KeyRing.create(self.folder / "keys")
         given = (self.url, self.area, str(self.folder / "keys"))
-        for number in range(WRITERS):
+        for number in range(self.programs):
             name = f"w{number}"
             command = (
                 sys.executable,

@@ -94,6 +94,7 @@ class Probe:
     data: Path
     out: Path
     environment: dict[str, str] = field(default_factory=dict)
+    changes: bool = True
 
     def __post_init__(self) -> None:
         homes = self.out.with_suffix(".homes")
@@ -104,10 +105,15 @@ class Probe:
         )
 
     def start(self) -> None:
-        if not self.changing.running:
+        if self.changes and not self.changing.running:
             self.changing.start()
         self.program.start()
         self.wait(1)
+
+    def leave_homes(self) -> None:
+        """Mark and unmark no more: what follows may lose what was acknowledged, and a person knows of it."""
+        self.changes = False
+        self.changing.kill()
 
     def end(self) -> int:
         """How many bytes of answers there are by now."""
@@ -125,7 +131,7 @@ class Probe:
         """The answers from now on, once `more` of them came (of that status)."""
         before, until = self.end(), time.monotonic() + seconds
         while time.monotonic() < until:
-            for program in (self.program, self.changing):
+            for program in (self.program, *([self.changing] if self.changes else [])):
                 assert program.running, program.log.read_text()
             looks = self.looks(before)
             if len([look for look in looks if status in (None, look.status)]) >= more:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import threading
 from contextlib import suppress
 
@@ -15,8 +16,8 @@ class SlowLine(threading.Thread):
         self.late_s = 0.0
         self._target = target
         self._loop = asyncio.new_event_loop()
-        self._server = self._loop.run_until_complete(asyncio.start_server(self._carry, "127.0.0.1", 0))
-        self.port = int(self._server.sockets[0].getsockname()[1])
+        self._listening = socket.create_server(("127.0.0.1", 0))
+        self.port = int(self._listening.getsockname()[1])
         self.start()
 
     @property
@@ -24,11 +25,14 @@ class SlowLine(threading.Thread):
         return f"redis://127.0.0.1:{self.port}"
 
     def run(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        self._loop.run_until_complete(asyncio.start_server(self._carry, sock=self._listening))
         self._loop.run_forever()
 
     def stop(self) -> None:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self.join()
+        self._listening.close()
 
     async def _carry(self, near_in: asyncio.StreamReader, near_out: asyncio.StreamWriter) -> None:
         try:

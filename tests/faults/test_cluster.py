@@ -122,7 +122,10 @@ def test_links_are_cut_and_nothing_acknowledged_is_lost(tmp_path: Path) -> None:
     """First a node is cut off from its replicas alone, then from all nodes: another takes over while it listens."""
     with started(lambda: ClusterFleet.start(tmp_path / "fleet", replicas=2, proxied=True)) as fleet:
         one, other = apart(fleet, "cut")
-        with Writers(fleet.url, tmp_path / "w", one) as writers, Writers(fleet.url, tmp_path / "v", other) as kept:
+        with (
+            Writers(fleet.url, tmp_path / "w", one) as writers,
+            Writers(fleet.url, tmp_path / "v", other, programs=1) as kept,
+        ):
             node = fleet.holder(one)
             replicas = fleet.replicas_of(node)
             fleet.cut_off(node, replicas)

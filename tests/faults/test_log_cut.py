@@ -153,6 +153,7 @@ def test_a_repair_that_cuts_into_what_was_signed_leaves_the_decision_to_a_person
         signed = rig.signed()
         rig.until(lambda: rig.signed() > signed, "a signature")
         rig.sealer.kill()
+        rig.probe.leave_homes()
         rig.kill_store()
         log = next(rig.logs.glob("*.incr.aof"))
         content = bytearray(log.read_bytes())
