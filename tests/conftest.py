@@ -34,22 +34,6 @@ def now() -> datetime:
     return datetime(2026, 11, 23, 3, 0, tzinfo=UTC)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Of the processes that share the tests, none is left with the long ones alone in the end, nor all at once."""
-    abreast = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
-    if abreast == 1:
-        return
-    long = [item for item in items if item.get_closest_marker("faults")]
-    short = [item for item in items if not item.get_closest_marker("faults")]
-    items.clear()
-    for turn in range(abreast):
-        part = short[len(short) * turn // abreast : len(short) * (turn + 1) // abreast]
-        before = len(part) * turn // (abreast + 1)
-        items += part[:before]
-        items += long[len(long) * turn // abreast : len(long) * (turn + 1) // abreast]
-        items += part[before:]
-
-
 MANY_REQUESTS = {"OVERLAY_REQUESTS_PER_MINUTE": "1000000"}  # all tests ask from one address
 
 
