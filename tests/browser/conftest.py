@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Error, Page, sync_playwright
 
 from tests.conftest import REPOSITORY, Console, free_port
 
@@ -41,6 +43,17 @@ def browser() -> Iterator[Browser]:
         running.close()
 
 
+def comes_true(page: Page, expression: str, argument: object = None, seconds: float = 30) -> None:
+    """Wait until an expression holds on the page. It is asked anew each time: a page evaluates no string by itself."""
+    until = time.monotonic() + seconds
+    while True:
+        with suppress(Error):  # the page is just being replaced by another
+            if page.evaluate(expression, argument):
+                return
+        assert time.monotonic() < until, f"not within {seconds} s: {expression}"
+        time.sleep(0.05)
+
+
 @dataclass
 class Screen:
     """One person at one screen, using the keyboard alone."""
@@ -64,7 +77,7 @@ class Screen:
 
     def type(self, text: str) -> None:
         """Type where the page has put the cursor; it does so a moment after it has loaded."""
-        self.page.wait_for_function("document.activeElement?.matches('input, textarea, select')")
+        comes_true(self.page, "document.activeElement?.matches('input, textarea, select')")
         self.page.keyboard.type(text)
 
     def press(self, key: str) -> None:

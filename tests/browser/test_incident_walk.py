@@ -7,7 +7,7 @@ import uuid
 
 import pytest
 
-from tests.browser.conftest import Open, Screen
+from tests.browser.conftest import Open, Screen, comes_true
 from tests.browser.test_accessibility import violations
 from tests.conftest import Console
 
@@ -181,7 +181,7 @@ def test_copying_the_brief_is_recorded_as_passed_to_the_units(room: tuple[Screen
     assert words
     dispatcher.page.evaluate("document.querySelector('.brief__say').marked = true")
     dispatcher.page.evaluate("document.dispatchEvent(new CustomEvent('overlay:reload'))")
-    dispatcher.page.wait_for_function("!document.querySelector('.brief__say').marked", timeout=_SLOW_MS)
+    comes_true(dispatcher.page, "!document.querySelector('.brief__say').marked", seconds=_SLOW_MS / 1000)
     assert dispatcher.page.evaluate("document.getSelection().toString()") == words, "lost as the page was renewed"
     dispatcher.press("Control+c")
     dispatcher.page.wait_for_selector("#timeline >> text=Brief copied: C77", timeout=_SLOW_MS)
@@ -244,18 +244,18 @@ def test_a_tone_is_off_at_first_and_sounds_once_for_what_is_new(open_screen: Ope
     assert board.page.evaluate("window.tones") == 0
     board.page.focus("#sound")
     board.press("Enter")
-    board.page.wait_for_function("document.getElementById('sound').textContent === 'Sound on'")
-    board.page.wait_for_function("window.tones === 1")
+    comes_true(board.page, "document.getElementById('sound').textContent === 'Sound on'")
+    comes_true(board.page, "window.tones === 1")
     assert board.page.get_attribute("#sound", "aria-pressed") == "true"
     board.page.evaluate("document.activeElement.blur()")
     selector = ask(caller, "safe_to_talk")
     caller.press("5")  # dropped: raised to the supervisor
     caller.press("Enter")
     answered(caller, selector)
-    board.page.wait_for_function("window.tones === 2", timeout=_SLOW_MS)
+    comes_true(board.page, "window.tones === 2", seconds=_SLOW_MS / 1000)
     board.page.reload()
     board.page.wait_for_selector("#sound:not([hidden])")
     assert board.page.inner_text("#sound") == "Sound on after a key"
     board.press("j")
-    board.page.wait_for_function("document.getElementById('sound').textContent === 'Sound on'")
+    comes_true(board.page, "document.getElementById('sound').textContent === 'Sound on'")
     assert board.page.evaluate("window.tones") == 0

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.browser.conftest import Open, Screen
+from tests.browser.conftest import Open, Screen, comes_true
 from tests.browser.test_accessibility import violations
 from tests.browser.test_lock import IDLE_S, impatient, locked, unlock
 from tests.browser.test_not_answering import family, frozen
@@ -37,10 +37,11 @@ def heard(screen: Screen) -> list[Any]:
 
 
 def until_told(screen: Screen, incident_id: str, seconds: float = 8) -> None:
-    screen.page.wait_for_function(
+    comes_true(
+        screen.page,
         "id => window.heard.some(([kind, detail]) => kind === 'incidents' && detail.ids.includes(id))",
-        arg=incident_id,
-        timeout=seconds * 1000,
+        incident_id,
+        seconds,
     )
 
 
@@ -121,7 +122,7 @@ def test_after_a_killed_worker_a_screen_comes_back_by_itself_and_loads_everythin
             if b"overlay\0run" in Path(f"/proc/{pid}/cmdline").read_bytes():
                 os.kill(pid, signal.SIGKILL)
         desk.put("CAD-2")
-        own_handler.page.wait_for_function("window.heard.some(([kind]) => kind === 'reload')", timeout=20_000)
+        comes_true(own_handler.page, "window.heard.some(([kind]) => kind === 'reload')", seconds=20)
         back(own_handler)
 
 

@@ -494,10 +494,12 @@ def test_waiting_ends_when_another_process_commits(store: Store, store_url: str,
     assert store.wait({"markers": 1, "access": 0}, 0.2) == set()
     assert 0.15 < time.monotonic() - began < 1
     other = Store(store_url, vault.area, vault)
-    threading.Timer(0.2, lambda: other.commit(Commit("r2", {}, (put("a1", to="access"),)))).start()
+    later = threading.Timer(0.2, lambda: other.commit(Commit("r2", {}, (put("a1", to="access"),))))
+    later.start()
     began = time.monotonic()
     assert store.wait({"markers": 1, "access": 0}, 5) == {"access"}
     assert time.monotonic() - began < 2
+    later.join()
     assert store.commit(Commit("r3", {"access": 1}, (), (b"one",))) == Committed({}, (1,))
     other.close()
 
