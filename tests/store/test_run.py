@@ -392,7 +392,8 @@ class TestAnOutsideStore:
         elsewhere = tmp_path / "other-data"
         (tmp_path / "data-file").write_text(str(elsewhere))
         with outside_store(folder.data.parent / "v") as url:
-            folder.environment["OVERLAY_STORE_URL"] = url
+            # A store that is only busy, as all tests run at once, must not look like one that is away.
+            folder.environment |= {"OVERLAY_STORE_URL": url, "OVERLAY_STORE_TIMEOUT_S": "2"}
             run = Folder(folder.data, {**folder.environment, "OVERLAY_DATA_FILE": str(tmp_path / "data-file")})
             with killed_in_the_end(run.start("run", "--demo", "--data", folder.data)) as console:
                 wait_ready(console, port(folder))
