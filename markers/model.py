@@ -264,7 +264,7 @@ class Marker:
         place = {name: value for name in Place.__slots__ if (value := getattr(self.place, name)) is not None}
         if self.place.point is not None:
             place["point"] = [self.place.point.easting, self.place.point.northing]
-        plain = {name: getattr(self, name) for name in _KNOWN}
+        plain = {name: getattr(self, name) for name in Marker.__slots__ if name != "more"}
         plain["place"] = place
         for name in (*_DATES, *_MOMENTS):
             plain[name] = plain[name].isoformat() if plain[name] is not None else None
@@ -284,24 +284,26 @@ class Marker:
         A field that this version does not know is kept unread; a place or an ending that has one is refused, for where
         a marker warns, and whether it does, may not be guessed.
         """
+        more = plain.keys() - _KNOWN
+        known = {name: value for name, value in plain.items() if name in _KNOWN} if more else plain
         place = dict(plain["place"])
         if "point" in place:
             place["point"] = Point(*place["point"])
         ending = plain.get("ending")
         return cls(
             **{
-                **{name: value for name, value in plain.items() if name in _KNOWN},
+                **known,
                 **{name: date.fromisoformat(plain[name]) for name in _DATES},
                 **{name: datetime.fromisoformat(plain[name]) for name in _MOMENTS if plain.get(name)},
                 "place": Place(**place),
                 "details": tuple(plain.get("details", {}).items()),
                 "ending": Ending(**{**ending, "at": datetime.fromisoformat(ending["at"])}) if ending else None,
-                "more": tuple((name, json.dumps(value)) for name, value in plain.items() if name not in _KNOWN),
+                "more": tuple((name, json.dumps(plain[name])) for name in sorted(more)),
             }
         )
 
 
-_KNOWN = tuple(name for name in Marker.__slots__ if name != "more")
+_KNOWN = frozenset(Marker.__slots__) - {"more"}
 _DATES = ("starts_on", "review_on", "ends_on")
 _MOMENTS = ("recorded_at", "provisional_until", "confirmed_at")
 # Left out where empty, so that a record tells only what there is to tell.

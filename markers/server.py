@@ -392,6 +392,11 @@ class EmbeddedServer:
                     umask=0o077,
                     pass_fds=(lock,),
                 )
+        except OSError as error:
+            raise ServerStartError(
+                f"the store server could not be started ({_one_line(error.strerror or error)}): look at this machine's "
+                "memory, and at how many processes it may run"
+            ) from error
         finally:
             os.close(output)
         try:
@@ -440,10 +445,6 @@ class EmbeddedServer:
         reason = _one_line(error.strerror or error)
         if error.errno in {errno.ENOSPC, errno.EDQUOT} or self._disk_full():
             return self._full(reason)
-        if error.errno in {errno.EAGAIN, errno.ENOMEM}:
-            return ServerStartError(
-                f"no process can be started here ({reason}): look at its memory, and at how many it may run"
-            )
         return ServerStartError(f"the store's folder {self.folder} cannot be used ({reason}): check its path and owner")
 
     def _disk_full(self) -> bool:

@@ -33,7 +33,7 @@ from markers.store_errors import StoreError, StoreUnavailable
 from overlay import logs
 from overlay.beats import beat, minding
 from overlay.configuration import Configuration
-from overlay.door import Door
+from overlay.draining import Drain
 from overlay.folders import data_folders, proof_of
 from overlay.parent import end_with_parent
 from overlay.proof import ProofFolder
@@ -203,15 +203,15 @@ def worker_app() -> Any:
     beat(os.environ)
     services = services_of(app)
     services.proof.expected = True
-    door = Door(services.settings.port, tls=services.settings.tls_cert is not None)
-    door.install(app)
+    drain = Drain(services.settings.port, tls=services.settings.tls_cert is not None)
+    drain.install(app)
 
     def leave() -> None:
-        services.feed.close()  # whoever listens to a stream would be waited for
         try:
-            door.shut_and_wait()
+            services.feed.close()  # whoever listens to a stream would be waited for
+            drain.drain()
         except OSError as error:
-            log.error("door_not_watched", reason=str(error))
+            log.error("not_drained", reason=str(error))
         finally:
             os.kill(os.getpid(), signal.SIGTERM)
 
@@ -228,8 +228,10 @@ def _serve(settings: Settings) -> None:
     os.environ[FIGURES_VARIABLE] = str(_fresh_figures(settings))
     import_module("overlay.app")  # workers are forked: what is loaded here, none of them loads again, nor a new one
     collapses: deque[float] = deque(maxlen=_MOST_COLLAPSES)
+    asked_to_end = threading.Event()
     while True:
         server = _server(settings)
+        server.asked_to_end = asked_to_end
         try:
             with suppress(SystemExit), minding(multiprocessing.active_children):
                 server.serve()
@@ -240,7 +242,7 @@ def _serve(settings: Settings) -> None:
                 raise
             log.error("web_workers_not_started", reason=str(error))
             time.sleep(_FORK_PAUSE_S)
-        if server.asked_to_end:
+        if asked_to_end.is_set():
             return
         collapses.append(time.monotonic())
         if len(collapses) == _MOST_COLLAPSES and collapses[-1] - collapses[0] < _COLLAPSES_WITHIN_S:
@@ -265,19 +267,23 @@ def _fresh_figures(settings: Settings) -> Path:
 class _Server(Server):  # type: ignore[misc,valid-type]  # untyped
     """The web server; asked to end, it lets its workers hear out whoever is in first."""
 
-    asked_to_end = False
+    asked_to_end: threading.Event
+    """Set once it was asked to end, for the next one as well: between two, nobody but the last one's handler hears."""
 
     def signal_handler_reload(self, *_: object) -> None:
         """A terminal that is closed asks it to end: nothing here is to be loaded again."""
         self.signal_handler_interrupt()
 
     def startup(self, *what: Any) -> None:
+        outlives = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN  # started with nohup
         super().startup(*what)
-        if type(self).asked_to_end:  # between one server and the next, nobody but the last one's handler heard
+        if outlives:
+            signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        if self.asked_to_end.is_set():
             self.signal_handler_interrupt()
 
     def signal_handler_interrupt(self, *what: Any, **how: Any) -> None:
-        type(self).asked_to_end = True
+        self.asked_to_end.set()
         super().signal_handler_interrupt(*what, **how)
 
     def _respawn_workers(self, workers: list[int], spawn_target: Any, target_loader: Any, **_: Any) -> None:

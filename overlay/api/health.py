@@ -13,7 +13,7 @@ from markers.store_errors import StoreError
 from overlay import security
 from overlay.api.description import described
 from overlay.api.models import HealthOut
-from overlay.door import is_shut
+from overlay.draining import is_draining
 from overlay.security import public
 from overlay.services import trouble_words
 
@@ -33,7 +33,7 @@ def alive() -> ResponseReturnValue:
 @described(resp=Response(HTTP_200=HealthOut, HTTP_503=HealthOut), security=[], tags=["health"])
 def ready() -> ResponseReturnValue:
     """Whether a check would be answered from a current store."""
-    if is_shut():
+    if is_draining():
         return jsonify(status="not_ready", detail="This console is being stopped. Ask another, or again later."), 503
     services = security.services()
     try:

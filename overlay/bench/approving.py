@@ -15,8 +15,8 @@ from itertools import count
 from markers.ledger import Via
 from markers.lifecycle import Step
 from markers.location import RawLocation
-from markers.model import LONDON, Marker, Place, Premises
-from markers.written import marker_id
+from markers.model import Place, Premises
+from overlay.bench.changing import CATEGORY, a_marker
 from overlay.bench.town import Town
 from overlay.incidents.model import Incident
 from overlay.roles import Actor
@@ -27,7 +27,6 @@ from overlay.upkeep import steps
 
 _PROPOSER = Actor("os:bench", "A. Bench", "service", Via.CLI)
 _APPROVER = Actor("os:second", "B. Second", "service", Via.CLI)
-_CATEGORY = "domestic_abuse_risk"
 _PATIENCE_S = 5.0
 
 
@@ -50,7 +49,7 @@ class Approver:
     @classmethod
     def open(cls, services: Services, town: Town, wanted: int) -> Approver:
         """Opens the incidents, at homes that have no marker of the kind yet."""
-        taken = {one.place.premises_id for one in town.markers if one.category == _CATEGORY}
+        taken = {one.place.premises_id for one in town.markers if one.category == CATEGORY}
         free = [home for home in town.homes if home.premises_id not in taken][:wanted]
         waiting = []
         for number, home in enumerate(free):
@@ -64,7 +63,8 @@ class Approver:
         while due < until and self.waiting:
             time.sleep(max(0.0, due - time.monotonic()))
             incident, home = self.waiting.pop()
-            marker = self._marker(home)
+            place = Place(home.address, home.postcode)
+            marker = a_marker(self.services, f"APPROVED-{next(self._numbers)}", place)
             proposal = steps.propose(self.services, _PROPOSER, Step.NEW, marker, "", self.services.now())
             if asker is not None:
                 asker.wait_for(incident.incident_id, marker.reference)
@@ -75,29 +75,6 @@ class Approver:
                 asker.sent(sent)
             due += 1 / rate
         return done
-
-    def _marker(self, home: Premises) -> Marker:
-        now, category = self.services.now(), self.services.categories[_CATEGORY]
-        today, reference = now.astimezone(LONDON).date(), f"APPROVED-{next(self._numbers)}"
-        return Marker(
-            marker_id=marker_id(reference),
-            reference=reference,
-            category=category.code,
-            place=Place(home.address, home.postcode, None, None, None),
-            headline=category.headline,
-            action=category.action,
-            owner="PPU Quillmarket",
-            owner_contact="020 7946 0000",
-            starts_on=today,
-            review_on=today,
-            ends_on=today,
-            source="bench",
-            source_reference="",
-            proposed_by="",
-            approved_by="",
-            recorded_at=now,
-            version=0,
-        )
 
 
 class Asker:

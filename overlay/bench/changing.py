@@ -17,8 +17,8 @@ from overlay.roles import Actor
 from overlay.services import Services
 from overlay.upkeep import steps
 
-_BY = Actor("os:changing", "C. Changing", "ppu_supervisor", Via.CLI)
-_CATEGORY = "domestic_abuse_risk"
+BY = Actor("os:changing", "C. Changing", "ppu_supervisor", Via.CLI)
+CATEGORY = "domestic_abuse_risk"
 _AGAIN_S = 0.1
 
 
@@ -31,10 +31,10 @@ class ChangingHomes:
 
     def mark(self, address: str) -> Marker:
         """A marker at this home, and it is there when this returns. Raises what `steps.add_provisional` does."""
-        marker = self._marker(f"CHANGING-{os.getpid()}-{next(self._numbers)}", address)
+        marker = a_marker(self.services, f"CHANGING-{os.getpid()}-{next(self._numbers)}", Place(address=address))
         while True:
             try:
-                steps.add_provisional(self.services, _BY, marker, "to see when checks find it", self.services.now())
+                steps.add_provisional(self.services, BY, marker, "to see when checks find it", self.services.now())
                 return marker
             except LifecycleRefused:
                 if self._live(marker) is not True:
@@ -47,7 +47,7 @@ class ChangingHomes:
         """It is ended when this returns. Raises what `steps.dismiss` does."""
         while True:
             try:
-                steps.dismiss(self.services, _BY, marker.marker_id, "to see when checks forget it", self.services.now())
+                steps.dismiss(self.services, BY, marker.marker_id, "to see when checks forget it", self.services.now())
                 return
             except LifecycleRefused:
                 if self._live(marker) is not False:
@@ -60,25 +60,27 @@ class ChangingHomes:
         found = self.services.index.get(marker.marker_id)
         return None if found is None else found.ending is None
 
-    def _marker(self, reference: str, address: str) -> Marker:
-        now, category = self.services.now(), self.services.categories[_CATEGORY]
-        today = now.astimezone(LONDON).date()
-        return Marker(
-            marker_id=marker_id(reference),
-            reference=reference,
-            category=category.code,
-            place=Place(address=address),
-            headline=category.headline,
-            action=category.action,
-            owner="PPU Quillmarket",
-            owner_contact="020 7946 0000",
-            starts_on=today,
-            review_on=today + timedelta(days=30),
-            ends_on=today + timedelta(days=60),
-            source="bench",
-            source_reference=reference,
-            proposed_by=_BY.name,
-            approved_by="",
-            recorded_at=now,
-            version=0,
-        )
+
+def a_marker(services: Services, reference: str, place: Place) -> Marker:
+    """A new marker of that reference, in force from today; nothing is written."""
+    now, category = services.now(), services.categories[CATEGORY]
+    today = now.astimezone(LONDON).date()
+    return Marker(
+        marker_id=marker_id(reference),
+        reference=reference,
+        category=category.code,
+        place=place,
+        headline=category.headline,
+        action=category.action,
+        owner="PPU Quillmarket",
+        owner_contact="020 7946 0000",
+        starts_on=today,
+        review_on=today + timedelta(days=30),
+        ends_on=today + timedelta(days=60),
+        source="bench",
+        source_reference="",
+        proposed_by="",
+        approved_by="",
+        recorded_at=now,
+        version=0,
+    )

@@ -9,12 +9,22 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from markers.store import Store
+from markers.store_errors import StoreUnavailable
 from markers.vault import KeyRing, Vault
 from tests.conftest import REPOSITORY
 from tests.faults.fleet import wait_for
 from tests.faults.fleet_writer import COLLECTION
 
 WRITERS = 3
+
+
+def bound(store: Store) -> bool:
+    """Whether enough replicas confirm: one that has just been filled, or is only busy, does not for a moment."""
+    try:
+        store.bind()
+    except StoreUnavailable:
+        return False
+    return True
 
 
 def say(words: str) -> None:

@@ -17,7 +17,7 @@ from overlay.identity import Counters
 from overlay.identity.counters import PASSWORD_TRIES
 from tests.faults.fleet import TLS, ClusterFleet, started, wait_for
 from tests.faults.fleet_links import Encrypted
-from tests.faults.fleet_writers import Writers, say
+from tests.faults.fleet_writers import Writers, bound, say
 from tests.web.test_tls import certificate
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(240)]
@@ -40,14 +40,6 @@ def store_of(cluster: ClusterFleet, area: str, folder: Path) -> Store:
     store = Store(cluster.url, area, Vault(KeyRing.create(folder / area), area), timeout_s=0.5, replicas=1)
     wait_for(lambda: bound(store))  # a replica that has just been filled confirms nothing for a moment
     return store
-
-
-def bound(store: Store) -> bool:
-    try:
-        store.bind()
-    except StoreUnavailable:
-        return False
-    return True
 
 
 def test_two_areas_on_two_nodes_are_served_at_once(cluster: ClusterFleet, tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from markers.store import Store
 from markers.store_errors import StoreUnavailable
 from markers.vault import KeyRing, Vault
 from tests.faults.fleet import SENTINELS, SentinelFleet, Server, source, started, wait_for
-from tests.faults.fleet_writers import Writers, say
+from tests.faults.fleet_writers import Writers, bound, say
 
 FAILOVERS = int(os.environ.get("FAILOVERS", "1"))
 AREA = "quill"
@@ -220,11 +220,3 @@ def test_a_sentinel_cut_off_from_the_primary_stops_nothing(linked: SentinelFleet
         assert linked.wait_whole() is primary
     _, lost, doubled = writers.count()
     assert (lost, doubled) == (0, 0)
-
-
-def bound(store: Store) -> bool:
-    try:
-        store.bind()
-    except StoreUnavailable:
-        return False
-    return True

@@ -33,26 +33,27 @@ NEWER = {
 WRITE = """
 import sys
 from dataclasses import replace
-from overlay.bench.changing import _BY, ChangingHomes
+from markers.model import Place
+from overlay.bench.changing import BY, a_marker
 from overlay.services import running
 from overlay.settings import Settings
 from overlay.upkeep import steps
 reference, address, floors = sys.argv[1:]
 with running(Settings.read()) as services:
-    marker = ChangingHomes(services)._marker(reference, address)
-    marker = replace(marker, seen_by="the night desk", place=replace(marker.place, floors=floors or None))
-    steps.add_provisional(services, _BY, marker, "nobody answers", services.now())
+    marker = a_marker(services, reference, Place(address=address, floors=floors or None))
+    marker = replace(marker, seen_by="the night desk")
+    steps.add_provisional(services, BY, marker, "nobody answers", services.now())
     print(marker.marker_id)
 """
 KEEP = """
 import sys
-from overlay.bench.changing import _BY
+from overlay.bench.changing import BY
 from overlay.roles import Actor
 from overlay.services import running
 from overlay.settings import Settings
 from overlay.upkeep import steps
 with running(Settings.read()) as services:
-    second = Actor("os:second", "B. Second", "ppu_supervisor", _BY.via)
+    second = Actor("os:second", "B. Second", "ppu_supervisor", BY.via)
     steps.keep(services, second, sys.argv[1], "so it is", services.now())
 """
 READ = """

@@ -220,6 +220,11 @@ class TestWhatIsRefused:
         assert not store_lives(folder)
 
 
+def outlives() -> None:
+    """As nohup starts a program."""
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
+
 class TestStartAndStop:
     @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
     def test_both_ways_to_stop_end_server_and_store_cleanly(self, folder: Folder, how: signal.Signals) -> None:
@@ -241,6 +246,22 @@ class TestStartAndStop:
         assert done.out.endswith("Stopped: console and store.\n")
         assert not store_lives(folder)
         assert not any(command_line(pid) for pid in served)
+
+    def test_a_terminal_that_is_closed_ends_it_and_one_it_shall_outlive_does_not(self, folder: Folder) -> None:
+        with killed_in_the_end(folder.start("run", preexec_fn=outlives)) as console:
+            wait_ready(console, port(folder))
+            served = workers(console.pid)
+            console.send_signal(signal.SIGHUP)
+            wait_ready(console, port(folder))
+            assert workers(console.pid) == served
+            console.send_signal(signal.SIGTERM)
+            assert ended(console).code == 0
+        with killed_in_the_end(folder.start("run")) as console:
+            wait_ready(console, port(folder))
+            console.send_signal(signal.SIGHUP)
+            done = ended(console)
+        assert done.code == 0, done
+        assert done.out.endswith("Stopped: console and store.\n")
 
     def test_a_worker_that_hangs_does_not_keep_it_from_stopping(self, folder: Folder) -> None:
         with killed_in_the_end(folder.start("run")) as console:

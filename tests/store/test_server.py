@@ -453,6 +453,24 @@ def test_a_server_killed_while_it_loads_is_not_taken_for_a_damaged_log(store_fol
     watcher.stop()
 
 
+def test_a_machine_that_starts_no_process_any_more_is_named_and_holds_nothing(
+    store_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = subprocess.Popen
+
+    def refuse(*_: object, **__: object) -> None:
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+
+    server = EmbeddedServer(store_folder)
+    monkeypatch.setattr(subprocess, "Popen", refuse)
+    with pytest.raises(ServerStartError, match=r"could not be started .*temporarily unavailable.*how many processes"):
+        server.ensure()
+    monkeypatch.setattr(subprocess, "Popen", real)
+    with client(server.ensure()) as store:
+        assert store.ping()
+    server.stop()
+
+
 # --- what may hold a store -----------------------------------------------------------------------
 
 

@@ -11,7 +11,7 @@ import pytest
 import requests
 
 from overlay.app import create_app
-from overlay.door import Door
+from overlay.draining import Drain
 from overlay.services import Services
 from tests.conftest import Console
 from tests.web.conftest import TIMEOUT_S
@@ -212,11 +212,11 @@ def test_health_and_readiness_are_said_in_words(console: Console) -> None:
 
 
 def test_a_console_that_is_being_stopped_is_not_ready_and_says_so(console: Console, services: Services) -> None:
-    app, door = create_app(services), Door(console.port)
-    door.install(app)
+    app, drain = create_app(services), Drain(console.port)
+    drain.install(app)
     client = app.test_client()
     assert client.get("/readyz").status_code == 200
-    door.shut_and_wait()
+    drain.drain()
     reply = client.get("/readyz")
     assert (reply.status_code, reply.headers["Connection"]) == (503, "close")
     assert reply.get_json()["detail"] == "This console is being stopped. Ask another, or again later."

@@ -1,4 +1,4 @@
-"""Shutting a web worker's door: nobody new comes in, and whoever is in is heard out before it is closed."""
+"""A web worker that ends lets nobody in any more, and whoever is in is heard out before its socket is closed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 from flask import Flask
 
-from overlay.door import Door, Inside, is_shut
+from overlay.draining import Drain, Inside, is_draining
 
 SOON_S = 10.0
 
@@ -21,41 +21,41 @@ def listener() -> Iterator[socket.socket]:
 
 
 @pytest.fixture
-def door(listener: socket.socket) -> Door:
-    return Door(listener.getsockname()[1])
+def drain(listener: socket.socket) -> Drain:
+    return Drain(listener.getsockname()[1])
 
 
 def call(listener: socket.socket, wait_s: float = SOON_S) -> socket.socket:
     return socket.create_connection(listener.getsockname()[:2], timeout=wait_s)
 
 
-def test_it_knows_who_stands_in_it(listener: socket.socket, door: Door) -> None:
-    assert door.inside() == Inside(0, 0, 0)
+def test_it_knows_who_stands_in_it(listener: socket.socket, drain: Drain) -> None:
+    assert drain.inside() == Inside(0, 0, 0)
     with call(listener) as first, call(listener):
-        assert door.inside().queued == 2
+        assert drain.inside().queued == 2
         accepted, _ = listener.accept()
         with accepted:
-            assert door.inside() == Inside(queued=1, silent=1, heard=0)
+            assert drain.inside() == Inside(queued=1, silent=1, heard=0)
             first.sendall(b"GET")
             assert accepted.recv(3) == b"GET"
-            assert door.inside() == Inside(queued=1, silent=0, heard=1)
-        assert door.inside() == Inside(queued=1, silent=0, heard=0)
+            assert drain.inside() == Inside(queued=1, silent=0, heard=1)
+        assert drain.inside() == Inside(queued=1, silent=0, heard=0)
 
 
-def test_another_port_is_another_door(listener: socket.socket) -> None:
+def test_another_port_is_another_ones(listener: socket.socket) -> None:
     with call(listener), socket.create_server(("127.0.0.1", 0)) as other:
-        assert Door(other.getsockname()[1]).inside() == Inside(0, 0, 0)
+        assert Drain(other.getsockname()[1]).inside() == Inside(0, 0, 0)
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
 def test_shut_it_keeps_new_callers_out_and_hears_who_is_in(host: str) -> None:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.create_server((host, 0), family=family) as listener:
-        door = Door(listener.getsockname()[1])
+        drain = Drain(listener.getsockname()[1])
         with call(listener) as in_time:
-            shutting = threading.Thread(target=door.shut_and_wait)
+            shutting = threading.Thread(target=drain.drain)
             shutting.start()
-            while not door.shut:
+            while not drain.draining:
                 pass
             with pytest.raises(TimeoutError):
                 call(listener, 0.3).close()
@@ -63,13 +63,13 @@ def test_shut_it_keeps_new_callers_out_and_hears_who_is_in(host: str) -> None:
             accepted, _ = listener.accept()
             with accepted:
                 in_time.sendall(b"check")
-                assert accepted.recv(5) == b"check", "heard, although the door is shut"
+                assert accepted.recv(5) == b"check", "heard, although nobody new is let in"
             shutting.join(SOON_S)
             assert not shutting.is_alive()
 
 
-def test_closed_after_it_was_shut_a_waiting_caller_is_refused(listener: socket.socket, door: Door) -> None:
-    door.shut_and_wait()
+def test_closed_after_it_was_shut_a_waiting_caller_is_refused(listener: socket.socket, drain: Drain) -> None:
+    drain.drain()
     refused: list[BaseException] = []
 
     def come_late() -> None:
@@ -82,28 +82,28 @@ def test_closed_after_it_was_shut_a_waiting_caller_is_refused(listener: socket.s
     late.start()
     late.join(0.2)
     assert late.is_alive()
-    assert door.inside() == Inside(0, 0, 0), "a late caller does not stand in the queue"
+    assert drain.inside() == Inside(0, 0, 0), "a late caller does not stand in the queue"
     listener.close()
     late.join(SOON_S)
     assert [type(error) for error in refused] == [ConnectionRefusedError]
 
 
-def test_who_never_speaks_is_not_waited_for_without_end(listener: socket.socket, door: Door) -> None:
+def test_who_never_speaks_is_not_waited_for_without_end(listener: socket.socket, drain: Drain) -> None:
     with call(listener):
         accepted, _ = listener.accept()
         with accepted:
-            door.shut_and_wait()
-            assert door.inside() == Inside(queued=0, silent=1, heard=0)
+            drain.drain()
+            assert drain.inside() == Inside(queued=0, silent=1, heard=0)
 
 
-def test_each_answer_says_that_it_is_the_last(listener: socket.socket, door: Door) -> None:
+def test_each_answer_says_that_it_is_the_last(listener: socket.socket, drain: Drain) -> None:
     app = Flask(__name__)
     app.add_url_rule("/", view_func=lambda: "answered")
-    assert not is_shut(app)
-    door.install(app)
+    assert not is_draining(app)
+    drain.install(app)
     client = app.test_client()
     assert "Connection" not in client.get("/").headers
-    assert not is_shut(app)
-    door.shut_and_wait()
+    assert not is_draining(app)
+    drain.drain()
     assert client.get("/").headers["Connection"] == "close"
-    assert is_shut(app)
+    assert is_draining(app)

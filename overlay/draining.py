@@ -1,4 +1,4 @@
-"""A web worker's door: shut so that nobody is let in any more, while whoever is in is still heard out.
+"""A web worker that ends: nobody is let in any more, while whoever is in is still heard out (connection draining).
 
 Closing a listening socket resets every connection that the kernel has taken but nobody has accepted yet, and a server
 that is asked to end closes connections on which nothing was said yet: a caller who came just in time would be cut off.
@@ -33,7 +33,7 @@ _SETTLED_S: Final = 0.2  # for a handshake that is under way, and for bytes that
 _LONGEST_S: Final = 5.0
 _LOOK_S: Final = 0.01
 
-_EXTENSION: Final = "overlay.door"
+_EXTENSION: Final = "overlay.drain"
 _SO_ATTACH_FILTER: Final = 26  # asm-generic/socket.h
 _QUEUE_OFFSET: Final = 24  # struct tcp_info, linux/tcp.h: of a listening socket, tcpi_unacked is its accept queue
 _RECEIVED_OFFSET: Final = 128  # struct tcp_info: tcpi_bytes_received
@@ -56,30 +56,30 @@ class Inside(NamedTuple):
     """All other connections."""
 
 
-class Door:
-    """The door of this process, which listens on `port`."""
+class Drain:
+    """The connections of this process on the `port` it listens on."""
 
     def __init__(self, port: int, *, tls: bool = False) -> None:
         self._port = port
         self._heard_s = SILENT_S if tls else HEARD_S  # a handshake is no request yet
-        self._shut = threading.Event()
+        self._begun = threading.Event()
 
     @property
-    def shut(self) -> bool:
+    def draining(self) -> bool:
         """Whether this process is about to end."""
-        return self._shut.is_set()
+        return self._begun.is_set()
 
     def install(self, app: Flask) -> None:
-        """Let each answer say, once the door is shut, that it is the last on its connection (RFC 9112, 9.6)."""
+        """Let each answer say, once it is draining, that it is the last on its connection (RFC 9112, 9.6)."""
         app.extensions[_EXTENSION] = self
 
         @app.after_request
         def last(response: Response) -> Response:
-            if self.shut:
+            if self.draining:
                 response.headers["Connection"] = "close"
             return response
 
-    def shut_and_wait(self) -> None:
+    def drain(self) -> None:
         """Let nobody in any more, and wait until whoever is in has been heard: at most five seconds.
 
         Raises OSError where it can't be seen who is in: no file can be opened any more.
@@ -88,8 +88,8 @@ class Door:
             try:
                 _keep_out_new(listener)
             except OSError as error:
-                log.warning("door_stays_open", reason=str(error))
-        self._shut.set()
+                log.warning("listener_not_filtered", reason=str(error))
+        self._begun.set()
         begun = accepted = changed = time.monotonic()
         before = Inside(0, 0, 0)
         while (now := time.monotonic()) - begun < _LONGEST_S:
@@ -116,10 +116,10 @@ class Door:
                     yield found
 
 
-def is_shut(app: Flask | None = None) -> bool:
+def is_draining(app: Flask | None = None) -> bool:
     """Whether the process that serves `app`, or the present request, is about to end."""
-    door = (app or current_app).extensions.get(_EXTENSION)
-    return isinstance(door, Door) and door.shut
+    drain = (app or current_app).extensions.get(_EXTENSION)
+    return isinstance(drain, Drain) and drain.draining
 
 
 def _open_files() -> list[int]:
