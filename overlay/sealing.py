@@ -138,14 +138,18 @@ def main() -> None:
             told = SealerState("anchors", str(error))
         except (StoreUnavailable, ServerError) as error:
             told = SealerState("store", str(error))
-        # A clock that is behind says another time each second, and is said once.
-        if told.kind != state.kind or (told.words != state.words and told.kind != "clock"):
+        if is_news(told, state):
             (log.info if told.kind == "signing" else log.error)("sealer", state=told.kind, reason=told.words)
         state = told
         with suppress(OSError):
             state.write(settings.data)
         if not more:
             _rest(store, sealer, began)
+
+
+def is_news(told: SealerState, before: SealerState) -> bool:
+    """Whether it is worth a line: a clock that is behind says another time each second, and is said once."""
+    return told.kind != before.kind or (told.words != before.words and told.kind != "clock")
 
 
 def keep_snapshot(settings: Settings, area: str, vault: Vault) -> None:

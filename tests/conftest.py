@@ -64,6 +64,8 @@ class Console:
     port: int
     extra: dict[str, str] = field(default_factory=dict)
     process: subprocess.Popen[bytes] | None = None
+    at_a_terminal: bool = False
+    """In a process group of its own, which a test may interrupt as a whole."""
 
     @property
     def url(self) -> str:
@@ -121,6 +123,7 @@ class Console:
             stdout=log,
             stderr=log,
             cwd=self.data.parent,
+            start_new_session=self.at_a_terminal,
         )
 
     def wait_ready(self, seconds: float = 60) -> None:

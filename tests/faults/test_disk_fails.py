@@ -98,7 +98,11 @@ def test_no_fork_for_a_web_worker_that_died(tmp_path: Path) -> None:
         until(lambda: "worker_not_started" in console.log())
         for _ in range(20):
             assert check(console, token, hit_address(console))["status"] == "hit"
-        assert shim.refused > refused
+        files = len(os.listdir(f"/proc/{console.pid}/fd"))
+        tried = shim.refused
+        assert tried > refused
+        until(lambda: shim.refused > tried + 5)
+        assert len(os.listdir(f"/proc/{console.pid}/fd")) < files + 5, "each try leaves nothing open"
         assert children(console, "worker") == before[1:]
         shim.heal()
         until(lambda: len(two_of(console)) == 2)

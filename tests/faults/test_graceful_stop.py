@@ -4,25 +4,42 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import random
 import signal
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from itertools import count
+from pathlib import Path
 
 import pytest
 import requests
 
-from tests.conftest import Console
+from tests.conftest import Console, free_port
 from tests.faults.test_store_away import hit_address
 
 pytestmark = pytest.mark.faults
 
 
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
-def test_checks_that_were_begun_are_answered(own_console: Console, how: signal.Signals) -> None:
+@pytest.fixture
+def own_console(tmp_path: Path) -> Iterator[Console]:
+    running = Console(tmp_path / "data", free_port(), at_a_terminal=True)
+    running.start()
+    yield running
+    running.stop()
+
+
+@pytest.mark.parametrize(
+    ("how", "whom"),
+    [(signal.SIGINT, os.kill), (signal.SIGTERM, os.kill), (signal.SIGINT, os.killpg)],
+    ids=["interrupted", "asked to end", "Ctrl-C in a terminal"],
+)
+def test_checks_that_were_begun_are_answered(
+    own_console: Console, how: signal.Signals, whom: Callable[[int, int], None]
+) -> None:
     token = own_console.token()
     ended: Counter[str] = Counter()
     last: Counter[str] = Counter()
@@ -79,7 +96,7 @@ def test_checks_that_were_begun_are_answered(own_console: Console, how: signal.S
         caller.start()
     time.sleep(1.5)
     assert own_console.process is not None
-    own_console.process.send_signal(how)
+    whom(own_console.pid, how)
     own_console.process.wait(timeout=40)
     over.set()
     for caller in callers:

@@ -12,7 +12,7 @@ from markers.anchors import Anchors
 from markers.checkpoints import KeyRefused, key_files
 from markers.store import Store
 from markers.vault import KeyRing, Vault
-from overlay.sealing import SealerLock, SealerState, signing_key
+from overlay.sealing import SealerLock, SealerState, is_news, signing_key
 from overlay.settings import Settings
 
 
@@ -55,3 +55,14 @@ def test_one_sealer_at_a_time(tmp_path: Path) -> None:
     assert second.take(wait=True)
     second.release()
     assert os.stat(tmp_path / "ledger" / "sealer.lock").st_mode & 0o077 == 0
+
+
+def test_what_changes_is_said_and_a_clock_that_is_behind_once() -> None:
+    signing, refused = SealerState("signing", ""), SealerState("refused", "entry 5 can't be opened")
+    clock, later = (SealerState("clock", f"The clock says 03:00:0{second}") for second in (1, 2))
+    assert not is_news(signing, signing)
+    assert is_news(refused, signing)
+    assert is_news(SealerState("refused", "entry 6 can't be opened"), refused)
+    assert is_news(clock, signing)
+    assert not is_news(later, clock)
+    assert is_news(signing, later)

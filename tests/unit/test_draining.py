@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import pytest
 from flask import Flask
 
+from overlay import draining
 from overlay.draining import Drain, Inside, is_draining
 
 SOON_S = 10.0
@@ -88,12 +89,28 @@ def test_closed_after_it_was_shut_a_waiting_caller_is_refused(listener: socket.s
     assert [type(error) for error in refused] == [ConnectionRefusedError]
 
 
-def test_who_never_speaks_is_not_waited_for_without_end(listener: socket.socket, drain: Drain) -> None:
-    with call(listener):
+@pytest.mark.parametrize("said", [b"", b"GET"])
+def test_who_stays_and_says_nothing_more_is_not_waited_for_without_end(
+    listener: socket.socket, drain: Drain, monkeypatch: pytest.MonkeyPatch, said: bytes
+) -> None:
+    """Each kind of caller has an end of its own, whatever bounds the whole."""
+    monkeypatch.setattr(draining, "_LONGEST_S", 3600.0)
+    with call(listener) as caller:
         accepted, _ = listener.accept()
         with accepted:
+            caller.sendall(said)
+            assert accepted.recv(len(said)) == said
             drain.drain()
-            assert drain.inside() == Inside(queued=0, silent=1, heard=0)
+            assert drain.inside() == Inside(queued=0, silent=int(not said), heard=int(bool(said)))
+
+
+def test_a_queue_that_nobody_takes_in_is_not_waited_for_without_end(
+    listener: socket.socket, drain: Drain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(draining, "_LONGEST_S", 0.5)
+    with call(listener):
+        drain.drain()
+        assert drain.inside().queued == 1
 
 
 def test_each_answer_says_that_it_is_the_last(listener: socket.socket, drain: Drain) -> None:
