@@ -97,7 +97,7 @@ class Probe:
     changes: bool = True
 
     def __post_init__(self) -> None:
-        homes = self.out.with_suffix(".homes")
+        self.homes = homes = self.out.with_suffix(".homes")
         settings = {"OVERLAY_DATA": str(self.data), **self.environment}
         self.changing = Program(["tests.faults.changing_homes", str(homes)], settings, homes.with_suffix(".homes.log"))
         self.program = Program(
@@ -105,10 +105,15 @@ class Probe:
         )
 
     def start(self) -> None:
-        if self.changes and not self.changing.running:
+        """Returns once both are at work: while they start they would take a dead store for theirs to start."""
+        begun = self.changes and not self.changing.running
+        if begun:
+            before = _size(self.homes)
             self.changing.start()
         self.program.start()
         self.wait(1)
+        while begun and _size(self.homes) == before:
+            self.wait(1)
 
     def leave_homes(self) -> None:
         """Mark and unmark no more: what follows may lose what was acknowledged, and a person knows of it."""
@@ -210,9 +215,16 @@ class Rig:
         """Start the store under the shim's orders, or attach to it."""
         with self.shim.over_the_server():
             url = self.server.ensure()
-        assert self.url in ("", url)
+        assert self.url in ("", url), f"at {url}, which was at {self.url}"
         self.url = url
         self.audit.url = url
+
+    def start_sealer(self) -> None:
+        """Returns once it has been at the store: until then it would take a dead one for its own to start."""
+        said = self.data / "ledger" / "sealer.json"
+        said.unlink(missing_ok=True)
+        self.sealer.start()
+        self.until(said.exists, "a word of the sealer")
 
     def load(self, url: str = "") -> None:
         """Start the writers, against `url` where it is not the store itself."""
@@ -269,7 +281,7 @@ class Rig:
     def kill_store(self) -> None:
         with suppress(ProcessLookupError):
             os.kill(self.living_store(), signal.SIGKILL)
-        assert self.server.wait_gone(10)
+        assert self.server.wait_gone(10), f"killed, and process {self.store_pid} is there"
 
     def signed(self) -> int:
         """How many ledger entries the last anchor covers."""
@@ -360,7 +372,7 @@ def running(rig: Rig, *, sealing: bool = False) -> Iterator[Rig]:
         rig.ensure()
         rig.probe.start()
         if sealing:
-            rig.sealer.start()
+            rig.start_sealer()
         rig.load()
         for name in rig.names:
             rig.until(lambda name=name: rig.journals[name].acknowledged() > 0, f"{name} at work")

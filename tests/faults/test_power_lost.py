@@ -89,7 +89,7 @@ def test_power_lost_at_random_moments(tmp_path: Path, chance: random.Random, tel
             uncovered.append(rig.lose_power(chance, *lost))
             rig.ensure()
             if everything:
-                rig.sealer.start()
+                rig.start_sealer()
                 rig.probe.start()
             rig.look()
         end = rig.ledger_end()
