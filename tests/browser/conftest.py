@@ -77,12 +77,8 @@ class Screen:
 
     def type(self, text: str) -> None:
         """Type where the page has put the cursor."""
-        self.cursor_is_put()
-        self.page.keyboard.type(text)
-
-    def cursor_is_put(self) -> None:
-        """Wait until the page has put the cursor, a moment after it has loaded: not, if it was moved before."""
         comes_true(self.page, "document.activeElement?.matches('input, textarea, select')")
+        self.page.keyboard.type(text)
 
     def press(self, key: str) -> None:
         self.page.keyboard.press(key)
@@ -95,7 +91,9 @@ class Screen:
         self.type(password)
         self.press("Enter")
         self.page.wait_for_selector("h1:has-text('Check a location')", state="attached")
-        self.cursor_is_put()
+        # The page puts the cursor a moment after it has loaded: not, if it was moved before.
+        begun = "document.readyState == 'complete' && !document.querySelector('input[autofocus]:not(:focus)')"
+        comes_true(self.page, begun)
 
     def check(self, location: str, *, next_call: bool = True) -> None:
         """Clear for the next call, type where it is, press Enter and wait until the page has settled."""
