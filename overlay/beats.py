@@ -1,7 +1,8 @@
 """A web worker that hangs is noticed and ended, so that another takes its place.
 
 Each worker writes its process number into a pipe once a second; one that is stopped, or in which a thread holds up all
-others, writes nothing. Silence is counted in turns of the reader: a machine that slept held up both.
+others, writes nothing, nor does one that has a check in hand which it will never answer. Silence is counted in turns of
+the reader: a machine that slept held up both.
 """
 
 from __future__ import annotations
@@ -23,11 +24,17 @@ BEATS_VARIABLE: Final = "CONSOLE_BEATS"
 """Where workers write to: the number of a descriptor that they have from whoever forked them."""
 EACH_S: Final = 1.0
 LONGEST_TURNS: Final = 20
+ANSWERED_S: Final = 20.0
+"""Twenty times what a check takes when there is no store to ask; whoever asked has long been told that it failed."""
 _MOST: Final = 65536  # bytes; what a pipe holds
 
 
-def beat(environment: Mapping[str, str]) -> None:
-    """Write from now on, from a thread of its own, until this process ends."""
+def beat(environment: Mapping[str, str], longest_s: Callable[[], float]) -> None:
+    """Write from now on, from a thread of its own, until this process ends.
+
+    `longest_s` tells how long the oldest check has been in hand: one that waits for more than `ANSWERED_S` waits for
+    good, as of a thread that will never give up its lock, and so will those that come after it.
+    """
     number = environment.get(BEATS_VARIABLE)
     if not number:
         return
@@ -35,8 +42,9 @@ def beat(environment: Mapping[str, str]) -> None:
 
     def write() -> None:
         while True:
-            with suppress(OSError):  # nobody reads any more, or has not read what came before
-                os.write(pipe, line)
+            if longest_s() <= ANSWERED_S:
+                with suppress(OSError):  # nobody reads any more, or has not read what came before
+                    os.write(pipe, line)
             time.sleep(EACH_S)
 
     threading.Thread(target=write, name="beat", daemon=True).start()

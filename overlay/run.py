@@ -184,6 +184,7 @@ def worker_app() -> Any:
     """The WSGI application of one web worker, which ends with the process that started it."""
     from overlay.app import create_app
     from overlay.security import services_of
+    from overlay.shedding import checks_of
 
     for asked_to_end in (*_INTERRUPTS, _LEAVE):
         signal.signal(asked_to_end, signal.SIG_DFL)  # until the server sets its own: nothing is served yet
@@ -200,7 +201,7 @@ def worker_app() -> Any:
         except (ServerError, StoreUnavailable) as error:
             log.error("worker_waits_for_store", reason=str(error))
             time.sleep(_STORE_PAUSE_S)
-    beat(os.environ)
+    beat(os.environ, checks_of(app).longest_s)
     services = services_of(app)
     services.proof.expected = True
     drain = Drain(services.settings.port, tls=services.settings.tls_cert is not None)

@@ -10,7 +10,7 @@ from typing import Final
 from flask import Flask, g, request
 
 from overlay import request_limits
-from overlay.threads import Places, Rank
+from overlay.threads import InHand, Places, Rank
 
 LONGEST_S: Final = {Rank.CHECK: 30.0, Rank.WORK: 5.0, Rank.REFRESH: 1.0}
 _CHECKS: Final = request_limits.NEVER_LIMITED | {"health.ready"}
@@ -22,6 +22,7 @@ _LEAST: Final = frozenset(
 )
 # What pages and programs ask for by themselves to show what changed; a person who opens one comes before that.
 _RENEWED: Final = frozenset(("board.show", "control_room.show", "desk.show", "incidents_api.list_open"))
+_EXTENSION: Final = "overlay.checks"
 
 
 class Overloaded(Exception):
@@ -40,6 +41,7 @@ def rank_of(endpoint: str | None, *, renews: bool) -> Rank:
 
 def install(app: Flask, places: Places) -> None:
     """Give every request its place before anything is done for it."""
+    checks = app.extensions[_EXTENSION] = InHand()
 
     @app.before_request
     def enter() -> None:
@@ -49,8 +51,17 @@ def install(app: Flask, places: Places) -> None:
         if not places.enter(rank, LONGEST_S[rank]):
             raise Overloaded
         g.has_place = True
+        if rank is Rank.CHECK:
+            g.check = checks.begin()
 
     @app.teardown_request
     def leave(_: BaseException | None) -> None:
+        checks.end(g.pop("check", None))
         if g.pop("has_place", False):
             places.leave()
+
+
+def checks_of(app: Flask) -> InHand:
+    """The checks that `app` is answering."""
+    found: InHand = app.extensions[_EXTENSION]
+    return found

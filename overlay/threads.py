@@ -67,6 +67,31 @@ class Places:
                 return
 
 
+class InHand:
+    """What is being answered just now, and since when. Safe to share between threads."""
+
+    def __init__(self) -> None:
+        self._begun: dict[object, float] = {}
+        self._lock = threading.Lock()
+
+    def begin(self) -> object:
+        """What `end` is to be given once it is answered."""
+        one = object()
+        with self._lock:
+            self._begun[one] = time.monotonic()
+        return one
+
+    def end(self, one: object) -> None:
+        with self._lock:
+            self._begun.pop(one, None)
+
+    def longest_s(self) -> float:
+        """For how many seconds the oldest of them has been in hand; 0 for none."""
+        now = time.monotonic()
+        with self._lock:
+            return now - min(self._begun.values(), default=now)
+
+
 def on_signals(acts: Mapping[int, Callable[[], object]]) -> None:
     """Call what belongs to a signal, in a thread of its own, whenever it comes. To be called from the main thread.
 

@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #define MOST_FILES 4000
+#define LOOK_US 10000
 
 struct synced {
     uint64_t file;
@@ -110,8 +111,14 @@ static int sync_file(long call, int descriptor) {
     struct stat found;
     if (!orders || fstat(descriptor, &found) || !S_ISREG(found.st_mode))
         return syscall(call, descriptor);
-    if (orders->sync_delay_us && ours(descriptor))
-        usleep(orders->sync_delay_us);
+    if (orders->sync_delay_us && ours(descriptor)) {
+        int waited = 0, left;
+        while ((left = orders->sync_delay_us - waited) > 0) { /* read each time: a disk may come back */
+            int step = left < LOOK_US ? left : LOOK_US;
+            usleep(step);
+            waited += step;
+        }
+    }
     if (fails(descriptor, orders->sync_errno)) {
         errno = orders->sync_errno;
         return -1;

@@ -27,6 +27,7 @@ from tests.web.conftest import Visitor
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(0)]
 
 FAILURES = size("DISK", 1)
+NEVER_US = 600_000_000
 
 FAULTS: dict[str, Callable[[Shim, int], None]] = {
     "write of the log: EIO": lambda shim, after: shim.fail_writes(errno.EIO, after=after),
@@ -112,6 +113,31 @@ def test_no_fork_for_a_web_worker_that_died(tmp_path: Path) -> None:
         until(lambda: console.log().count("worker_not_started") == 2)
         assert console.stop() == 0, "asked to stop while it waits"
     finally:
+        console.stop()
+
+
+def test_a_worker_whose_checks_wait_for_good_is_replaced(tmp_path: Path) -> None:
+    """Nothing comes back from the disk under the spool while the store is away: of all that hangs, the worst to see."""
+    shim = Shim(tmp_path, "/spool/")
+    console = Console(tmp_path / "data", free_port(), shim.environment)
+    console.start()
+    try:
+        until(lambda: ready(console))
+        token, before, store = console.token(), two_of(console), console.store_pid
+        os.kill(store, signal.SIGSTOP)
+        shim.slow_syncs(NEVER_US)
+        with pytest.raises(requests.Timeout):
+            check(console, token, hit_address(console))
+        until(lambda: "worker_hung" in console.log(), 90)
+        shim.slow_syncs(0)
+        os.kill(store, signal.SIGCONT)
+        until(lambda: len(two_of(console)) == 2 and two_of(console) != before)
+        until(lambda: ready(console))
+        for _ in range(20):
+            assert check(console, token, hit_address(console))["status"] == "hit"
+    finally:
+        shim.slow_syncs(0)
+        os.kill(console.store_pid, signal.SIGCONT)
         console.stop()
 
 

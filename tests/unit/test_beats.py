@@ -7,10 +7,11 @@ import signal
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from select import select
 
 import pytest
 
-from overlay.beats import BEATS_VARIABLE, LONGEST_TURNS, Beats, beat
+from overlay.beats import ANSWERED_S, BEATS_VARIABLE, LONGEST_TURNS, Beats, beat
 
 
 @dataclass
@@ -88,7 +89,7 @@ def test_a_number_used_anew_is_another_worker(beats: Beats, workers: list[Worker
 def test_a_fork_writes_its_own_number_until_it_ends(beats: Beats, workers: list[Worker]) -> None:
     pid = os.fork()
     if pid == 0:
-        beat({BEATS_VARIABLE: str(beats.written)})
+        beat({BEATS_VARIABLE: str(beats.written)}, lambda: 0.0)
         time.sleep(60)
         os._exit(0)
     try:
@@ -103,5 +104,26 @@ def test_a_fork_writes_its_own_number_until_it_ends(beats: Beats, workers: list[
         os.waitpid(pid, 0)
 
 
+def test_one_whose_check_waits_for_good_falls_silent_until_it_is_answered(
+    beats: Beats, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("overlay.beats.EACH_S", 0.01)
+    waits = [ANSWERED_S]
+    beat({BEATS_VARIABLE: str(beats.written)}, lambda: waits[0])
+    assert heard(beats), "it has just as long as it may take"
+    waits[0] = ANSWERED_S + 1
+    while heard(beats):
+        pass
+    waits[0] = 0.0
+    assert heard(beats)
+    waits[0] = ANSWERED_S + 1
+
+
+def heard(beats: Beats) -> bool:
+    """Whether this process wrote within a second, a hundred times the while that lies between."""
+    written, _, _ = select([beats._read], [], [], 1)
+    return bool(written) and bool(os.read(beats._read, 65536))
+
+
 def test_without_a_listener_nothing_is_sent() -> None:
-    beat({})
+    beat({}, lambda: 0.0)

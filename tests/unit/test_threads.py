@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from overlay.threads import Places, Rank
+from overlay.threads import InHand, Places, Rank
 
 SOON = 0.05
 
@@ -108,3 +108,20 @@ def test_many_at_once_never_have_more_than_there_are_and_all_come_through() -> N
     assert through == 480
     assert most <= 4
     assert places._taken == 0
+
+
+def test_the_oldest_in_hand_is_the_one_that_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 100.0
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    in_hand = InHand()
+    assert in_hand.longest_s() == 0
+    first = in_hand.begin()
+    now = 103.0
+    second = in_hand.begin()
+    now = 104.0
+    assert in_hand.longest_s() == 4
+    in_hand.end(first)
+    in_hand.end(first)
+    assert in_hand.longest_s() == 1
+    in_hand.end(second)
+    assert in_hand.longest_s() == 0

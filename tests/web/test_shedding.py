@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from flask import Flask
+from flask import Flask, request
 
 from overlay import shedding
 from overlay.app import create_app
 from overlay.services import Services
-from overlay.shedding import rank_of
+from overlay.shedding import checks_of, rank_of
 from overlay.threads import Places, Rank
 
 
@@ -83,3 +83,16 @@ def test_what_gives_way_and_in_which_order(services: Services, places: list[Plac
     own.leave()
     assert client.get("/healthz").status_code == 200
     assert client.get("/healthz").status_code == 200, "the place was given back"
+
+
+def test_a_check_is_in_hand_until_it_is_answered_and_other_work_is_not(services: Services) -> None:
+    app = create_app(services)
+    seen: dict[str | None, float] = {}
+    app.teardown_request(lambda _: seen.update({request.endpoint: checks_of(app).longest_s()}))
+    client = app.test_client()
+    for method, path in (("POST", "/api/v1/checks"), ("GET", "/healthz"), ("GET", "/")):
+        client.open(path, method=method)
+        assert checks_of(app).longest_s() == 0
+    assert seen["checks.make_check"] > 0
+    assert seen["health.alive"] > 0
+    assert seen["check.show"] == 0
