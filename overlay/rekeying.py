@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from markers import key_check
+from markers.checkpoints import key_files
 from markers.commits import Commit
+from markers.fence import Fence
 from markers.key_check import Checked
 from markers.ledger import Event, LedgerEntry, RecordSeen
 from markers.rotation import Rotated, Rotation
@@ -19,7 +21,7 @@ from markers.spool import Spool
 from markers.store_errors import RequestIdReused
 from markers.vault import KeyRing, Vault
 from overlay.configuration import Configuration
-from overlay.folders import data_folders, key_ring
+from overlay.folders import anchors_of, data_folders, key_ring, ledger_index_of
 from overlay.roles import Actor
 from overlay.settings import Settings
 
@@ -77,9 +79,10 @@ def sealed(settings: Settings) -> Iterator[Sealed]:
 def rotate(held: Sealed, by: Actor, progress: Progress) -> Rotated:
     """Make a new key, or take up the rotation that was cut off, and seal everything with it.
 
-    Logged in the ledger at its beginning and end, by key ids. Raises StoreUnavailable, VaultError; running it again
-    goes on from where it stood.
+    Logged in the ledger at its beginning and end, by key ids. Raises StoreUnavailable, VaultError, StoreBehind; running
+    it again goes on from where it stood.
     """
+    _refuse_behind(held)
     rotation = Rotation(held.store, held.vault, held.spool, held.settings.data / "keys")
     key_id, resumed = rotation.choose()
     old = tuple(known for known in held.vault.key_ids if known != key_id)
@@ -101,8 +104,10 @@ def check(held: Sealed, progress: Progress) -> Checked:
 def forget_old(held: Sealed, by: Actor, progress: Progress) -> tuple[str, ...]:
     """Drop every key but the current one from the ring, for ever: older backups can then not be opened any more.
 
-    Raises StillSealed when one of them still seals anything here, in this area or another of the same store.
+    Raises StillSealed when one of them still seals anything here, in this area or another of the same store, and
+    StoreBehind where this is not the store that was anchored: that one may be sealed by them.
     """
+    _refuse_behind(held)
     folder = held.settings.data / "keys"
     ring = KeyRing.load(folder)
     old = tuple(key_id for key_id in ring.sealing if key_id != ring.current)
@@ -125,6 +130,14 @@ def forget_old(held: Sealed, by: Actor, progress: Progress) -> tuple[str, ...]:
     ring.forget(folder, old)
     held.vault.refresh()
     return old
+
+
+def _refuse_behind(held: Sealed) -> None:
+    area, folder = held.vault.area, held.settings.data / "keys"
+    anchors = anchors_of(held.settings, area)
+    fence = Fence(held.store, anchors, key_files(folder, area)[1], ledger_index_of(held.settings, held.vault))
+    fence.look()
+    fence.check()
 
 
 def _log(held: Sealed, by: Actor, request: str, reason: str, key_id: str, old: tuple[str, ...]) -> None:

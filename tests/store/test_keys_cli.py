@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,10 @@ import pytest
 from markers.server import EmbeddedServer
 from markers.spool import Spool
 from markers.vault import KeyRing, Vault
+from overlay.services import running
+from overlay.settings import Settings
 from tests.store.commands import Folder, contents, write_csv
+from tests.store.test_fence import seal
 
 
 @pytest.fixture
@@ -75,6 +79,28 @@ def test_a_key_that_still_seals_something_is_not_forgotten(folder: Folder) -> No
     spool.unlink()
     assert folder("keys", "rotate", "--forget-old").code == 0
     assert old not in ring(folder).sealing
+
+
+def test_on_a_store_that_was_put_back_nothing_is_rotated_and_above_all_no_key_forgotten(
+    folder: Folder, tmp_path: Path
+) -> None:
+    """The store that was anchored may come back, and only the old key opens it."""
+    log, older, newer = folder.data / "store" / "appendonlydir", tmp_path / "older", tmp_path / "newer"
+    shutil.copytree(log, older)
+    assert folder("check", "1 Tallow Yard").code == 0
+    with running(Settings.read(data=folder.data)) as services:
+        seal(services)
+    log.rename(newer)
+    shutil.copytree(older, log)
+    keys = (folder.data / "keys" / "ring.json").read_bytes()
+    for command in (("keys", "rotate"), ("keys", "rotate", "--forget-old")):
+        assert "but was anchored up to" in folder(*command).refusal
+        assert (folder.data / "keys" / "ring.json").read_bytes() == keys
+    assert folder("keys", "check").code == 0, "looking is harmless"
+    shutil.rmtree(log)
+    newer.rename(log)
+    assert folder("keys", "rotate", "--forget-old").code == 0
+    assert set(folder.markers()) == {"CANARY-1", "CANARY-2", "CANARY-3"}
 
 
 def test_a_check_with_a_lost_key_names_what_is_shut_and_ends_with_1(folder: Folder) -> None:
