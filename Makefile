@@ -1,6 +1,9 @@
 # `make run` and `make test` do everything on a fresh machine with Python 3.11+, Node and make.
 PYTHON ?= python3
 BIN := .venv/bin
+# Compiled once, not at each start of the hundreds of programs that the tests start; of libraries only what is used.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: run test coverage slow fuzz faults bench lint clean install browser proxy
 
 run: install
@@ -64,7 +67,7 @@ install: .venv/.installed overlay/static/vendor/.built
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is needed; PYTHON=... names another.")'
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet --editable '.[test]'
+	$(BIN)/python -m pip install --quiet --no-compile --editable '.[test]'
 	@touch $@
 
 overlay/static/vendor/.built: package.json package-lock.json $(wildcard overlay/static/*.scss overlay/static/styles/*.scss)
