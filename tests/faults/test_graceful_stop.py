@@ -19,9 +19,13 @@ import pytest
 import requests
 
 from tests.conftest import Console, free_port
+from tests.faults.test_killed import children
 from tests.faults.test_store_away import hit_address
 
 pytestmark = pytest.mark.faults
+
+SILENT = 8
+"""So many callers have said nothing yet when it is asked to stop, and speak half a second later."""
 
 
 @pytest.fixture
@@ -50,6 +54,20 @@ def test_checks_that_were_begun_are_answered(
     numbers = count(1)
     headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
 
+    def check_on(line: http.client.HTTPConnection) -> None:
+        incident = f"STOP-{next(numbers)}"
+        body = json.dumps({"location": {"address": address}, "incident": {"reference": incident, "type": "other"}})
+        try:
+            line.request("POST", "/api/v1/checks", body, headers)
+            reply = line.getresponse()
+            status = json.loads(reply.read())["status"] if reply.status == 200 else str(reply.status)
+            ended[status] += 1
+            answered.add(incident)
+            last[reply.getheader("Connection", "")] += 1
+        except (OSError, http.client.HTTPException):
+            ended["cut off"] += 1
+            line.close()
+
     def ask(slowly: bool, keeps: bool) -> None:
         """Checks one after the other: some speak up only long after they were let in, some stay for the next."""
         line: http.client.HTTPConnection | None = None
@@ -64,18 +82,7 @@ def test_checks_that_were_begun_are_answered(
                     continue
             if slowly:
                 time.sleep(random.uniform(0, 1.5))
-            incident = f"STOP-{next(numbers)}"
-            body = json.dumps({"location": {"address": address}, "incident": {"reference": incident, "type": "other"}})
-            try:
-                line.request("POST", "/api/v1/checks", body, headers)
-                reply = line.getresponse()
-                status = json.loads(reply.read())["status"] if reply.status == 200 else str(reply.status)
-                ended[status] += 1
-                answered.add(incident)
-                last[reply.getheader("Connection", "")] += 1
-            except (OSError, http.client.HTTPException):
-                ended["cut off"] += 1
-                line.close()
+            check_on(line)
             if not keeps:
                 line.close()
 
@@ -96,7 +103,15 @@ def test_checks_that_were_begun_are_answered(
         caller.start()
     time.sleep(1.5)
     assert own_console.process is not None
+    assert own_console.pid not in map(os.getpgid, children(own_console, "worker")), "Ctrl-C there is not for them"
+    silent = [http.client.HTTPConnection("127.0.0.1", own_console.port, timeout=20) for _ in range(SILENT)]
+    for line in silent:
+        line.connect()
     whom(own_console.pid, how)
+    time.sleep(0.5)
+    for line in silent:
+        check_on(line)
+        line.close()
     own_console.process.wait(timeout=40)
     over.set()
     for caller in callers:

@@ -10,11 +10,14 @@ import pytest
 
 from markers.server import EmbeddedServer
 from markers.spool import Spool
+from markers.store_errors import StoreBehind
 from markers.vault import KeyRing, Vault
+from overlay import rekeying
+from overlay.cli.tell import progress_bar
 from overlay.services import running
 from overlay.settings import Settings
 from tests.store.commands import Folder, contents, write_csv
-from tests.store.test_fence import seal
+from tests.store.test_fence import OPERATOR, seal
 
 
 @pytest.fixture
@@ -96,6 +99,9 @@ def test_on_a_store_that_was_put_back_nothing_is_rotated_and_above_all_no_key_fo
     for command in (("keys", "rotate"), ("keys", "rotate", "--forget-old")):
         assert "but was anchored up to" in folder(*command).refusal
         assert (folder.data / "keys" / "ring.json").read_bytes() == keys
+    with rekeying.sealed(Settings.read(data=folder.data)) as held, pytest.raises(StoreBehind):
+        rekeying.forget_old(held, OPERATOR, progress_bar)
+    assert (folder.data / "keys" / "ring.json").read_bytes() == keys
     assert folder("keys", "check").code == 0, "looking is harmless"
     shutil.rmtree(log)
     newer.rename(log)
