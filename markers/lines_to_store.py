@@ -8,21 +8,20 @@ failover, so that a caller can tell that its copies were read from a history tha
 from __future__ import annotations
 
 import os
+import re
 import threading
 import time
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import redis
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError, ResponseError
 from redis.retry import Retry
 
-from markers.primary import Primary
+from markers.primary import Heirs, Primary
 from markers.store_url import Node, StoreUrl
 
-LATEST_S: Final = 0.95
-"""An answer later than this after the replicas were counted proves nothing: another may be primary by then."""
 _CONFIRMED_WITHIN: Final = 0.45
 """The part of a wait that replicas are given to receive a write, and again to have it on their disks."""
 
@@ -73,7 +72,7 @@ class Lines:
         wrote nothing proves nothing by that: the server then answers for the connection's last write, or for none.
         """
         confirmed = confirmed and self._replicas > 0
-        least, counted_at = self._least() if confirmed else (0, 0.0)
+        least = self._least() if confirmed else 0
         line = self._take()
         if under and _history(line) != under:
             self._give_back(line)
@@ -83,7 +82,7 @@ class Lines:
         try:
             line.send_packed_command((sent,), check_health=False)
             reply = _read(line, timeout_s)
-            safe = _confirmed(line, least, timeout_s) if confirmed else True
+            have = _confirmed(line, least, timeout_s) if confirmed else None
             if isinstance(reply, ResponseError):
                 raise reply
         except _ELSEWHERE:
@@ -96,19 +95,20 @@ class Lines:
             if not self._drop(line):
                 raise redis.exceptions.ConnectionError("closed") from None
             raise
+        at = (getattr(line, "host", ""), getattr(line, "port", 0))
         self._give_back(line)
-        if confirmed and self._primary is not None:
-            safe = safe and time.monotonic() - counted_at < LATEST_S
-            if not safe:
-                self._primary.doubt()  # one that was replaced without knowing it finds too few
-        return (reply, safe) if confirmed else reply
-
-    def _least(self) -> tuple[int, float]:
-        """How many replicas must confirm, and when that was asked."""
+        if not confirmed:
+            return reply
         if self._primary is None:
-            return self._replicas, 0.0
-        heirs, counted_at = self._primary.heirs()
-        return max(self._replicas, heirs), counted_at
+            return reply, have is not None
+        if have is None:
+            self._primary.doubt()  # one that was replaced without knowing it finds too few
+            return reply, False
+        return reply, _covers(have, self._primary.heirs(time.monotonic()), at)
+
+    def _least(self) -> int:
+        """How many replicas are waited for."""
+        return self._replicas if self._primary is None else max(self._replicas, self._primary.heirs().able)
 
     def history(self) -> str:
         """The id of the history of the server that takes writes now; "" where one server is all there is."""
@@ -193,7 +193,7 @@ class _Proven:
         super().on_connect_check_health(check_health=check_health)  # type: ignore[misc]
         line: Any = self
         line.send_command("INFO", "replication", check_health=False)
-        told = dict(part.split(":", 1) for part in line.read_response().decode().split("\r\n") if ":" in part)
+        told = _told(line.read_response())
         if told.get("role") != "master":
             raise NotPrimary("the server at the primary's address is a replica")
         self.history = told.get("master_replid", "")
@@ -251,24 +251,57 @@ def pool_to(url: str, area: str, timeout_s: float, *, proven: bool = False) -> r
     return redis.ConnectionPool(connection_class=kind, primary=primary, **read.to_node, **shared)
 
 
+class _Have(NamedTuple):
+    """Who has a write: on how many replicas' disks it is, and which replicas were sent it and said that they had it."""
+
+    replicas: int
+    named: frozenset[Node]
+
+
 def _asks(replicas: int, timeout_s: float) -> bytes:
-    """Two questions behind the write. `WAITAOF` alone would be asked too early: it reaches the replica together with
-    the write, is answered before that is on the disk, and next a second later."""
+    """What is asked behind the write. `WAITAOF` alone would be asked too early: it reaches the replica together with
+    the write, is answered before that is on the disk, and next a second later. Both only count; how far the history
+    goes with the write, and how far each replica has it, is in `INFO` before and after."""
     within = b"%d" % max(1, round(timeout_s * _CONFIRMED_WITHIN * 1000))
-    return _packed((b"WAIT", b"%d" % replicas, within)) + _packed((b"WAITAOF", b"1", b"%d" % replicas, within))
+    wait = _packed((b"WAIT", b"%d" % replicas, within)) + _packed((b"WAITAOF", b"1", b"%d" % replicas, within))
+    return _INFO + wait + _INFO
 
 
-def _confirmed(line: Any, least: int, timeout_s: float) -> bool:
-    _read(line, timeout_s)
-    match _read(line, timeout_s):
-        case [int(own), int(replicas)]:
-            return own >= 1 and replicas >= least
-    return False
+def _confirmed(line: Any, least: int, timeout_s: float) -> _Have | None:
+    """None where it is not on the server's own disk or on too few replicas'."""
+    before, _, counted, after = [_read(line, timeout_s) for _ in range(4)]
+    match counted:
+        case [int(own), int(replicas)] if own >= 1 and replicas >= least:
+            if isinstance(before, bytes) and isinstance(after, bytes):
+                return _Have(replicas, _reached(after, int(_told(before)["master_repl_offset"])))
+    return None
+
+
+def _covers(have: _Have, heirs: Heirs, written_at: Node) -> bool:
+    """Whether all have it who could have taken over by now, from the very server that was written to."""
+    return heirs.at == written_at and have.replicas >= heirs.able and have.named >= heirs.named
+
+
+def _reached(info: bytes, offset: int) -> frozenset[Node]:
+    """The replicas that have acknowledged the history as far as that, by `INFO replication`."""
+    replicas = [
+        dict(part.split("=", 1) for part in words.split(","))
+        for name, words in _told(info).items()
+        if re.fullmatch(r"slave\d+", name)
+    ]
+    return frozenset((one["ip"], int(one["port"])) for one in replicas if int(one["offset"]) >= offset)
+
+
+def _told(info: bytes) -> dict[str, str]:
+    return dict(line.split(":", 1) for line in info.decode().split("\r\n") if ":" in line)
 
 
 def _packed(command: Sequence[bytes]) -> bytes:
     """The command as the protocol sends it; everything is bytes already, which saves redis-py's own packing half."""
     return b"".join((b"*%d\r\n" % len(command), *[b"$%d\r\n%b\r\n" % (len(part), part) for part in command]))
+
+
+_INFO: Final = _packed((b"INFO", b"replication"))
 
 
 def _history(line: Any) -> str:

@@ -10,7 +10,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import redis
 from redis.backoff import NoBackoff
@@ -27,8 +27,17 @@ LEFT_IN_PEACE_S: Final = 5.0
 """How long a Sentinel that did not answer is not asked again, if the others are enough."""
 
 COUNTED_S: Final = 0.8
-"""How long what was asked is relied on, and an answer waited for in all: less than anybody takes to replace a primary
-(`down-after-milliseconds` and `cluster-node-timeout` are 1000 at least)."""
+"""How long the number of replicas to wait for is relied on. It proves nothing: who could have taken over is asked again
+once they have confirmed, for a primary that is slow to the Sentinels and quick to us is replaced at any moment."""
+
+
+class Heirs(NamedTuple):
+    """Who could take the place of the primary `at`, or may just have done so; all of them must have a write."""
+
+    at: Node
+    able: int
+    named: frozenset[Node]
+    """Their addresses, as the primary tells of them itself; empty in a cluster, which tells of them under others."""
 
 
 class NoPrimary(redis.ConnectionError):
@@ -46,10 +55,11 @@ class Primary:
         self._timeout_s = min(timeout_s, _LONGEST_S)
         self._order = list(url.nodes)
         self._silent: dict[Node, float] = {}
+        self._kept: dict[Node, redis.Redis] = {}
         self._at: Node | None = None
         self._last: Node | None = None
         self._refused_at, self._refusal = float("-inf"), ""
-        self._able, self._counted_at = 0, float("-inf")
+        self._heirs, self._counted_at = Heirs(("", 0), 0, frozenset()), float("-inf")
         self._lock = threading.Lock()
         self.doubts = 0
 
@@ -61,8 +71,8 @@ class Primary:
                 self._look(asked_at)
             return self._at or ("", 0)
 
-    def heirs(self) -> tuple[int, float]:
-        """How many replicas could take the primary's place now, and when that was asked (`time.monotonic`).
+    def heirs(self, since: float | None = None) -> Heirs:
+        """Which replicas could take the primary's place: asked just now, or not before `since` (`time.monotonic`).
 
         All of them must have a write before it is acknowledged. One that did not confirm may have taken over already:
         the old primary does not know, and another replica that does not know either would confirm what both will
@@ -70,17 +80,18 @@ class Primary:
         """
         asked_at = time.monotonic()
         with self._lock:
-            if asked_at - self._counted_at > COUNTED_S:
+            if self._counted_at < (asked_at - COUNTED_S if since is None else since):
                 self._look(asked_at)
-            return self._able, self._counted_at
+            return self._heirs
 
     def _look(self, asked_at: float) -> None:
         if self._refused_at >= asked_at:
             raise NoPrimary(self._refusal)
         try:
             ask = self._told_by_sentinels if self._url.kind == "sentinel" else self._told_by_cluster
-            self._at, self._able = ask()
-            self._counted_at = asked_at
+            begun = time.monotonic()
+            self._heirs = ask()
+            self._at, self._counted_at = self._heirs.at, begun
             if self._at != self._last:
                 self._last = self._at
                 self.doubts += 1  # another has become primary: connections to the one before are done with
@@ -94,7 +105,7 @@ class Primary:
             self._at, self._counted_at = instead, float("-inf")
             self.doubts += 1
 
-    def _told_by_sentinels(self) -> tuple[Node, int]:
+    def _told_by_sentinels(self) -> Heirs:
         """What the Sentinels say together (markers/sentinels.py).
 
         All are asked, for the one that is replacing the primary is alone in knowing it; one that was silent just now
@@ -119,8 +130,9 @@ class Primary:
             raise NoPrimary(f"the primary of {self._url.service} is down and not yet replaced")
         at = believed[0].at
         sure, claim, gone = heirs_of(believed)
-        able = len(sure) + sum(not self._came_before(node, at) for node in claim)
-        return at, able + sum(not self._has_ended(node) for node in gone)
+        claim = {node for node in claim if not self._came_before(node, at)}
+        named = frozenset(sure | claim | {node for node in gone if not self._has_ended(node)})
+        return Heirs(at, len(named), named)
 
     def _has_ended(self, node: Node) -> bool:
         """Whether nothing listens there: whoever was just promoted hangs up on the Sentinels, but listens on."""
@@ -141,7 +153,7 @@ class Primary:
         now = self._ask(at, _replication, self._url.to_node) if before is not None else None
         return now is not None and str(now["master_replid2"]) == str(before["master_replid"])
 
-    def _told_by_cluster(self) -> tuple[Node, int]:
+    def _told_by_cluster(self) -> Heirs:
         """What the first node that answers says; one that serves another part points on (MOVED)."""
         learnt: list[Node] = []
         silent: list[Node] = []
@@ -161,18 +173,27 @@ class Primary:
                 # Next time others are asked first: this one may have been cut off from them with its old answer.
                 rest = [other for other in dict.fromkeys((*self._order, *learnt)) if other not in (node, *silent)]
                 self._order = [*rest, node, *silent]
-                return at, able
+                return Heirs(at, able, frozenset())
         raise NoPrimary(f"no node of the cluster says who serves slot {self._slot}")
 
     def _of_sentinel(self, client: redis.Redis) -> Any:
         return client.sentinel_master(self._url.service), client.sentinel_slaves(self._url.service)
 
     def _ask(self, node: Node, question: Callable[[redis.Redis], Any], account: dict[str, Any]) -> Any:
-        try:
-            with client_of(node, account, self._timeout_s, tls=self._url.tls) as client:
-                return question(client)
-        except (redis.RedisError, OSError):
-            return None
+        """What a connection kept from the last time answers, or a new one; None where nobody does."""
+        kept = self._kept.pop(node, None)
+        for client in (kept, None) if kept is not None else (None,):
+            asked = client or client_of(node, account, self._timeout_s, tls=self._url.tls)
+            try:
+                answer = question(asked)
+            except (redis.RedisError, OSError) as error:
+                asked.close()
+                if isinstance(error, redis.TimeoutError):
+                    break
+            else:
+                self._kept[node] = asked
+                return answer
+        return None
 
 
 def client_of(node: Node, account: dict[str, Any], timeout_s: float, *, tls: bool) -> redis.Redis:

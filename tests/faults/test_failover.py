@@ -147,6 +147,27 @@ def test_copies_are_read_anew_from_another_primary(fleet: SentinelFleet, tmp_pat
     store.close()
 
 
+def test_as_many_confirm_as_were_counted_and_not_the_one_that_was_just_promoted(
+    fleet: SentinelFleet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A primary that is slow to the Sentinels and quick to us is replaced, just as another replica is back in step."""
+    monkeypatch.setattr("markers.primary.COUNTED_S", 3600.0)
+    vault = Vault(KeyRing.create(tmp_path / "keys"), "named")
+    store = Store(fleet.url, "named", vault, timeout_s=0.5, replicas=1)
+    primary = fleet.wait_whole()
+    promoted, other = [node for node in fleet.nodes if node is not primary]
+    other.kill()
+    wait_for(lambda: acknowledged(store, Commit("one", {}, (Write("journal", "a", 0, b"a"),))))
+    other.start()
+    assert fleet.wait_whole() is primary
+    fleet.ask(promoted, "REPLICAOF", "NO", "ONE")
+    two = Commit("two", {}, (Write("journal", "b", 0, b"b"),))
+    assert acknowledged(store, two) is None, "what is promoted has nothing of it"
+    wait_for(lambda: acknowledged(store, two))
+    assert fleet.wait_whole() is primary, "the Sentinels put back what they did not promote themselves"
+    store.close()
+
+
 def test_all_of_them_killed_at_once_and_the_one_that_was_primary_comes_back_last(
     fleet: SentinelFleet, tmp_path: Path
 ) -> None:

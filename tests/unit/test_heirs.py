@@ -4,12 +4,14 @@ its knowing, all of whom must confirm what it is sent."""
 from __future__ import annotations
 
 import socket
+import time
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from markers.primary import NoPrimary, Primary
+from markers.lines_to_store import _covers, _Have, _reached
+from markers.primary import Heirs, NoPrimary, Primary
 from markers.store_url import Node, StoreUrl
 
 HERE, OTHER, THIRD = ("10.0.0.1", 1), ("10.0.0.2", 1), ("10.0.0.3", 1)
@@ -78,7 +80,7 @@ def test_all_that_may_have_taken_over_are_counted(
     primary: Callable[[Answers], Primary], other: dict[str, Any], told: Answers, able: int
 ) -> None:
     told |= dict.fromkeys(SENTINELS, sentinel(other, replica(THIRD)))
-    assert primary(told).heirs()[0] == able
+    assert primary(told).heirs().able == able
 
 
 def test_what_any_one_sentinel_holds_to_be_up_is_counted(primary: Callable[[Answers], Primary]) -> None:
@@ -88,7 +90,54 @@ def test_what_any_one_sentinel_holds_to_be_up_is_counted(primary: Callable[[Answ
         SENTINELS[1]: sentinel(replica(OTHER), replica(THIRD, flags=down)),
         SENTINELS[2]: sentinel(replica(OTHER, flags=down), replica(THIRD, flags=down)),
     }
-    assert primary(told).heirs()[0] == 2
+    assert primary(told).heirs().able == 2
+
+
+INFO = (
+    "# Replication\r\nrole:master\r\nconnected_slaves:2\r\n"
+    "slave0:ip=10.0.0.2,port=1,state=online,offset=500,lag=0,type=replica\r\n"
+    "slave1:ip=fd00::3,port=1,state=online,offset=499,lag=1,type=replica\r\n"
+    "slave_repl_offset:1\r\nmaster_repl_offset:512\r\n"
+)
+
+
+def test_a_replica_has_a_write_once_it_has_acknowledged_the_history_as_far_as_that() -> None:
+    assert _reached(INFO.encode(), 499) == {OTHER, ("fd00::3", 1)}
+    assert _reached(INFO.encode(), 500) == {OTHER}
+    assert _reached(INFO.encode(), 501) == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("have", "heirs", "covers"),
+    [
+        (_Have(2, frozenset({OTHER, THIRD})), Heirs(HERE, 2, frozenset({OTHER, THIRD})), True),
+        (_Have(2, frozenset({OTHER, THIRD})), Heirs(HERE, 1, frozenset({OTHER})), True),
+        # As many as could take over, and not the ones.
+        (_Have(1, frozenset({OTHER})), Heirs(HERE, 1, frozenset({THIRD})), False),
+        # Sent to all of them, and not yet on the disk of each.
+        (_Have(1, frozenset({OTHER, THIRD})), Heirs(HERE, 2, frozenset({OTHER, THIRD})), False),
+        # Another is primary by now.
+        (_Have(2, frozenset({OTHER, THIRD})), Heirs(OTHER, 1, frozenset({THIRD})), False),
+        # In a cluster they have other addresses: they are only counted.
+        (_Have(1, frozenset({OTHER})), Heirs(HERE, 1, frozenset()), True),
+    ],
+)
+def test_all_who_could_have_taken_over_must_have_it_by_name(have: _Have, heirs: Heirs, covers: bool) -> None:
+    assert _covers(have, heirs, HERE) is covers
+
+
+def test_the_heirs_are_asked_again_where_the_answer_at_hand_is_older(
+    primary: Callable[[Answers], Primary], asked: list[Node]
+) -> None:
+    told: Answers = dict.fromkeys(SENTINELS, ALL_WELL)
+    asking = primary(told)
+    assert asking.heirs().named == {OTHER, THIRD}
+    asked.clear()
+    assert asking.heirs().able == 2
+    assert asked == []
+    told |= dict.fromkeys(SENTINELS, sentinel(replica(OTHER), flags="master,failover_in_progress"))
+    with pytest.raises(NoPrimary, match="down and not yet replaced"):
+        asking.heirs(time.monotonic())
 
 
 @pytest.mark.parametrize("flags", ["master,o_down", "master,s_down,o_down,failover_in_progress"])
@@ -106,8 +155,8 @@ def test_a_replica_that_hung_up_is_counted_until_it_has_ended(primary: Callable[
     with socket.create_server(("127.0.0.1", 0)) as listening:
         other = replica(("127.0.0.1", listening.getsockname()[1]), flags="slave,disconnected")
         told = dict.fromkeys(SENTINELS, sentinel(other, replica(THIRD)))
-        assert primary(told).heirs()[0] == 2
-    assert primary(told).heirs()[0] == 1
+        assert primary(told).heirs().able == 2
+    assert primary(told).heirs().able == 1
 
 
 @pytest.mark.parametrize("flags", ["master,s_down", "master,disconnected"])
@@ -124,7 +173,7 @@ def test_the_newest_primary_is_taken_whoever_has_not_heard_of_it(primary: Callab
     behind = sentinel(replica(OTHER), replica(THIRD), flags="master,o_down,failover_in_progress")
     new = sentinel(replica(THIRD), at=OTHER, epoch=2)
     told = dict.fromkeys(SENTINELS, behind) | {SENTINELS[2]: new}
-    assert (primary(told).at(), primary(told).heirs()[0]) == (OTHER, 1)
+    assert (primary(told).at(), primary(told).heirs().able) == (OTHER, 1)
     # Whoever led the replacement names the old one until the last replica follows the new one.
     for old in (HERE, ("10.0.0.9", 9)):
         leading = sentinel(replica(OTHER), flags="master,o_down,failover_in_progress", at=old, epoch=2)
@@ -145,7 +194,7 @@ def test_connections_to_the_one_before_are_done_with_whenever_another_is_primary
         asking.heirs()
     told.update(dict.fromkeys(SENTINELS, sentinel(replica(THIRD), at=OTHER, epoch=2)))
     asking._refused_at = float("-inf")
-    assert asking.heirs()[0] == 1
+    assert asking.heirs().able == 1
     assert asking.doubts > before
 
 
@@ -167,7 +216,7 @@ def test_a_node_of_the_cluster_counts_by_its_name_and_only_while_it_holds_the_sl
         with pytest.raises(NoPrimary, match="just giving the slot"):
             asking.heirs()
     else:
-        assert (asking.heirs()[0], asking.at()) == (able, ("one.example", 1))
+        assert (asking.heirs().able, asking.at()) == (able, ("one.example", 1))
 
 
 def test_a_silent_sentinel_is_left_in_peace_only_where_the_others_are_enough(
