@@ -10,8 +10,8 @@ run: install
 	@$(BIN)/overlay run --demo
 
 # The unit tests alone must reach every branch of what a wrong one would hurt most; the others run without that weight. These wait
-# for other programs half of their time: two at a time more than there are cores.
-ABREAST := $(shell echo $$(($$(nproc) + 2)))
+# for other programs a third of their time: one at a time more than there are cores.
+ABREAST := $(shell echo $$(($$(nproc) + 1)))
 
 test: install lint browser proxy
 	@$(BIN)/pytest --numprocesses auto --dist worksteal tests/unit --cov --cov-report=term

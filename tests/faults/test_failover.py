@@ -147,15 +147,17 @@ def test_copies_are_read_anew_from_another_primary(fleet: SentinelFleet, tmp_pat
     store.close()
 
 
+@pytest.mark.parametrize("which", ["counted", "back since"])
 def test_as_many_confirm_as_were_counted_and_not_the_one_that_was_just_promoted(
-    fleet: SentinelFleet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    fleet: SentinelFleet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, which: str
 ) -> None:
     """A primary that is slow to the Sentinels and quick to us is replaced, just as another replica is back in step."""
     monkeypatch.setattr("markers.primary.COUNTED_S", 3600.0)
-    vault = Vault(KeyRing.create(tmp_path / "keys"), "named")
-    store = Store(fleet.url, "named", vault, timeout_s=0.5, replicas=1)
+    area = f"named-{which[:4]}"
+    store = Store(fleet.url, area, Vault(KeyRing.create(tmp_path / "keys"), area), timeout_s=0.5, replicas=1)
     primary = fleet.wait_whole()
-    promoted, other = [node for node in fleet.nodes if node is not primary]
+    counted, other = [node for node in fleet.nodes if node is not primary]
+    promoted = counted if which == "counted" else other
     other.kill()
     wait_for(lambda: acknowledged(store, Commit("one", {}, (Write("journal", "a", 0, b"a"),))))
     other.start()
