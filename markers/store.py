@@ -16,7 +16,7 @@ Everything of an area lies under `wmo:{AREA}:`, one hash slot, so one commit may
     told               nothing: written to have everything before it confirmed by replicas
 
 Where replicas stand behind the store (markers/primary.py), `replicas` says how many of them at least must have a write
-on their disks before it is acknowledged; a short count is a `StoreUnavailable`, the write itself may stay. What a
+on their disks before it is acknowledged, and all who could take over; else `StoreUnavailable`: it may stay. What a
 process has read of one primary's history it never goes on from on another's: `changes` and `commit` say `reload`.
 
 Nothing here retries. A `StoreUnavailable` from `commit` after the command was sent means the outcome is unknown: the
