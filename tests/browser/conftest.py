@@ -80,6 +80,11 @@ class Screen:
         comes_true(self.page, "document.activeElement?.matches('input, textarea, select')")
         self.page.keyboard.type(text)
 
+    def begin(self) -> None:
+        """Wait until the page has put the cursor, a moment after it has loaded: not, if it was moved before."""
+        begun = "document.readyState == 'complete' && !document.querySelector('input[autofocus]:not(:focus)')"
+        comes_true(self.page, begun)
+
     def press(self, key: str) -> None:
         self.page.keyboard.press(key)
 
@@ -91,9 +96,7 @@ class Screen:
         self.type(password)
         self.press("Enter")
         self.page.wait_for_selector("h1:has-text('Check a location')", state="attached")
-        # The page puts the cursor a moment after it has loaded: not, if it was moved before.
-        begun = "document.readyState == 'complete' && !document.querySelector('input[autofocus]:not(:focus)')"
-        comes_true(self.page, begun)
+        self.begin()
 
     def check(self, location: str, *, next_call: bool = True) -> None:
         """Clear for the next call, type where it is, press Enter and wait until the page has settled."""

@@ -64,6 +64,7 @@ def test_nothing_is_cut_off_at_twice_the_size_or_on_a_wide_screen(
     screen = signed_in(open_screen, console, viewport={"width": width, "height": 768})
     page = screen.page
     page.goto(f"{console.url}/ledger")
+    screen.begin()
     screen.press("Enter")
     page.wait_for_selector(".audit__found")
     assert page.evaluate("document.documentElement.scrollWidth") <= width
