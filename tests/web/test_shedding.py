@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import io
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 from flask import Flask, request
 
@@ -96,3 +100,32 @@ def test_a_check_is_in_hand_until_it_is_answered_and_other_work_is_not(services:
     assert seen["checks.make_check"] > 0
     assert seen["health.alive"] > 0
     assert seen["check.show"] == 0
+
+
+class SlowBody(io.BytesIO):
+    """A body that is looked at while it is still being sent."""
+
+    def __init__(self, body: bytes, look: Callable[[], object]) -> None:
+        super().__init__(body)
+        self._look = look
+
+    def read(self, size: int | None = -1) -> bytes:
+        self._look()
+        return super().read(size)
+
+    def readinto(self, buffer: Any) -> int:
+        self._look()
+        return super().readinto(buffer)
+
+
+@pytest.mark.parametrize(("path", "kind"), [("/sign-in", "application/x-www-form-urlencoded"), ("/api/v1/checks", "")])
+def test_whoever_sends_slowly_holds_up_no_check_and_is_none_that_hangs(
+    services: Services, places: list[Places], path: str, kind: str
+) -> None:
+    app = create_app(services)
+    seen: list[tuple[int, float]] = []
+    body = b"username=nobody&password=none"
+    slow = SlowBody(body, lambda: seen.append((places[0]._taken, checks_of(app).longest_s())))
+    app.test_client().post(path, input_stream=slow, content_length=len(body), content_type=kind or "application/json")
+    assert seen
+    assert set(seen) == {(0, 0.0)}
